@@ -1,0 +1,47 @@
+// Package policy decides acts. Law packs are Cedar policies with a citation and
+// a plain sentence each; the base pack holds Porchlight's promises, the others
+// a jurisdiction's law. Deny by default; any doubt (an attribute missing, an
+// evaluation error) is a deny.
+package policy
+
+// Question is one act put to policy: everything that may matter, as facts.
+type Question struct {
+	Action string
+	Actor  Actor
+	// Facts of this action, named and typed by the schema of the action
+	// (policy/schema.cedarschema): bool, int64, string or []string. A missing
+	// or extra fact makes the question invalid, and an invalid question denied.
+	Facts map[string]any
+	// States whose law applies (two-letter postal code, or country): of the
+	// actor's agency, the subject and the data owner. Each selects its pack if
+	// there is one; the base pack always applies.
+	Jurisdictions []string
+}
+
+// Actor is who asks, in the role she acts in.
+type Actor struct {
+	Role         string // resident, requester, investigator, custodian, admin, moderator, auditor, operator, system
+	Agency       string // ORI; empty outside agencies
+	AgencyKind   string // municipal, county, state, campus, tribal, fire, federal, private; empty outside agencies
+	AgencyStatus string // invited, active, suspended; empty outside agencies
+	Signed       bool   // a fresh passkey assertion over this act was verified
+}
+
+// Verdict is the answer. Rules are those that determined it: for a deny without
+// any matching forbid, the one rule "base.default-deny".
+type Verdict struct {
+	Permit bool
+	Rules  []Rule
+	Packs  map[string]string // pack name to lower-case hex SHA-256 of its files
+}
+
+// Rule is one policy as people read it.
+type Rule struct {
+	ID       string            // e.g. "base.request-area"
+	Pack     string            // e.g. "base"
+	Effect   string            // "permit" or "forbid"
+	Plain    map[string]string // language (en, es, nl) to one sentence a resident understands
+	Citation string            // the statute or promise, e.g. "625 ILCS 5/2-130(b)"
+	Source   string            // URL of the text, empty if none
+	Cedar    string            // the policy's own text
+}
