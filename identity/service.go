@@ -1,0 +1,4 @@
+package identity
+
+// Service keeps people, passkeys and sessions.
+type Service struct{}
