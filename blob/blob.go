@@ -93,7 +93,7 @@ func (d *Dir) Append(ctx context.Context, id string, offset int64, r io.Reader) 
 	}
 	n, err = io.CopyBuffer(onlyWriter{f}, onlyReader{r, ctx}, make([]byte, 1<<20))
 	if e := f.Sync(); e != nil {
-		return 0, errors.Join(full(e), f.Truncate(offset))
+		return 0, errors.Join(full(err), full(e), f.Truncate(offset))
 	}
 	if fresh {
 		if e := syncDir(filepath.Dir(path), d.root); e != nil {
