@@ -1,0 +1,79 @@
+package exchange
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"porchlight/ledger"
+)
+
+// Config is everything an operator can set. `porchlight init` writes it as
+// porchlight.yaml into the data directory; environment variables
+// (PORCHLIGHT_LISTEN, PORCHLIGHT_SMTP_HOST ...) win over the file, flags over
+// both. The zero value of each optional field is its default.
+type Config struct {
+	Dir     string `koanf:"-" yaml:"-"` // data directory
+	Name    string `koanf:"name" yaml:"name"`         // shown to people, e.g. "Maple Grove Exchange"
+	Origin  string `koanf:"origin" yaml:"origin"`     // name of the ledger for ever, e.g. exchange.maplegrove.example; default the host of base_url
+	BaseURL string `koanf:"base_url" yaml:"base_url"` // where people reach it: https://..., or http://localhost:PORT to try
+	Listen  string `koanf:"listen" yaml:"listen"`     // host:port to listen on; default localhost:8080
+	// Jurisdiction is a GeoJSON polygon file, relative to Dir: the area the
+	// exchange serves, for which it publishes feeds. Basemap is a directory of
+	// GeoJSON layers for the maps; without it maps are plain.
+	Jurisdiction string `koanf:"jurisdiction" yaml:"jurisdiction"`
+	Basemap      string `koanf:"basemap" yaml:"basemap,omitempty"`
+
+	Witnesses []ledger.WitnessConfig `koanf:"witnesses" yaml:"witnesses,omitempty"`
+	Quorum    int                    `koanf:"quorum" yaml:"quorum,omitempty"` // cosignatures needed before anything is released
+
+	TSA  string `koanf:"tsa" yaml:"tsa,omitempty"` // URL of an RFC 3161 time-stamping authority for court packages
+	SMTP SMTP   `koanf:"smtp" yaml:"smtp,omitempty"`
+	// PushContact is the mailto: or https: address push services may complain to.
+	PushContact string `koanf:"push_contact" yaml:"push_contact,omitempty"`
+
+	MaxUpload int64         `koanf:"max_upload" yaml:"max_upload,omitempty"` // bytes of one clip; default 8 GiB
+	Retention time.Duration `koanf:"retention" yaml:"retention,omitempty"`   // of private values of acts; default 5 years
+	Log       string        `koanf:"log" yaml:"log,omitempty"`               // debug, info (default), warn, error; JSON lines on standard error
+}
+
+// SMTP is where mail is handed in. Without a host no mail is offered.
+type SMTP struct {
+	Host     string `koanf:"host" yaml:"host,omitempty"`
+	Port     int    `koanf:"port" yaml:"port,omitempty"` // default 587
+	User     string `koanf:"user" yaml:"user,omitempty"`
+	Password string `koanf:"password" yaml:"password,omitempty"`
+	From     string `koanf:"from" yaml:"from,omitempty"`
+	Plain    bool   `koanf:"plain" yaml:"plain,omitempty"` // allow a server without TLS, for a relay on the same host
+}
+
+// withDefaults fills what was left out and refuses what cannot work.
+func (c Config) withDefaults() (Config, error) {
+	if c.Listen == "" {
+		c.Listen = "localhost:8080"
+	}
+	if c.BaseURL == "" {
+		c.BaseURL = "http://" + c.Listen
+	}
+	u, err := url.Parse(c.BaseURL)
+	if err != nil || u.Host == "" || u.Path != "" {
+		return c, fmt.Errorf("base_url %q: want https://host or http://localhost:port, without a path", c.BaseURL)
+	}
+	if c.Origin == "" {
+		c.Origin = u.Hostname()
+	}
+	if c.Name == "" {
+		c.Name = c.Origin
+	}
+	if c.MaxUpload == 0 {
+		c.MaxUpload = 8 << 30
+	}
+	if c.Quorum > len(c.Witnesses) {
+		return c, fmt.Errorf("quorum %d of %d witnesses can never be reached", c.Quorum, len(c.Witnesses))
+	}
+	if c.Dir == "" {
+		return c, errors.New("no data directory given (--dir)")
+	}
+	return c, nil
+}

@@ -1,0 +1,433 @@
+package gate
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"porchlight/identity"
+	"porchlight/ledger"
+)
+
+var migrations = []string{`
+CREATE TABLE acts (
+	id         TEXT PRIMARY KEY,
+	state      TEXT NOT NULL,
+	digest     BLOB NOT NULL,
+	at         INTEGER NOT NULL, -- microseconds since 1970
+	entry      TEXT NOT NULL,
+	idx        INTEGER NOT NULL, -- decided: size of the log before; later: index of the entry
+	nonce      BLOB,             -- pending: of the challenge
+	expires    INTEGER NOT NULL, -- pending: until when it may be answered
+	keep_until INTEGER NOT NULL  -- of the private values
+);
+CREATE INDEX acts_by_idx ON acts (idx);
+CREATE INDEX acts_open ON acts (state) WHERE state IN ('pending', 'decided');
+CREATE TABLE act_objects (
+	object TEXT NOT NULL,
+	act    TEXT NOT NULL,
+	PRIMARY KEY (object, act)
+) WITHOUT ROWID;
+CREATE TABLE act_private (
+	act   TEXT NOT NULL,
+	name  TEXT NOT NULL,
+	salt  BLOB NOT NULL,
+	value TEXT NOT NULL,
+	PRIMARY KEY (act, name)
+) WITHOUT ROWID;
+`}
+
+// An act's way: new (not stored) -> pending (to be signed) -> decided (intent
+// durable, entry perhaps in the log) -> done | denied | void.
+type state string
+
+const (
+	stateNew     state = ""
+	statePending state = "pending"
+	stateDecided state = "decided"
+	stateDone    state = "done"
+	stateDenied  state = "denied"
+	stateVoid    state = "void"
+)
+
+// record is an act as the store keeps it.
+type record struct {
+	id        string
+	state     state
+	digest    [32]byte
+	at        time.Time
+	entry     ledger.Entry
+	index     uint64
+	nonce     [32]byte
+	expires   time.Time
+	keepUntil time.Time
+	objects   []string
+	private   []ledger.Disclosure // sorted by name
+}
+
+func (r *record) sign(s identity.Signed) {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic("gate: encoding plain data: " + err.Error())
+	}
+	d := ledger.Disclosure{Name: PrivateSignature, Salt: ledger.NewSalt(), Value: string(b)}
+	c := d.Commitment()
+	r.entry.Signature = &c
+	r.private = append(r.private, d)
+}
+
+func (r *record) grant(a Act, replayed bool) *Grant {
+	return &Grant{
+		ActID: r.id, Action: a.Action, Who: a.By.Who, Index: r.index, At: r.at,
+		Replayed: replayed, objects: slices.Clone(r.objects),
+	}
+}
+
+// outcome closes the act within tx.
+func (r *record) outcome(tx *sql.Tx, s state) error {
+	_, err := tx.Exec(`UPDATE acts SET state = ?, idx = ?, nonce = NULL WHERE id = ?`, s, r.index, r.id)
+	return err
+}
+
+// save stores the act as it is, replacing what was there.
+func (g *Gate) save(ctx context.Context, r record) error {
+	return g.DB.Write(ctx, func(tx *sql.Tx) error {
+		if err := drop(tx, r.id); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`INSERT INTO acts (id, state, digest, at, entry, idx, nonce, expires, keep_until)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.id, r.state, r.digest[:], r.at.UnixMicro(), string(r.entry.Bytes()),
+			int64(r.index), r.nonce[:], micros(r.expires), r.keepUntil.UnixMicro())
+		if err != nil {
+			return err
+		}
+		for _, o := range r.objects {
+			if _, err := tx.Exec(`INSERT INTO act_objects (object, act) VALUES (?, ?)`, o, r.id); err != nil {
+				return fmt.Errorf("object %s: %w", o, err)
+			}
+		}
+		for _, d := range r.private {
+			if _, err := tx.Exec(`INSERT INTO act_private (act, name, salt, value) VALUES (?, ?, ?, ?)`, r.id, d.Name, d.Salt[:], d.Value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func drop(tx *sql.Tx, id string) error {
+	for _, q := range []string{
+		`DELETE FROM act_private WHERE act = ?`, `DELETE FROM act_objects WHERE act = ?`, `DELETE FROM acts WHERE id = ?`,
+	} {
+		if _, err := tx.Exec(q, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forget removes an act that never reached the log.
+func (g *Gate) forget(ctx context.Context, id string) error {
+	return g.DB.Write(ctx, func(tx *sql.Tx) error { return drop(tx, id) })
+}
+
+const recordColumns = `id, state, digest, at, entry, idx, nonce, expires, keep_until`
+
+// load reads an act; sql.ErrNoRows when there is none.
+func (g *Gate) load(ctx context.Context, id string) (record, error) {
+	rs, err := g.query(ctx, `SELECT `+recordColumns+` FROM acts WHERE id = ?`, id)
+	if err != nil {
+		return record{}, err
+	}
+	if len(rs) == 0 {
+		return record{}, sql.ErrNoRows
+	}
+	return rs[0], nil
+}
+
+func (g *Gate) query(ctx context.Context, q string, args ...any) ([]record, error) {
+	rows, err := g.DB.Read().QueryContext(ctx, q, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var rs []record
+	for rows.Next() {
+		var r record
+		var digest, nonce []byte
+		var at, idx, expires, keep int64
+		var entry string
+		if err := rows.Scan(&r.id, &r.state, &digest, &at, &entry, &idx, &nonce, &expires, &keep); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal([]byte(entry), &r.entry); err != nil {
+			return nil, fmt.Errorf("act %s: %w", r.id, err)
+		}
+		copy(r.digest[:], digest)
+		copy(r.nonce[:], nonce)
+		r.at, r.expires, r.keepUntil = time.UnixMicro(at).UTC(), time.UnixMicro(expires), time.UnixMicro(keep)
+		r.index = uint64(idx)
+		rs = append(rs, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	rows.Close()
+	for i := range rs {
+		if err := g.details(ctx, &rs[i]); err != nil {
+			return nil, err
+		}
+	}
+	return rs, nil
+}
+
+func (g *Gate) details(ctx context.Context, r *record) error {
+	rows, err := g.DB.Read().QueryContext(ctx, `SELECT name, salt, value FROM act_private WHERE act = ? ORDER BY name`, r.id)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var d ledger.Disclosure
+		var salt []byte
+		if err := rows.Scan(&d.Name, &salt, &d.Value); err != nil {
+			return err
+		}
+		copy(d.Salt[:], salt)
+		if d.Name == PrivateObjects {
+			r.objects = strings.Fields(d.Value)
+		}
+		r.private = append(r.private, d)
+	}
+	return rows.Err()
+}
+
+// find looks in the log for a decided act whose index was never learned, and
+// sets it. ErrUnsettled when it is not there (yet).
+func (g *Gate) find(ctx context.Context, r *record) error {
+	found, err := g.scan(ctx, r.index, map[string]bool{r.id: true})
+	if err != nil {
+		return err
+	}
+	i, ok := found[r.id]
+	if !ok {
+		return ErrUnsettled
+	}
+	r.index = i
+	return nil
+}
+
+// scan returns where in the log, from index from on, the entries of ids stand.
+func (g *Gate) scan(ctx context.Context, from uint64, ids map[string]bool) (map[string]uint64, error) {
+	found := map[string]uint64{}
+	for e, err := range g.Log.Entries(ctx, from) {
+		if err != nil {
+			return nil, fmt.Errorf("reading the log: %w", err)
+		}
+		if ids[e.Entry.Act.ID] {
+			found[e.Entry.Act.ID] = e.Index
+		}
+	}
+	return found, nil
+}
+
+// Recover closes what a crash left open, and must run before the first act.
+// Acts that never reached the log are forgotten; permitted acts that did, but
+// whose effect is not in the store, are voided in the log. It returns how many
+// of each.
+func (g *Gate) Recover(ctx context.Context) (forgotten, voided int, err error) {
+	open, err := g.query(ctx, `SELECT `+recordColumns+` FROM acts WHERE state = ?`, stateDecided)
+	if err != nil || len(open) == 0 {
+		return 0, 0, err
+	}
+	from, ids := open[0].index, map[string]bool{}
+	for _, r := range open {
+		from, ids[r.id] = min(from, r.index), true
+	}
+	found, err := g.scan(ctx, from, ids)
+	if err != nil {
+		return 0, 0, err
+	}
+	closed := map[uint64]bool{} // indexes that a recorded void already closes
+	for _, r := range open {
+		if _, ok := found[r.id]; ok && r.entry.Act.Action == "act.void" {
+			var of uint64
+			if _, err := fmt.Sscan(r.entry.Act.Public["of"], &of); err != nil {
+				return forgotten, voided, fmt.Errorf("void entry %s: %w", r.id, err)
+			}
+			closed[of] = true
+		}
+	}
+	for _, r := range open {
+		i, ok := found[r.id]
+		switch {
+		case !ok:
+			err, forgotten = g.forget(ctx, r.id), forgotten+1
+		case r.entry.Act.Action == "act.void" || !r.entry.Decision.Permit || closed[i]:
+			r.index = i
+			end := stateDone
+			if !r.entry.Decision.Permit {
+				end = stateDenied
+			} else if closed[i] {
+				end = stateVoid
+			}
+			err = g.DB.Write(ctx, func(tx *sql.Tx) error { return r.outcome(tx, end) })
+		default:
+			r.index = i
+			err, voided = g.void(ctx, r, "interrupted"), voided+1
+		}
+		if err != nil {
+			return forgotten, voided, fmt.Errorf("closing act %s: %w", r.id, err)
+		}
+	}
+	return forgotten, voided, nil
+}
+
+// Record is one act as it happened, for custody chains and audits.
+type Record struct {
+	Index       uint64
+	At          time.Time
+	Entry       ledger.Entry
+	Outcome     string              // done, denied, void
+	Disclosures []ledger.Disclosure // private values still kept; show only what the reader may see
+}
+
+// Private returns the kept private value of that name, "" if there is none.
+func (r Record) Private(name string) string {
+	for _, d := range r.Disclosures {
+		if d.Name == name {
+			return d.Value
+		}
+	}
+	return ""
+}
+
+// Disclose returns the disclosures of these names that are still kept.
+func (r Record) Disclose(names ...string) (ds []ledger.Disclosure) {
+	for _, d := range r.Disclosures {
+		if slices.Contains(names, d.Name) {
+			ds = append(ds, d)
+		}
+	}
+	return ds
+}
+
+// History returns the recorded acts on object, oldest first. The custody chain
+// of an item is this.
+func (g *Gate) History(ctx context.Context, object string) ([]Record, error) {
+	rs, err := g.query(ctx, `SELECT `+recordColumns+` FROM acts
+		WHERE id IN (SELECT act FROM act_objects WHERE object = ?)
+		AND state IN ('done', 'denied', 'void') ORDER BY idx`, object)
+	if err != nil {
+		return nil, fmt.Errorf("reading the history of an object: %w", err)
+	}
+	out := make([]Record, len(rs))
+	for i, r := range rs {
+		out[i] = r.public()
+	}
+	return out, nil
+}
+
+// At returns the act recorded at index; ErrNotFound when the gate did not record one there.
+func (g *Gate) At(ctx context.Context, index uint64) (Record, error) {
+	rs, err := g.query(ctx, `SELECT `+recordColumns+` FROM acts
+		WHERE idx = ? AND state IN ('done', 'denied', 'void')`, int64(index))
+	if err != nil {
+		return Record{}, fmt.Errorf("reading act %d: %w", index, err)
+	}
+	if len(rs) == 0 {
+		return Record{}, ErrNotFound
+	}
+	return rs[0].public(), nil
+}
+
+// ErrNotFound: the gate recorded no act there.
+var ErrNotFound = errors.New("gate: no such act")
+
+func (r record) public() Record {
+	return Record{Index: r.index, At: r.at, Entry: r.entry, Outcome: string(r.state), Disclosures: r.private}
+}
+
+// Receipt proves the entry at index and opens its private values of these
+// names. Names whose value is not kept are left out.
+func (g *Gate) Receipt(ctx context.Context, index uint64, disclose ...string) (ledger.Receipt, error) {
+	var ds []ledger.Disclosure
+	if len(disclose) > 0 {
+		rec, err := g.At(ctx, index)
+		if err != nil {
+			return ledger.Receipt{}, err
+		}
+		ds = rec.Disclose(disclose...)
+	}
+	return g.Log.Receipt(ctx, index, ds...)
+}
+
+// Purge deletes private values past their retention and challenges nobody
+// answered. What they were can then no longer be shown to anybody.
+func (g *Gate) Purge(ctx context.Context) (acts int64, err error) {
+	now := g.Now().UnixMicro()
+	err = g.DB.Write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.Exec(`DELETE FROM act_private WHERE act IN (SELECT id FROM acts WHERE state = 'pending' AND expires < ?)`, now); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`DELETE FROM act_objects WHERE act IN (SELECT id FROM acts WHERE state = 'pending' AND expires < ?)`, now); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`DELETE FROM acts WHERE state = 'pending' AND expires < ?`, now); err != nil {
+			return err
+		}
+		res, err := tx.Exec(`DELETE FROM act_private WHERE act IN (SELECT id FROM acts WHERE keep_until < ?)`, now)
+		if err != nil {
+			return err
+		}
+		acts, err = res.RowsAffected()
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("purging private values: %w", err)
+	}
+	return acts, nil
+}
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// keyed is a set of locks by name.
+type keyed struct {
+	mu   sync.Mutex
+	held map[string]chan struct{}
+}
+
+// lock waits for the name and returns its unlock.
+func (k *keyed) lock(name string) func() {
+	for {
+		k.mu.Lock()
+		if k.held == nil {
+			k.held = map[string]chan struct{}{}
+		}
+		wait, busy := k.held[name]
+		if !busy {
+			free := make(chan struct{})
+			k.held[name] = free
+			k.mu.Unlock()
+			return func() {
+				k.mu.Lock()
+				delete(k.held, name)
+				k.mu.Unlock()
+				close(free)
+			}
+		}
+		k.mu.Unlock()
+		<-wait
+	}
+}
