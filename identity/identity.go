@@ -26,9 +26,9 @@ const (
 	RoleAdmin        Role = "admin"        // invites and removes the people of her agency, changes its settings
 	RoleModerator    Role = "moderator"    // second pair of eyes before a request is published
 	RoleAuditor      Role = "auditor"      // reads private parts of entries, suspends and restores agencies
-	RoleOperator Role = "operator"     // runs the exchange, invites agencies; can read no evidence
-	RoleResident Role = "resident"     // answers requests; has no account
-	RoleSystem   Role = "system"       // the exchange itself: retention, closing unfinished acts
+	RoleOperator     Role = "operator"     // runs the exchange, invites agencies; can read no evidence
+	RoleResident     Role = "resident"     // answers requests; has no account
+	RoleSystem       Role = "system"       // the exchange itself: retention, closing unfinished acts
 )
 
 // Roles lists the roles a person can be invited to.
