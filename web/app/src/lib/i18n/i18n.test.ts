@@ -1,0 +1,74 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { bytes, number, plural, preferredLang, setLang, t, tOr, type PluralKey } from './index.svelte';
+
+const web = new URL('../../../../', import.meta.url).pathname;
+const catalogue = (lang: string): Record<string, string> =>
+  JSON.parse(readFileSync(join(web, 'messages', `${lang}.json`), 'utf8'));
+const en = catalogue('en');
+
+describe('the catalogues', () => {
+  const holders = (text: string | undefined) => [...new Set(text?.match(/\{\w+\}/g))].sort();
+
+  test.each(['es', 'nl'])('%s has the keys and placeholders of English', (lang) => {
+    const other = catalogue(lang);
+    expect(Object.keys(other).sort()).toEqual(Object.keys(en).sort());
+    for (const [key, text] of Object.entries(en)) {
+      expect(other[key], `${lang} ${key}`).toBeTruthy();
+      expect(holders(other[key]), `${lang} ${key}`).toEqual(holders(text));
+    }
+  });
+
+  test('a plural has both forms', () => {
+    for (const key of Object.keys(en)) {
+      const [, base, form] = key.match(/^(.*)\.(one|other)$/) ?? [];
+      if (base) expect(en, key).toHaveProperty([`${base}.${form === 'one' ? 'other' : 'one'}`]);
+    }
+  });
+
+  test('unused keys are reported', () => {
+    const sources = readdirSync(web, { recursive: true, encoding: 'utf8' })
+      .filter((f) => /\.(svelte|ts|go|html)$/.test(f) && !/node_modules|dist\/|_test\.go|\.test\.ts/.test(f))
+      .map((f) => readFileSync(join(web, f), 'utf8'))
+      .join('\n');
+    // A key may stand whole, or start a key put together from data: `status.${s}` in TypeScript, "status." in Go.
+    const unused = Object.keys(en).filter((key) => {
+      const base = key.replace(/\.(one|other)$/, '');
+      const prefixes = [...base.matchAll(/[.-]/g)].map((m) => base.slice(0, m.index + 1));
+      return ![`'${base}'`, `"${base}"`, `\`${base}\``, ...prefixes.flatMap((p) => [`\`${p}$`, `"${p}"`, `'${p}'`])].some((s) =>
+        sources.includes(s),
+      );
+    });
+    if (unused.length > 0) console.warn(`${unused.length} unused message keys: ${unused.join(', ')}`);
+  });
+});
+
+describe('speaking', () => {
+  beforeEach(() => setLang('en'));
+
+  test('placeholders', () => {
+    expect(t('ui.step', { n: 2, all: 5 })).toBe('Step 2 of 5');
+    expect(t('ui.step', { n: 2 })).toBe('Step 2 of {all}');
+  });
+
+  test('a message that does not exist', () => {
+    expect(tOr('no.such.key', 'stands in')).toBe('stands in');
+    expect(plural('no.such' as PluralKey, 1)).toBe('no.such');
+  });
+
+  test('numbers and sizes the language’s way', async () => {
+    expect(number(1234.5)).toBe('1,234.5');
+    expect(bytes(999)).toBe('999 bytes');
+    expect(bytes(3_400_000)).toBe('3.4 MB');
+    await setLang('nl');
+    expect(number(1234.5)).toBe('1.234,5');
+    expect(t('ui.close')).toBe('Sluiten');
+  });
+
+  test('the language kept here wins over what the browser asks for', () => {
+    expect(preferredLang('', ['fr-FR', 'es-MX'])).toBe('es');
+    expect(preferredLang('theme=dark; lang=nl', ['es'])).toBe('nl');
+    expect(preferredLang('lang=xx', ['zh'])).toBe('en');
+  });
+});

@@ -1,0 +1,11 @@
+// The desk's navigation: who sees which page in the menu. A line per page.
+import type { Key } from '$lib/i18n/index.svelte';
+
+export interface NavItem {
+  href: string;
+  label: Key;
+  /** Any of these roles sees it; empty means everybody signed in. */
+  roles: string[];
+}
+
+export const deskNav: readonly NavItem[] = [{ href: '/desk', label: 'shell.desk', roles: [] }];

@@ -1,0 +1,33 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vitest/config';
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+// Two entries: the shell page, and the service worker, which must keep its name
+// and its place at the root.
+const input: Record<string, string> = { index: here('index.html') };
+if (existsSync(here('src/sw.ts'))) input.sw = here('src/sw.ts');
+
+export default defineConfig({
+  plugins: [svelte()],
+  resolve: {
+    alias: { $lib: here('src/lib') },
+    conditions: process.env.VITEST ? ['browser'] : undefined,
+  },
+  worker: { format: 'es' },
+  build: {
+    target: ['chrome123', 'firefox128', 'safari17.5'],
+    assetsInlineLimit: 0, // data: URLs would need holes in the content policy
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 1200,
+    rollupOptions: {
+      input,
+      output: {
+        entryFileNames: (chunk) => (chunk.name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
+      },
+    },
+  },
+  test: { include: ['src/**/*.test.ts', 'test/**/*.test.ts'] },
+});

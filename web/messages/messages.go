@@ -1,0 +1,9 @@
+// Package messages embeds the words people read: one flat JSON catalogue a
+// language, shared by the server's pages and the app. Placeholders are {name};
+// plural forms are the keys x.one and x.other.
+package messages
+
+import "embed"
+
+//go:embed *.json
+var FS embed.FS
