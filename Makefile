@@ -1,3 +1,63 @@
-.PHONY: help
+# Two commands do everything: make run, make test.
+PORT ?= 8080
+APP := web/app
+BIN := bin/porchlight
+GOFILES := $(shell git ls-files --cached --others --exclude-standard '*.go' '*.cedar' '*.json' '*.html' '*.css' '*.svg' '*.js' '*.txt' '*.geojson' | grep -v '^$(APP)/')
+APPFILES := $(shell git ls-files --cached --others --exclude-standard $(APP) web/messages web/pages/static)
+
+.PHONY: help run test build check generate bench clean setup
+
 help:
-	@echo "make run | test | bench"
+	@echo "make run       the demo town on http://localhost:$(PORT) (PORT=N for another)"
+	@echo "make test      every test"
+	@echo "make bench     every benchmark, into build/bench.json; make bench-NAME runs one part"
+	@echo "make generate  the API description and its client from the Go types"
+	@echo "make check     formatting, vet, staticcheck, generated files, the app's types"
+	@echo "make build     $(BIN)"
+
+run: build
+	@scripts/setup.sh run
+	$(BIN) demo --port $(PORT)
+
+test: setup-test build
+	go test -race ./...
+	cd $(APP) && npm test
+	cd $(APP) && npm run story
+
+setup-%:
+	@scripts/setup.sh $*
+
+build: $(BIN)
+
+$(BIN): go.mod $(GOFILES) $(APP)/dist/index.html
+	@mkdir -p bin
+	go build -o $@ ./cmd/porchlight
+
+$(APP)/dist/index.html: $(APP)/node_modules/.package-lock.json $(filter-out $(APP)/dist/%,$(APPFILES))
+	cd $(APP) && npm run build
+
+$(APP)/node_modules/.package-lock.json: $(APP)/package-lock.json
+	@echo "Installing npm packages of $(APP)"
+	cd $(APP) && npm ci --no-audit --no-fund
+	@touch $@
+
+generate: $(APP)/node_modules/.package-lock.json
+	go run ./internal/apidoc > web/openapi.json
+	cd $(APP) && npm run api
+
+check: $(APP)/dist/index.html
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "gofmt these files"; exit 1; }
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck ./...
+	$(MAKE) generate
+	git diff --exit-code -- web/openapi.json $(APP)/src/lib/api/schema.ts
+	cd $(APP) && npm run check
+
+bench: setup-bench build
+	go run ./internal/bench
+
+bench-%: setup-bench build
+	go run ./internal/bench $*
+
+clean:
+	rm -rf bin build $(APP)/dist/assets $(APP)/dist/index.html

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Installs what building, running and testing need beyond Go and Node, and says
+# what it installs. Usage: scripts/setup.sh run|test|bench
+set -euo pipefail
+
+want=()
+need() { command -v "$1" >/dev/null 2>&1 || want+=("$2"); }
+
+need ffmpeg ffmpeg
+need curl curl
+if [ "${1:-run}" != run ]; then
+  need chromium chromium
+  need openssl openssl
+  need gcc gcc # the race detector
+fi
+if [ "${1:-run}" = bench ]; then
+  need nginx nginx-light
+  need wrk wrk
+fi
+
+if [ ${#want[@]} -gt 0 ]; then
+  echo "Installing Debian packages: ${want[*]}"
+  sudo=()
+  [ "$(id -u)" = 0 ] || sudo=(sudo)
+  "${sudo[@]}" apt-get update -qq
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${want[@]}" >/dev/null
+fi
