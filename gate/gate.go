@@ -40,7 +40,9 @@ type Caller struct {
 type Act struct {
 	Action string        // "noun.verb", also the Cedar action
 	By     Caller        //
-	Role   identity.Role // the role By acts in; By must hold it
+	// Role is the one By should act in. Who does not hold it acts in the first
+	// role she holds, and policy refuses her, on record.
+	Role identity.Role
 	// Objects are the ids of what is acted on (request, item, agency, person).
 	// They are committed as "objects" and lead to the act in History.
 	Objects []string
@@ -125,8 +127,8 @@ var (
 	// ErrUnsettled: the log has not yet said whether it holds the entry. Repeat
 	// the same act later.
 	ErrUnsettled = errors.New("gate: the log has not yet published this act; repeat it in a moment")
-	// ErrRole: the caller does not hold the role the act needs.
-	ErrRole = errors.New("gate: the caller does not hold this role")
+	// ErrRole: the caller holds no role at all.
+	ErrRole = errors.New("gate: the caller holds no role")
 )
 
 // Log is what the gate needs of the ledger.
@@ -217,8 +219,11 @@ func (g *Gate) Do(ctx context.Context, a Act, effect func(tx *sql.Tx, grant *Gra
 	if _, err := ulid.ParseStrict(strings.ToUpper(a.By.ActID)); err != nil || strings.ToLower(a.By.ActID) != a.By.ActID {
 		return nil, ErrActID
 	}
-	if !a.By.Who.Has(a.Role) {
+	if len(a.By.Who.Roles) == 0 {
 		return nil, ErrRole
+	}
+	if !a.By.Who.Has(a.Role) {
+		a.Role = a.By.Who.Roles[0]
 	}
 	defer g.busy.lock(a.By.ActID)()
 

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"porchlight/exchange"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/providers/posflag"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// configFlags adds the flags of an exchange's settings to cmd.
+func configFlags(f *pflag.FlagSet) {
+	f.String("dir", "porchlight-data", "data directory")
+	f.String("name", "", "the exchange's name, shown to people")
+	f.String("origin", "", "name of its ledger, for ever; default the host of --base-url")
+	f.String("base-url", "", "where people reach it: https://..., or http://localhost:PORT to try")
+	f.String("listen", "", "host:port to listen on (default localhost:8080)")
+	f.String("log", "", "debug, info, warn or error (default info)")
+}
+
+// loadConfig reads porchlight.yaml in the data directory, then the environment
+// (PORCHLIGHT_BASE_URL, PORCHLIGHT_SMTP__HOST: two underscores step into a
+// group), then flags.
+func loadConfig(f *pflag.FlagSet) (exchange.Config, error) {
+	dir, err := f.GetString("dir")
+	if err != nil {
+		return exchange.Config{}, err
+	}
+	k := koanf.New(".")
+	path := filepath.Join(dir, exchange.ConfigFile)
+	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return exchange.Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	names := env.Opt{Prefix: "PORCHLIGHT_", TransformFunc: func(key, value string) (string, any) {
+		return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(key, "PORCHLIGHT_")), "__", "."), value
+	}}
+	if err := k.Load(env.Provider(".", names), nil); err != nil {
+		return exchange.Config{}, fmt.Errorf("environment: %w", err)
+	}
+	flags := posflag.ProviderWithValue(f, ".", k, func(key, value string) (string, any) {
+		return strings.ReplaceAll(key, "-", "_"), value
+	})
+	if err := k.Load(flags, nil); err != nil {
+		return exchange.Config{}, fmt.Errorf("flags: %w", err)
+	}
+	var c exchange.Config
+	if err := k.Unmarshal("", &c); err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	c.Dir = dir
+	return c, nil
+}
+
+func newInitCmd() *cobra.Command {
+	var jurisdiction string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Create an exchange: its keys, its ledger, and the link its operator enrols with",
+		Long: `Creates the data directory with the exchange's ledger key, an empty ledger whose
+first entry is the exchange's creation, and porchlight.yaml. Prints a link, good
+once, with which the operator enrols a passkey. Nothing that exists is changed.`,
+		Example: `  porchlight init --dir /srv/porchlight --name "Maple Grove Exchange" \
+      --base-url https://porchlight.maplegrove.example --jurisdiction county.geojson`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			area, err := os.ReadFile(jurisdiction)
+			if err != nil {
+				return fmt.Errorf("jurisdiction: %w", err)
+			}
+			made, err := exchange.Init(cmd.Context(), c, area)
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			if asJSON {
+				return json.NewEncoder(out).Encode(made)
+			}
+			fmt.Fprintf(out, "Created %s in %s.\n\n", made.Name, made.Dir)
+			fmt.Fprintf(out, "Ledger      %s\nIts key     %s\n\n", made.Origin, made.LogKey)
+			fmt.Fprintf(out, "Start it    porchlight serve --dir %s\nThen enrol  %s\n            (good once, until %s)\n", made.Dir, made.OperatorLink, made.LinkExpires.Format(time.DateOnly))
+			return nil
+		},
+	}
+	configFlags(cmd.Flags())
+	cmd.Flags().StringVar(&jurisdiction, "jurisdiction", "", "GeoJSON polygon of the area the exchange serves")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
+	cmd.MarkFlagRequired("jurisdiction")
+	return cmd
+}
+
+func newServeCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run an exchange",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			c.Logger, err = newLogger(c.Log)
+			if err != nil {
+				return err
+			}
+			x, err := exchange.Open(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			return errors.Join(serve(cmd.Context(), x, x.Handler(), c.Logger), x.Close())
+		},
+	}
+	configFlags(cmd.Flags())
+	return cmd
+}
+
+// serve listens until ctx ends, then lets requests under way finish.
+func serve(ctx context.Context, x *exchange.Exchange, h http.Handler, log *slog.Logger) error {
+	l, err := net.Listen("tcp", x.Listen)
+	if err != nil {
+		return err
+	}
+	log.Info("listening", "address", l.Addr().String(), "url", x.BaseURL)
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(l) }()
+	jobs, stop := context.WithCancel(ctx)
+	defer stop()
+	go x.RunJobs(jobs)
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("stopping: waiting for requests under way")
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	return srv.Shutdown(deadline)
+}
+
+// newLogger writes JSON lines to standard error.
+func newLogger(level string) (*slog.Logger, error) {
+	var l slog.Level
+	if level != "" {
+		if err := l.UnmarshalText([]byte(level)); err != nil {
+			return nil, usageError(fmt.Errorf("log level %q: want debug, info, warn or error", level))
+		}
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: l})), nil
+}
