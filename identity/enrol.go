@@ -89,7 +89,8 @@ func (s *Service) creation(p Person, challenge []byte, have []credential) (*prot
 // AddPasskey checks a new passkey (RegistrationResponseJSON) and keeps it as
 // pending, until FinishEnrol under a recorded act makes it active. Called again
 // with the same answer it returns the same device. Errors: ErrInvitation,
-// ErrSyncedPasskey, ErrNoPRF (for people who need vault access), ErrSignature.
+// ErrLabel, ErrSyncedPasskey, ErrNoPRF (for people who need vault access),
+// ErrSignature.
 func (s *Service) AddPasskey(ctx context.Context, token, label string, response []byte) (Device, error) {
 	inv, p, err := s.Invitation(ctx, token)
 	if err != nil {
@@ -99,7 +100,7 @@ func (s *Service) AddPasskey(ctx context.Context, token, label string, response 
 		return Device{}, ErrInvitation
 	}
 	if label = strings.TrimSpace(label); label == "" || utf8.RuneCountInString(label) > maxLabel {
-		return Device{}, fmt.Errorf("identity: name the device in 1 to %d characters", maxLabel)
+		return Device{}, ErrLabel
 	}
 	if len(response) > maxResponse {
 		return Device{}, fmt.Errorf("%w: answer of %d bytes", ErrSignature, len(response))

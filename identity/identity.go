@@ -75,6 +75,8 @@ var (
 	ErrSyncedPasskey = errors.New("identity: this passkey is synchronised between devices; use a security key or a passkey bound to this device")
 	// ErrNoPRF: the passkey cannot derive the secret that a device's vault key needs.
 	ErrNoPRF = errors.New("identity: this passkey cannot derive keys (no PRF extension)")
+	// ErrLabel: a device needs a name of 1 to 60 characters.
+	ErrLabel = errors.New("identity: name the device in 1 to 60 characters")
 	// ErrSignature: the assertion does not answer this challenge, or was not made
 	// by one of the person's passkeys with the user verified.
 	ErrSignature = errors.New("identity: the passkey's answer does not verify")
