@@ -9,12 +9,13 @@ type Question struct {
 	Action string
 	Actor  Actor
 	// Facts of this action, named and typed by the schema of the action
-	// (policy/schema.cedarschema): bool, int64, string or []string. A missing
-	// or extra fact makes the question invalid, and an invalid question denied.
+	// (policy/schema.cedarschema): bool, int64 (or int), string or []string, the
+	// strings being words of the schema. A missing or extra fact makes the
+	// question invalid, and an invalid question denied.
 	Facts map[string]any
 	// States whose law applies (two-letter postal code, or country): of the
-	// actor's agency, the subject and the data owner. Each selects its pack if
-	// there is one; the base pack always applies.
+	// actor's agency, the subject and the data owner. Each selects the pack that
+	// names it in its pack.json, if there is one; the base pack always applies.
 	Jurisdictions []string
 }
 
@@ -32,7 +33,10 @@ type Actor struct {
 type Verdict struct {
 	Permit bool
 	Rules  []Rule
-	Packs  map[string]string // pack name to lower-case hex SHA-256 of its files
+	Packs  map[string]string // pack name to lower-case hex SHA-256 of its files, see Hash
+	// Problem says why the question is invalid (the rule "base.invalid-question"),
+	// for logs and developers; empty otherwise. It repeats no free text.
+	Problem string
 }
 
 // Rule is one policy as people read it.
