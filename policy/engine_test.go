@@ -4,7 +4,7 @@ import "testing"
 
 func load(t testing.TB) *Engine {
 	t.Helper()
-	e, err := Load(Builtin())
+	e, err := Load(Packs())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,8 @@ import (
 //go:embed packs/*/*
 var builtin embed.FS
 
-// Builtin returns the packs this program was built with: one folder each.
-func Builtin() fs.FS {
+// Packs returns the law packs this program was built with: one folder each.
+func Packs() fs.FS {
 	sub, err := fs.Sub(builtin, "packs")
 	if err != nil {
 		panic(err) // the path is constant
