@@ -38,8 +38,8 @@ type Caller struct {
 
 // Act is one thing somebody wants to do.
 type Act struct {
-	Action string        // "noun.verb", also the Cedar action
-	By     Caller        //
+	Action string // "noun.verb", also the Cedar action
+	By     Caller //
 	// Role is the one By should act in. Who does not hold it acts in the first
 	// role she holds, and policy refuses her, on record.
 	Role identity.Role
@@ -407,10 +407,11 @@ func (g *Gate) refusal(rec record) *Refusal {
 // "failed" or "interrupted".
 func (g *Gate) void(ctx context.Context, rec record, reason string) error {
 	a := Act{
-		Action: "act.void", Role: identity.SystemRole,
-		By:     Caller{Who: identity.System(), ActID: NewActID()},
-		Public: map[string]string{"of": fmt.Sprint(rec.index), "reason": reason},
-		Facts:  map[string]any{},
+		Action: "act.void", Role: identity.RoleSystem,
+		By:      Caller{Who: identity.System(), ActID: NewActID()},
+		Objects: rec.objects, // so that a history shows what came of its acts
+		Public:  map[string]string{"of": fmt.Sprint(rec.index), "reason": reason},
+		Facts:   map[string]any{},
 	}
 	_, err := g.Do(ctx, a, func(tx *sql.Tx, _ *Grant) error { return rec.outcome(tx, stateVoid) })
 	if err != nil {
