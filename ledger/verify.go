@@ -127,7 +127,11 @@ func (k keys) checkpoint(r *Report, raw []byte, offset int) (Checkpoint, []Cosig
 		r.say(Proved, "cosignatures", kv...)
 		r.say(Proved, "time", "time", cosigs[0].Time.Format(time.RFC3339), "witness", cosigs[0].Witness)
 	}
-	if others := len(sigs) - 1 - len(cosigs); others > 0 && len(r.Claims) > before {
+	known := append([]Key{k.log}, k.witnesses...)
+	others := len(slices.DeleteFunc(sigs, func(s signature) bool {
+		return slices.ContainsFunc(known, func(k Key) bool { return k.Name == s.name && k.hash() == s.hash })
+	}))
+	if others > 0 {
 		r.say(NotProved, "other-signatures", "count", strconv.Itoa(others))
 	}
 	ok := !slices.ContainsFunc(r.Claims[before:], func(c Claim) bool { return c.Status == Refused })
@@ -155,6 +159,7 @@ func (v Verifier) Receipt(rc Receipt) (Report, error) {
 	size := strconv.FormatUint(c.Size, 10)
 	switch err := proof.VerifyInclusion(rfc6962.DefaultHasher, rc.Index, c.Size, leaf, path, c.Root[:]); {
 	case err != nil:
+		ok = false
 		r.say(Refused, "inclusion", "index", index, "size", size, "origin", c.Origin, "line", strconv.Itoa(rc.proofLine()))
 	case ok: // else the tree is nobody's
 		r.say(Proved, "inclusion", "index", index, "size", size, "origin", c.Origin)
@@ -213,7 +218,7 @@ func (v Verifier) Receipt(rc Receipt) (Report, error) {
 	}
 	r.say(NotProved, "later", "index", index)
 	if !ok { // what an entry says counts only if it is in the log
-		r.Claims = slices.DeleteFunc(r.Claims, func(c Claim) bool { return c.Status == Proved && c.What != "log-signature" })
+		r.Claims = slices.DeleteFunc(r.Claims, func(c Claim) bool { return c.Status == Proved })
 	}
 	return r, r.Err()
 }
