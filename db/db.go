@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/url"
 	"runtime/debug"
+	"sync"
 
 	_ "modernc.org/sqlite"
 )
@@ -25,6 +26,7 @@ type DB struct {
 	jobs   chan job
 	closed chan struct{} // closed by Close: no more jobs are taken
 	done   chan struct{} // closed by the writer when it has ended
+	once   sync.Once     // Close
 }
 
 type job struct {
@@ -72,7 +74,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 
 // Close waits for writes under way and closes the database.
 func (d *DB) Close() error {
-	close(d.closed)
+	d.once.Do(func() { close(d.closed) })
 	<-d.done
 	return errors.Join(d.read.Close(), d.write.Close())
 }

@@ -65,7 +65,7 @@ func (l *fakeLog) Size(context.Context) (uint64, error) {
 }
 
 func (l *fakeLog) Receipt(_ context.Context, i uint64, ds ...ledger.Disclosure) (ledger.Receipt, error) {
-	return ledger.Receipt{Entry: l.entries[i].Bytes(), Disclosures: ds}, nil
+	return ledger.Receipt{Entry: l.entries[i], Disclosures: ds}, nil
 }
 
 // actions lists what the log holds, in order.
@@ -171,7 +171,7 @@ func (w *world) effects(t *testing.T) (n int) {
 
 func shareAct() gate.Act {
 	return gate.Act{
-		Action: "submission.share", Role: identity.ResidentRole,
+		Action: "submission.share", Role: identity.RoleResident,
 		By:      gate.Caller{Who: identity.Resident(), ActID: gate.NewActID()},
 		Objects: []string{"item-1", "request-1"},
 		Public:  map[string]string{"request": "request-1"}, Private: map[string]string{"item": "item-1"},
@@ -180,8 +180,8 @@ func shareAct() gate.Act {
 
 func viewAct() gate.Act {
 	return gate.Act{
-		Action: "item.view", Role: identity.Custodian,
-		By:      gate.Caller{Who: identity.Principal{PersonID: "p1", Agency: "IL0990100", Roles: []identity.Role{identity.Custodian}}, ActID: gate.NewActID()},
+		Action: "item.view", Role: identity.RoleCustodian,
+		By:      gate.Caller{Who: identity.Principal{PersonID: "p1", Agency: "IL0990100", Roles: []identity.Role{identity.RoleCustodian}}, ActID: gate.NewActID()},
 		Objects: []string{"item-1"},
 	}
 }
@@ -295,7 +295,7 @@ func TestPersonsSign(t *testing.T) {
 func TestWithoutTheRole(t *testing.T) {
 	w := newWorld(t)
 	a := shareAct()
-	a.Role = identity.Custodian
+	a.Role = identity.RoleCustodian
 	g, err := w.Do(t.Context(), a, effect)
 	if err != nil {
 		t.Fatal(err)
@@ -338,7 +338,7 @@ func TestFailedEffectIsVoided(t *testing.T) {
 		t.Errorf("repeat: %v", err)
 	}
 	h, err := w.History(t.Context(), "item-1")
-	if err != nil || len(h) != 1 || h[0].Outcome != "void" {
+	if err != nil || len(h) != 2 || h[0].Outcome != "void" || h[1].Entry.Act.Action != "act.void" {
 		t.Errorf("history %+v, %v", h, err)
 	}
 }
@@ -414,7 +414,7 @@ func TestRecover(t *testing.T) {
 	for _, r := range h {
 		outcomes = append(outcomes, r.Outcome)
 	}
-	if !slices.Equal(outcomes, []string{"done", "void", "denied"}) || w.effects(t) != 1 {
+	if !slices.Equal(outcomes, []string{"done", "void", "denied", "done"}) || w.effects(t) != 1 {
 		t.Errorf("outcomes %v, %d effects", outcomes, w.effects(t))
 	}
 }
