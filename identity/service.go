@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -168,6 +169,22 @@ func (s *Service) AddPerson(tx *sql.Tx, p Person) error {
 	return insertPerson(tx, p)
 }
 
+// AddRole gives a person a further role; one she holds already is no error.
+// ErrNotFound.
+func (s *Service) AddRole(tx *sql.Tx, id string, role Role) error {
+	p, err := person(tx, id)
+	if err != nil {
+		return err
+	}
+	if role.AgencyRole() != (p.Agency != "") {
+		return fmt.Errorf("identity: role %s does not go with agency %q", role, p.Agency)
+	}
+	if slices.Contains(p.Roles, role) {
+		return nil
+	}
+	return setRoles(tx, id, append(p.Roles, role))
+}
+
 // Invite stores an invitation for an existing person: her first device or a
 // further one. ErrNotFound when she was removed or never added.
 func (s *Service) Invite(tx *sql.Tx, inv Invitation) error {
@@ -215,6 +232,12 @@ func (s *Service) Person(ctx context.Context, id string) (Person, error) {
 // People returns the people of an agency (ORI), or of the exchange itself ("").
 func (s *Service) People(ctx context.Context, agency string) ([]Person, error) {
 	return people(reader{ctx, s.db}, agency)
+}
+
+// Device returns one passkey by its credential id. ErrNotFound.
+func (s *Service) Device(ctx context.Context, id Bytes) (Device, error) {
+	c, err := credentialByID(reader{ctx, s.db}, id)
+	return c.Device, err
 }
 
 // Devices returns a person's passkeys, oldest first.

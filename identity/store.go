@@ -138,6 +138,15 @@ func insertPerson(tx *sql.Tx, p Person) error {
 	return nil
 }
 
+func setRoles(tx *sql.Tx, id string, roles []Role) error {
+	data, err := json.Marshal(roles)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`UPDATE identity_people SET roles = ? WHERE id = ?`, string(data), id)
+	return err
+}
+
 func removePerson(tx *sql.Tx, id string) error {
 	for _, q := range []string{
 		`UPDATE identity_people SET state = 'removed' WHERE id = ?`,

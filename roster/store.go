@@ -1,0 +1,227 @@
+package roster
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"porchlight/db"
+	"porchlight/gate"
+	"porchlight/geo"
+	"porchlight/identity"
+)
+
+var migrations = []string{`
+CREATE TABLE roster_agencies (
+	ori TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
+	contact TEXT NOT NULL, jurisdiction TEXT NOT NULL, -- GeoJSON
+	status TEXT NOT NULL, reason TEXT NOT NULL, since INTEGER NOT NULL,
+	invited_by TEXT NOT NULL, -- act
+	changed_by TEXT NOT NULL  -- act of the last suspension or restoration
+);
+CREATE TABLE roster_vaults (
+	recipient TEXT PRIMARY KEY, ori TEXT NOT NULL REFERENCES roster_agencies (ori),
+	entry INTEGER NOT NULL, since INTEGER NOT NULL
+);
+CREATE INDEX roster_vaults_ori ON roster_vaults (ori, entry);
+CREATE TABLE roster_devices (
+	credential BLOB PRIMARY KEY, person TEXT NOT NULL, recipient TEXT NOT NULL, entry INTEGER NOT NULL
+);
+CREATE INDEX roster_devices_person ON roster_devices (person);
+CREATE TABLE roster_keys (
+	vault TEXT NOT NULL REFERENCES roster_vaults (recipient), credential BLOB NOT NULL, -- empty: recovery key
+	ori TEXT NOT NULL, age BLOB NOT NULL,
+	PRIMARY KEY (vault, credential)
+);
+`}
+
+// Directory reads the roster. It needs no gate, so that the gate can ask it.
+type Directory struct{ db *db.DB }
+
+// OpenDirectory opens the roster's tables.
+func OpenDirectory(ctx context.Context, d *db.DB) (*Directory, error) {
+	if err := d.Migrate(ctx, "roster", migrations); err != nil {
+		return nil, err
+	}
+	return &Directory{d}, nil
+}
+
+const agencyQuery = `SELECT a.ori, a.name, a.kind, a.state, a.contact, a.jurisdiction, a.status, a.reason, a.since,
+	v.recipient, v.entry, v.since
+	FROM roster_agencies a LEFT JOIN roster_vaults v
+	ON v.recipient = (SELECT recipient FROM roster_vaults WHERE ori = a.ori ORDER BY entry DESC LIMIT 1)`
+
+func scanAgency(row interface{ Scan(...any) error }) (a Agency, err error) {
+	var area string
+	var since int64
+	var recipient sql.NullString
+	var entry, published sql.NullInt64
+	if err := row.Scan(&a.ORI, &a.Name, &a.Kind, &a.State, &a.Contact, &area, &a.Status, &a.Reason, &since,
+		&recipient, &entry, &published); err != nil {
+		return Agency{}, err
+	}
+	if a.Jurisdiction, err = geo.ParsePolygon([]byte(area)); err != nil {
+		return Agency{}, fmt.Errorf("stored jurisdiction of %s: %w", a.ORI, err)
+	}
+	a.Since = time.UnixMicro(since).UTC()
+	if recipient.Valid {
+		a.Vault = &Vault{recipient.String, uint64(entry.Int64), time.UnixMicro(published.Int64).UTC()}
+	}
+	return a, nil
+}
+
+// Agency returns one agency. ErrNotFound.
+func (d *Directory) Agency(ctx context.Context, ori string) (Agency, error) {
+	a, err := scanAgency(d.db.Read().QueryRowContext(ctx, agencyQuery+` WHERE a.ori = ?`, ori))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Agency{}, ErrNotFound
+	}
+	return a, err
+}
+
+// Agencies returns all agencies by name.
+func (d *Directory) Agencies(ctx context.Context) ([]Agency, error) {
+	rows, err := d.db.Read().QueryContext(ctx, agencyQuery+` ORDER BY a.name, a.ori`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := []Agency{}
+	for rows.Next() {
+		a, err := scanAgency(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	return all, rows.Err()
+}
+
+// AgencyFacts is what policy must know of an agency; see gate.Agencies.
+func (d *Directory) AgencyFacts(ctx context.Context, ori string) (gate.AgencyFacts, error) {
+	var f gate.AgencyFacts
+	err := d.db.Read().QueryRowContext(ctx, `SELECT kind, status, state FROM roster_agencies WHERE ori = ?`, ori).
+		Scan(&f.Kind, &f.Status, &f.State)
+	if errors.Is(err, sql.ErrNoRows) {
+		return f, ErrNotFound
+	}
+	return f, err
+}
+
+// invitedBy reports whether this act invited the agency.
+func (d *Directory) invitedBy(ctx context.Context, ori, act string) (yes bool, err error) {
+	err = d.db.Read().QueryRowContext(ctx, `SELECT invited_by = ? FROM roster_agencies WHERE ori = ?`, act, ori).Scan(&yes)
+	return yes, err
+}
+
+// changedBy reports whether this act made the last suspension or restoration.
+func (d *Directory) changedBy(ctx context.Context, ori, act string) (yes bool, err error) {
+	err = d.db.Read().QueryRowContext(ctx, `SELECT changed_by = ? FROM roster_agencies WHERE ori = ?`, act, ori).Scan(&yes)
+	return yes, err
+}
+
+func (d *Directory) hasVault(ctx context.Context, ori, recipient string) (yes bool, err error) {
+	err = d.db.Read().QueryRowContext(ctx,
+		`SELECT EXISTS (SELECT 1 FROM roster_vaults WHERE ori = ? AND recipient = ?)`, ori, recipient).Scan(&yes)
+	return yes, err
+}
+
+// keysOf fills in what the roster knows of a device.
+func (d *Directory) keysOf(ctx context.Context, device *Device, vault string) error {
+	var entry int64
+	err := d.db.Read().QueryRowContext(ctx, `SELECT recipient, entry,
+		EXISTS (SELECT 1 FROM roster_keys k WHERE k.credential = roster_devices.credential AND k.vault = ?)
+		FROM roster_devices WHERE credential = ?`, vault, []byte(device.ID)).
+		Scan(&device.Recipient, &entry, &device.HasVault)
+	device.Entry = uint64(entry)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return err
+}
+
+func (d *Directory) keys(ctx context.Context, ori, person string, recovery bool) ([]WrappedKey, error) {
+	rows, err := d.db.Read().QueryContext(ctx, `SELECT vault, credential, age FROM roster_keys
+		WHERE ori = ? AND (credential IN (SELECT credential FROM roster_devices WHERE person = ?)
+			OR (? AND length(credential) = 0))
+		ORDER BY vault, credential`, ori, person, recovery)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	keys := []WrappedKey{}
+	for rows.Next() {
+		var k WrappedKey
+		if err := rows.Scan(&k.Vault, &k.Device, &k.Age); err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	return keys, rows.Err()
+}
+
+func insertAgency(tx *sql.Tx, a Agency, area []byte, g *gate.Grant) error {
+	_, err := tx.Exec(`INSERT INTO roster_agencies
+		(ori, name, kind, state, contact, jurisdiction, status, reason, since, invited_by, changed_by)
+		VALUES (?, ?, ?, ?, ?, ?, 'invited', '', ?, ?, '')`,
+		a.ORI, a.Name, a.Kind, a.State, a.Contact, string(area), g.At.UnixMicro(), g.ActID)
+	if err != nil && strings.Contains(err.Error(), "UNIQUE constraint") {
+		return ErrExists
+	}
+	return err
+}
+
+func activateAgency(tx *sql.Tx, ori, contact string) error {
+	return one(tx.Exec(`UPDATE roster_agencies SET status = 'active', contact = ? WHERE ori = ? AND status = 'invited'`, contact, ori))
+}
+
+func setStatus(tx *sql.Tx, ori string, from, to Status, reason, act string) error {
+	return one(tx.Exec(`UPDATE roster_agencies SET status = ?, reason = ?, changed_by = ? WHERE ori = ? AND status = ?`,
+		to, reason, act, ori, from))
+}
+
+// one returns ErrState unless exactly one row was changed.
+func one(res sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(err, ErrState)
+	}
+	return nil
+}
+
+func insertDevice(tx *sql.Tx, person string, credential identity.Bytes, recipient string, entry uint64) error {
+	_, err := tx.Exec(`INSERT INTO roster_devices (credential, person, recipient, entry) VALUES (?, ?, ?, ?)`,
+		[]byte(credential), person, recipient, int64(entry))
+	return err
+}
+
+func insertVault(tx *sql.Tx, ori, recipient string, g *gate.Grant) error {
+	_, err := tx.Exec(`INSERT INTO roster_vaults (recipient, ori, entry, since) VALUES (?, ?, ?, ?)`,
+		recipient, ori, int64(g.Index), g.At.UnixMicro())
+	if err != nil && strings.Contains(err.Error(), "UNIQUE constraint") {
+		return &Invalid{"recipient", "This vault key was published before."}
+	}
+	return err
+}
+
+// insertKey stores a wrapped key; a newer one for the same device replaces it.
+func insertKey(tx *sql.Tx, ori string, k WrappedKey) error {
+	device := []byte(k.Device)
+	if device == nil {
+		device = []byte{}
+	}
+	_, err := tx.Exec(`INSERT INTO roster_keys (vault, credential, ori, age) VALUES (?, ?, ?, ?)
+		ON CONFLICT (vault, credential) DO UPDATE SET age = excluded.age`, k.Vault, device, ori, k.Age)
+	return err
+}
+
+func deleteKeysOf(tx *sql.Tx, person string) error {
+	_, err := tx.Exec(`DELETE FROM roster_keys WHERE length(credential) > 0
+		AND credential IN (SELECT credential FROM roster_devices WHERE person = ?)`, person)
+	return err
+}

@@ -1,0 +1,175 @@
+package roster
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"slices"
+
+	"filippo.io/age"
+
+	"porchlight/gate"
+	"porchlight/identity"
+)
+
+// maxWrapped bounds an age file that holds one identity, in bytes.
+const maxWrapped = 1 << 10
+
+// PublishVault makes recipient the key that residents encrypt to: the act
+// vault.publish. device is the caller's own passkey; its wrapped key and the one
+// for the printed recovery key come along. An earlier vault's wrapped keys stay,
+// for the clips sealed to it. Errors: *Invalid, ErrNotFound.
+func (s *Service) PublishVault(ctx context.Context, by gate.Caller, recipient string, keys []WrappedKey) (*gate.Grant, error) {
+	a, err := s.Agency(ctx, by.Who.Agency)
+	if err != nil {
+		return nil, err
+	}
+	if !validRecipient(recipient) {
+		return nil, &Invalid{"recipient", "It must be an age X25519 recipient."}
+	}
+	var own, recovery bool
+	private := map[string]string{}
+	for _, k := range keys {
+		if !validWrapped(k.Age) {
+			return nil, &Invalid{"keys", "A wrapped key must be a small age file for one X25519 recipient."}
+		}
+		sum := sha256.Sum256(k.Age)
+		if len(k.Device) == 0 {
+			recovery = true
+			private["recovery_sha256"] = hex.EncodeToString(sum[:])
+			continue
+		}
+		d, err := s.deviceOf(ctx, a.ORI, k.Device)
+		if err != nil {
+			return nil, err
+		}
+		if d.Person != by.Who.PersonID {
+			return nil, &Invalid{"keys", "Other devices get the key by vault.grant."}
+		}
+		own = true
+		private["wrapped_sha256"] = hex.EncodeToString(sum[:])
+	}
+	if !own || !recovery || len(keys) != 2 {
+		return nil, &Invalid{"keys", "Two wrapped keys are needed: for this device and for the recovery key."}
+	}
+	return s.gate.Do(ctx, gate.Act{
+		Action: "vault.publish", By: by, Role: vaultRole(by.Who), Objects: []string{a.ORI},
+		Public:        map[string]string{"agency": a.ORI, "recipient": recipient},
+		Private:       private,
+		Facts:         map[string]any{"own_agency": true},
+		Jurisdictions: []string{a.State},
+	}, func(tx *sql.Tx, g *gate.Grant) error {
+		if err := insertVault(tx, a.ORI, recipient, g); err != nil {
+			return err
+		}
+		for _, k := range keys {
+			k.Vault = recipient
+			if err := insertKey(tx, a.ORI, k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// GrantVault extends a vault to one more device of a custodian of the same
+// agency: the act vault.grant. key.Age was wrapped in the caller's browser to
+// the device's recipient. Errors: *Invalid, ErrNotFound.
+func (s *Service) GrantVault(ctx context.Context, by gate.Caller, key WrappedKey) (*gate.Grant, error) {
+	a, err := s.Agency(ctx, by.Who.Agency)
+	if err != nil {
+		return nil, err
+	}
+	if known, err := s.hasVault(ctx, a.ORI, key.Vault); err != nil || !known {
+		return nil, errors.Join(err, ErrNotFound)
+	}
+	if !validWrapped(key.Age) {
+		return nil, &Invalid{"age", "A wrapped key must be a small age file for one X25519 recipient."}
+	}
+	d, err := s.deviceOf(ctx, a.ORI, key.Device)
+	if err != nil {
+		return nil, err
+	}
+	receiver, err := s.people.Person(ctx, d.Person)
+	if err != nil {
+		return nil, err
+	}
+	credential, err := key.Device.MarshalText()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(key.Age)
+	return s.gate.Do(ctx, gate.Act{
+		Action: "vault.grant", By: by, Role: vaultRole(by.Who), Objects: []string{a.ORI, receiver.ID},
+		Public: map[string]string{"agency": a.ORI, "recipient": key.Vault},
+		Private: map[string]string{
+			"receiver": receiver.ID, "credential": string(credential),
+			"device_recipient": d.Recipient, "wrapped_sha256": hex.EncodeToString(sum[:]),
+		},
+		Facts: map[string]any{
+			"own_agency": true,
+			"receiver_custodian": receiver.State == identity.Enrolled && d.State == identity.Active &&
+				slices.Contains(receiver.Roles, identity.RoleCustodian),
+		},
+		Jurisdictions: []string{a.State},
+	}, func(tx *sql.Tx, g *gate.Grant) error { return insertKey(tx, a.ORI, key) })
+}
+
+// Keys returns the wrapped vault keys that who may have: those for her own
+// devices and, for custodians, those for the printed recovery key.
+func (s *Service) Keys(ctx context.Context, who identity.Principal) ([]WrappedKey, error) {
+	if who.PersonID == "" || who.Agency == "" {
+		return nil, nil
+	}
+	return s.keys(ctx, who.Agency, who.PersonID, who.Has(identity.RoleCustodian))
+}
+
+// deviceOf returns a device of somebody of the agency. ErrNotFound.
+func (s *Service) deviceOf(ctx context.Context, agency string, id identity.Bytes) (Device, error) {
+	passkey, err := s.people.Device(ctx, id)
+	if errors.Is(err, identity.ErrNotFound) {
+		return Device{}, ErrNotFound
+	} else if err != nil {
+		return Device{}, err
+	}
+	owner, err := s.people.Person(ctx, passkey.Person)
+	if err != nil {
+		return Device{}, err
+	}
+	if owner.Agency != agency {
+		return Device{}, ErrNotFound
+	}
+	d := Device{Device: passkey}
+	if err := s.keysOf(ctx, &d, ""); err != nil {
+		return Device{}, err
+	}
+	if d.Recipient == "" {
+		return Device{}, &Invalid{"device", "This passkey cannot derive keys."}
+	}
+	return d, nil
+}
+
+// vaultRole is the role in which p looks after her agency's vault.
+func vaultRole(p identity.Principal) identity.Role {
+	if p.Has(identity.RoleCustodian) {
+		return identity.RoleCustodian
+	}
+	return identity.RoleAdmin
+}
+
+func validRecipient(s string) bool {
+	_, err := age.ParseX25519Recipient(s)
+	return err == nil
+}
+
+// validWrapped reports whether data looks like an age file for exactly one
+// X25519 recipient (https://age-encryption.org/v1), small enough for an identity.
+func validWrapped(data []byte) bool {
+	header, err := age.ExtractHeader(bytes.NewReader(data))
+	return err == nil && len(data) <= maxWrapped &&
+		bytes.HasPrefix(header, []byte("age-encryption.org/v1\n-> X25519 ")) &&
+		bytes.Count(header, []byte("\n-> ")) == 1
+}
