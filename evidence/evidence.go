@@ -9,12 +9,15 @@
 package evidence
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 )
 
-// State is where an item stands. Declined, Withdrawn and Expired are due for
-// destruction, which follows at once or, after a crash, at the next sweep.
+// State is where an item stands. Declined and Withdrawn are due for destruction,
+// which follows at once or, after a crash or a hold, at the next Sweep.
 type State string
 
 const (
@@ -23,18 +26,16 @@ const (
 	WithdrawalRequested State = "withdrawal-requested" // accepted; the owner asks for it back
 	Declined            State = "declined"             // refused at triage
 	Withdrawn           State = "withdrawn"            // taken back by the owner, or released to her
-	Expired             State = "expired"              // its retention ended
 	Destroyed           State = "destroyed"            // headers, letters and payload are gone
 )
 
-// Cause is why an item is or was to be destroyed.
+// Cause is why an item was destroyed.
 type Cause string
 
 const (
 	CauseDeclined  Cause = "declined"
 	CauseWithdrawn Cause = "withdrawn"
-	CauseExpired   Cause = "expired"
-	CauseCustodian Cause = "custodian" // the custodian ended it before its time
+	CauseExpired   Cause = "expired" // its retention, or its wait for triage, ended
 )
 
 // Item is one clip a resident shared, from intake to destruction. Only the gate
@@ -45,12 +46,12 @@ type Item struct {
 	Agency  string // ORI of the custodian agency
 	Case    string // the agency's case number, set at triage
 	State   State
-	Cause   Cause // set with Declined, Withdrawn, Expired; kept in Destroyed
+	Cause   Cause // set once Destroyed
 
 	CiphertextSHA256 string // lower-case hex, of the whole age file as uploaded
 	PayloadSHA256    string // lower-case hex, of the file without its header
 	Size             int64  // bytes of the payload (the file without its header)
-	Blob             string // payload in the blob store
+	Blob             string // payload in the blob store; "" once that is deleted
 
 	Owner          string // hex SHA-256 of the owner's capability token
 	OwnerRecipient string // age recipient the custodian writes to her with
@@ -65,16 +66,40 @@ type Item struct {
 	Ground string
 }
 
-// Consent is what the owner agreed to, word for word.
-type Consent struct {
-	Language   string // en, es, nl
-	Text       string // exactly what she read
-	Choices    string // JSON, as the device sent it: disclosure of identity, edits
-	Identity   string // through-porchlight, email or address
-	SHA256     string // lower-case hex, of ConsentBytes
-	AgreedAt   time.Time
-	TextSHA256 string // lower-case hex, of Text alone
+// Consent is what the owner agreed to, word for word, as one JSON object; its
+// exact bytes are hashed into the share entry. The members below are read here,
+// others are kept as they are.
+type Consent []byte
+
+// Terms are the members of a Consent that people are shown.
+type Terms struct {
+	Text     string `json:"text"`     // exactly what she read
+	Language string `json:"language"` // en, es, nl
+	Identity string `json:"identity"` // through-porchlight, email or address
 }
+
+// Terms reads c.
+func (c Consent) Terms() (t Terms, err error) {
+	if err = json.Unmarshal(c, &t); err == nil && t.Text == "" {
+		err = errors.New("no text")
+	}
+	if err != nil {
+		return t, fmt.Errorf("%w: consent: %w", ErrInput, err)
+	}
+	return t, nil
+}
+
+// SHA256 is the lower-case hex hash that the share entry commits to.
+func (c Consent) SHA256() string { return fmt.Sprintf("%x", sha256.Sum256(c)) }
+
+// Private values of a submission.share entry, one entry an item, whose objects
+// include the item's id. A package proves the clip and the consent with them.
+const (
+	ShareCiphertext = "ciphertext_sha256" // Item.CiphertextSHA256
+	SharePayload    = "payload_sha256"    // Item.PayloadSHA256
+	ShareConsent    = "consent_sha256"    // Consent.SHA256
+	SharePlaintext  = "plaintext_sha256"  // sealed by the owner's device; opened by the letter
+)
 
 // Custody is an agency's hold on an item: the age header that only its vault
 // opens. The custodian's own is the header as uploaded, without conditions.
@@ -91,9 +116,9 @@ type Custody struct {
 
 // Conditions stick to an item shared with a partner agency.
 type Conditions struct {
-	Purpose   string    // structured purpose, in the giver's words
-	Expires   time.Time // the header is destroyed then; zero: with the item
-	NoReshare bool      // the partner may not share it onward
+	Purpose   string    // why the partner needs it; she views and exports for that only
+	Expires   time.Time // the partner's header is destroyed then
+	NoReshare bool      // the partner may neither share it onward nor export it
 }
 
 // Note is a custodian's remark, an age file sealed to her agency's vault.
@@ -143,6 +168,9 @@ var (
 	ErrNotFound = errors.New("evidence: no such item")
 	// ErrHeld: a hold stands, so the item is not destroyed.
 	ErrHeld = errors.New("evidence: the item is under a hold")
+	// ErrClosed: this view or export was never opened, is another session's, or
+	// has ended; ask again.
+	ErrClosed = errors.New("evidence: this view has ended")
 	// ErrState: the item's state does not allow the step; the message says which.
 	ErrState = errors.New("evidence: not possible in the item's state")
 	// ErrHeader: not the header of an age v1 file with X25519 recipients only.

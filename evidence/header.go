@@ -63,6 +63,14 @@ func ParseHeader(data []byte) (Header, error) {
 	}
 }
 
+// cutHeader splits an age file held in memory. ErrHeader as SplitHeader.
+func cutHeader(file []byte) (header, payload []byte, err error) {
+	if header, err = SplitHeader(bufio.NewReader(bytes.NewReader(file))); err != nil {
+		return nil, nil, err
+	}
+	return header, file[len(header):], nil
+}
+
 // SplitHeader reads the age header from the start of r and returns it exactly
 // as it stood; r is then at the payload. It returns ErrHeader when r does not
 // start with a header that ParseHeader accepts.

@@ -3,8 +3,12 @@ package evidence
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"porchlight/gate"
 )
 
 // Migrations are the steps of this package's tables, for db.Migrate(ctx, "evidence", Migrations).
@@ -14,9 +18,7 @@ CREATE TABLE evidence_item (
 	state TEXT NOT NULL, cause TEXT NOT NULL DEFAULT '',
 	ciphertext_sha256 TEXT NOT NULL, payload_sha256 TEXT NOT NULL, size INTEGER NOT NULL, blob TEXT NOT NULL,
 	owner TEXT NOT NULL, owner_recipient TEXT NOT NULL, share_entry INTEGER NOT NULL,
-	consent_language TEXT NOT NULL, consent_text TEXT NOT NULL, consent_choices TEXT NOT NULL, consent_identity TEXT NOT NULL,
-	consent_sha256 TEXT NOT NULL, consent_at INTEGER NOT NULL,
-	received INTEGER NOT NULL, category TEXT NOT NULL DEFAULT '', dispose_at INTEGER NOT NULL DEFAULT 0,
+	consent BLOB NOT NULL, received INTEGER NOT NULL, category TEXT NOT NULL DEFAULT '', dispose_at INTEGER NOT NULL DEFAULT 0,
 	ground TEXT NOT NULL DEFAULT '');
 CREATE INDEX evidence_item_agency ON evidence_item(agency, state, received);
 CREATE INDEX evidence_item_case ON evidence_item(agency, case_number);
@@ -41,8 +43,8 @@ CREATE INDEX evidence_hold_item ON evidence_hold(item);
 // Admit takes a finished submission into custody, in the transaction that makes
 // the submission complete (the effect of submission.share): the item as Pending,
 // its header and letter with the custodian agency. State, times and Cause are
-// set here. It returns ErrHeader when the header is not an age header, ErrInput
-// when a field is missing.
+// set here. ErrHeader when the header is not an age header, ErrInput when a
+// field is missing.
 func Admit(ctx context.Context, tx *sql.Tx, it Item, header, letter []byte, now time.Time) error {
 	if it.ID == "" || it.Request == "" || it.Agency == "" || it.Blob == "" || it.Owner == "" || it.Size <= 0 || len(letter) == 0 {
 		return fmt.Errorf("%w: an item needs id, request, agency, blob, owner, size and letter", ErrInput)
@@ -50,13 +52,14 @@ func Admit(ctx context.Context, tx *sql.Tx, it Item, header, letter []byte, now 
 	if _, err := ParseHeader(header); err != nil {
 		return err
 	}
+	if _, err := it.Consent.Terms(); err != nil {
+		return err
+	}
 	at := micros(now)
 	_, err := tx.ExecContext(ctx, `INSERT INTO evidence_item (id, request, agency, state, ciphertext_sha256, payload_sha256, size, blob,
-		owner, owner_recipient, share_entry, consent_language, consent_text, consent_choices, consent_identity, consent_sha256, consent_at,
-		received, dispose_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+		owner, owner_recipient, share_entry, consent, received, dispose_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		it.ID, it.Request, it.Agency, Pending, it.CiphertextSHA256, it.PayloadSHA256, it.Size, it.Blob,
-		it.Owner, it.OwnerRecipient, it.ShareEntry, it.Consent.Language, it.Consent.Text, it.Consent.Choices, it.Consent.Identity,
-		it.Consent.SHA256, micros(it.Consent.AgreedAt), at, micros(now.Add(Untriaged)))
+		it.Owner, it.OwnerRecipient, int64(it.ShareEntry), []byte(it.Consent), at, micros(now.Add(Untriaged)))
 	if err != nil {
 		return fmt.Errorf("admit item %s: %w", it.ID, err)
 	}
@@ -66,6 +69,254 @@ func Admit(ctx context.Context, tx *sql.Tx, it Item, header, letter []byte, now 
 		return fmt.Errorf("admit item %s: %w", it.ID, err)
 	}
 	return nil
+}
+
+// Withdraw records the owner's withdrawal, in the effect of submission.withdraw:
+// a pending item becomes Withdrawn, and is destroyed by WithdrawNow; an accepted
+// one WithdrawalRequested, and the custodian answers. ErrState otherwise.
+func Withdraw(ctx context.Context, tx *sql.Tx, id string) (State, error) {
+	for from, to := range map[State]State{Pending: Withdrawn, Accepted: WithdrawalRequested} {
+		err := move(tx, id, from, to, ``)
+		if !errors.Is(err, ErrState) {
+			return to, err
+		}
+	}
+	return "", fmt.Errorf("%w: it is neither pending nor accepted", ErrState)
+}
+
+// Owned lists the items of an owner by her capability reference (Item.Owner),
+// oldest first.
+func (s *Service) Owned(ctx context.Context, owner string) ([]Item, error) {
+	return s.items(ctx, `owner = ? ORDER BY received, id`, owner)
+}
+
+// ByID returns an item to other packages of the exchange; they answer for who
+// may see it. ErrNotFound if there is none.
+func (s *Service) ByID(ctx context.Context, id string) (Item, error) { return s.item(ctx, id) }
+
+// move changes an item's state, from the one it must have; set adds columns.
+func move(tx *sql.Tx, id string, from, to State, set string, args ...any) error {
+	args = append(append([]any{to}, args...), id, from)
+	r, err := tx.Exec(`UPDATE evidence_item SET state = ?`+set+` WHERE id = ? AND state = ?`, args...)
+	if err := one(r, err); errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w: it is not %s", ErrState, from)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// live returns ErrState for an item that is or will be destroyed.
+func live(tx *sql.Tx, id string) error {
+	var state State
+	if err := tx.QueryRow(`SELECT state FROM evidence_item WHERE id = ?`, id).Scan(&state); err != nil {
+		return err
+	}
+	switch state {
+	case Pending, Accepted, WithdrawalRequested:
+		return nil
+	}
+	return fmt.Errorf("%w: it is %s", ErrState, state)
+}
+
+// destroy erases what opens the item. ErrHeld if a hold stands at now, ErrState
+// if it is destroyed already.
+func destroy(tx *sql.Tx, id string, cause Cause, now time.Time) error {
+	var held bool
+	err := tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM evidence_hold WHERE item = ? AND lifted = 0 AND (until = 0 OR until > ?))`,
+		id, micros(now)).Scan(&held)
+	if err != nil {
+		return err
+	}
+	if held {
+		return ErrHeld
+	}
+	for _, q := range []string{
+		`DELETE FROM evidence_custody WHERE item = ?`, `DELETE FROM evidence_note WHERE item = ?`,
+	} {
+		if _, err := tx.Exec(q, id); err != nil {
+			return err
+		}
+	}
+	r, err := tx.Exec(`UPDATE evidence_item SET state = ?, cause = ? WHERE id = ? AND state <> ?`, Destroyed, cause, id, Destroyed)
+	if err := one(r, err); errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w: it is destroyed already", ErrState)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+func deleteCustody(tx *sql.Tx, id, agency string) error {
+	return one(tx.Exec(`DELETE FROM evidence_custody WHERE item = ? AND agency = ?`, id, agency))
+}
+
+// one turns an update of no row into ErrNotFound.
+func one(r sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	n, err := r.RowsAffected()
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
+	return err
+}
+
+const itemColumns = `id, request, agency, case_number, state, cause, ciphertext_sha256, payload_sha256, size, blob,
+	owner, owner_recipient, share_entry, consent, received, category, dispose_at, ground`
+
+func (s *Service) items(ctx context.Context, where string, args ...any) ([]Item, error) {
+	rows, err := s.DB.Read().QueryContext(ctx, `SELECT `+itemColumns+` FROM evidence_item WHERE `+where, args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading items: %w", err)
+	}
+	defer rows.Close()
+	var items []Item
+	for rows.Next() {
+		var it Item
+		var entry, received, dispose int64
+		err := rows.Scan(&it.ID, &it.Request, &it.Agency, &it.Case, &it.State, &it.Cause, &it.CiphertextSHA256, &it.PayloadSHA256,
+			&it.Size, &it.Blob, &it.Owner, &it.OwnerRecipient, &entry, (*[]byte)(&it.Consent), &received, &it.Category, &dispose, &it.Ground)
+		if err != nil {
+			return nil, fmt.Errorf("reading items: %w", err)
+		}
+		it.ShareEntry = uint64(entry)
+		it.Received, it.DisposeAt = fromMicros(received), fromMicros(dispose)
+		items = append(items, it)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading items: %w", err)
+	}
+	return items, nil
+}
+
+func (s *Service) item(ctx context.Context, id string) (Item, error) {
+	items, err := s.items(ctx, `id = ?`, id)
+	if err == nil && len(items) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Item{}, err
+	}
+	return items[0], nil
+}
+
+const custodyColumns = `item, agency, purpose, expires, no_reshare, given_by, since, entry`
+
+// custodies lists who has custody of an item now, without headers and letters.
+func (s *Service) custodies(ctx context.Context, id string) ([]Custody, error) {
+	rows, err := s.DB.Read().QueryContext(ctx, `SELECT `+custodyColumns+` FROM evidence_custody
+		WHERE item = ? AND (expires = 0 OR expires > ?) ORDER BY since, agency`, id, micros(s.Now()))
+	if err != nil {
+		return nil, fmt.Errorf("reading custody: %w", err)
+	}
+	defer rows.Close()
+	var cs []Custody
+	for rows.Next() {
+		var c Custody
+		var expires, since, entry int64
+		if err := rows.Scan(&c.Item, &c.Agency, &c.Purpose, &expires, &c.NoReshare, &c.By, &since, &entry); err != nil {
+			return nil, fmt.Errorf("reading custody: %w", err)
+		}
+		c.Expires, c.Since, c.Entry = fromMicros(expires), fromMicros(since), uint64(entry)
+		cs = append(cs, c)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading custody: %w", err)
+	}
+	return cs, nil
+}
+
+// custody is one agency's; ErrNotFound if it has none or its share ended.
+func (s *Service) custody(ctx context.Context, id, agency string) (Custody, error) {
+	cs, err := s.custodies(ctx, id)
+	if err != nil {
+		return Custody{}, err
+	}
+	for _, c := range cs {
+		if c.Agency == agency {
+			return c, nil
+		}
+	}
+	return Custody{}, ErrNotFound
+}
+
+// keys releases an agency's header and letter to who holds a grant to view or
+// export the item.
+func (s *Service) keys(ctx context.Context, g *gate.Grant, id, agency string) (header, letter []byte, err error) {
+	if g.Covers("item.view", id) != nil {
+		if err := g.Covers("item.export", id); err != nil {
+			return nil, nil, err
+		}
+	}
+	err = s.DB.Read().QueryRowContext(ctx, `SELECT header, letter FROM evidence_custody
+		WHERE item = ? AND agency = ? AND (expires = 0 OR expires > ?)`, id, agency, micros(s.Now())).Scan(&header, &letter)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the header: %w", err)
+	}
+	return header, letter, nil
+}
+
+// notes releases an agency's notes, oldest first, under the same grant as keys.
+func (s *Service) notes(ctx context.Context, g *gate.Grant, id, agency string) ([]Note, error) {
+	if g.Covers("item.view", id) != nil {
+		if err := g.Covers("item.export", id); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := s.DB.Read().QueryContext(ctx, `SELECT id, item, agency, sealed, person, at FROM evidence_note
+		WHERE item = ? AND agency = ? ORDER BY at, id`, id, agency)
+	if err != nil {
+		return nil, fmt.Errorf("reading notes: %w", err)
+	}
+	defer rows.Close()
+	var ns []Note
+	for rows.Next() {
+		var n Note
+		var at int64
+		if err := rows.Scan(&n.ID, &n.Item, &n.Agency, &n.Sealed, &n.By, &at); err != nil {
+			return nil, fmt.Errorf("reading notes: %w", err)
+		}
+		n.At = fromMicros(at)
+		ns = append(ns, n)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading notes: %w", err)
+	}
+	return ns, nil
+}
+
+func (s *Service) holds(ctx context.Context, id string) ([]Hold, error) {
+	rows, err := s.DB.Read().QueryContext(ctx, `SELECT id, item, agency, reason, court_order, until, placed, lifted
+		FROM evidence_hold WHERE item = ? ORDER BY placed, id`, id)
+	if err != nil {
+		return nil, fmt.Errorf("reading holds: %w", err)
+	}
+	defer rows.Close()
+	var hs []Hold
+	for rows.Next() {
+		var h Hold
+		var until, placed, lifted int64
+		if err := rows.Scan(&h.ID, &h.Item, &h.Agency, &h.Reason, &h.Order, &until, &placed, &lifted); err != nil {
+			return nil, fmt.Errorf("reading holds: %w", err)
+		}
+		h.Until, h.Placed, h.Lifted = fromMicros(until), fromMicros(placed), fromMicros(lifted)
+		hs = append(hs, h)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading holds: %w", err)
+	}
+	return hs, nil
+}
+
+// held reports whether a hold stands.
+func (s *Service) held(ctx context.Context, id string) (bool, error) {
+	hs, err := s.holds(ctx, id)
+	return slices.ContainsFunc(hs, func(h Hold) bool { return h.Stands(s.Now()) }), err
 }
 
 // micros is a time as the store keeps it: microseconds since 1970, 0 for none.
