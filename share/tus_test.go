@@ -5,7 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"database/sql"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -78,15 +78,14 @@ func (w *world) close() {
 
 // submission opens one and returns its upload token.
 func (w *world) submission(request string) string {
-	token, hash := newToken()
-	err := w.db.Write(context.Background(), func(tx *sql.Tx) error {
-		_, err := tx.Exec(`INSERT INTO share_submission (id, request, upload_token) VALUES (?, ?, ?)`, newID(), request, hash)
-		return err
-	})
-	if err != nil {
+	token := make([]byte, 32)
+	rand.Read(token)
+	hash := sha256.Sum256(token)
+	s := Submission{ID: newID(), Request: request, Owner: newID(), Consent: []byte("{}")}
+	if err := w.in.begin(context.Background(), s, hash[:]); err != nil {
 		w.t.Fatal(err)
 	}
-	return token
+	return base64.RawURLEncoding.EncodeToString(token)
 }
 
 type headers map[string]string

@@ -3,7 +3,6 @@ package share
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"database/sql"
@@ -62,7 +61,7 @@ var (
 type Limits struct {
 	Clip            int64         // bytes of one sealed clip; 8 GiB
 	SubmissionClips int           // clips in one submission; 200
-	RequestClips    int           // clips sent to one request and not yet triaged or destroyed, by anybody; 5,000
+	RequestClips    int           // clips sent to one request by everybody; 5,000
 	RequestBytes    int64         // bytes of uploads under way to one request; 512 GiB
 	Idle            time.Duration // an upload without news for so long is removed; 48 h
 	Stall           time.Duration // a connection that sends nothing for so long is cut; 30 s
@@ -111,14 +110,6 @@ func NewIntake(d *db.DB, blobs blob.Store, limits Limits, now func() time.Time) 
 // newID is a ULID in lower case.
 func newID() string { return strings.ToLower(ulid.Make().String()) }
 
-// newToken returns 32 random bytes for the bearer and their hash for the store.
-func newToken() (token string, hash []byte) {
-	b := make([]byte, 32)
-	rand.Read(b)
-	h := sha256.Sum256(b)
-	return base64.RawURLEncoding.EncodeToString(b), h[:]
-}
-
 // hashToken is what the store knows of a token; nil if it is malformed.
 func hashToken(token string) []byte {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
@@ -154,7 +145,8 @@ func (in *Intake) Create(ctx context.Context, token string, length int64) (*Uplo
 		var size int64
 		err = tx.QueryRow(`SELECT (SELECT clips FROM share_submission WHERE id = ?1),
 				(SELECT coalesce(sum(clips), 0) FROM share_submission WHERE request = ?2),
-				(SELECT coalesce(sum(length), 0) FROM share_upload u JOIN share_submission s ON s.id = u.submission WHERE s.request = ?2)`,
+				(SELECT coalesce(sum(length), 0) FROM share_upload u JOIN share_submission s ON s.id = u.submission
+					WHERE s.request = ?2 AND NOT u.shared)`,
 			u.Submission, request).Scan(&mine, &all, &size)
 		if err != nil {
 			return err
@@ -373,12 +365,18 @@ func (in *Intake) record(ctx context.Context, u *Upload, whole, body hash.Hash) 
 	}))
 }
 
+// load returns an upload that can still be written.
 func (in *Intake) load(ctx context.Context, token, id string) (*Upload, error) {
+	return in.find(ctx, token, id, false)
+}
+
+// find returns an upload, also one that was shared already if shared is set.
+func (in *Intake) find(ctx context.Context, token, id string, shared bool) (*Upload, error) {
 	u := &Upload{ID: id}
 	var expires int64
 	var want []byte
 	err := in.db.Read().QueryRowContext(ctx, `SELECT s.upload_token, u.submission, u.length, u.received, u.header, u.payload, u.whole, u.body, u.expires
-		FROM share_upload u JOIN share_submission s ON s.id = u.submission WHERE u.id = ? AND NOT u.dead`, id).
+		FROM share_upload u JOIN share_submission s ON s.id = u.submission WHERE u.id = ? AND NOT u.dead AND (? OR NOT u.shared)`, id, shared).
 		Scan(&want, &u.Submission, &u.Length, &u.Offset, &u.header, &u.payload, &u.whole, &u.body, &expires)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && subtle.ConstantTimeCompare(want, hashToken(token)) == 0 {
 		return nil, ErrUnknown
@@ -435,7 +433,15 @@ func (in *Intake) remove(ctx context.Context, id string) error {
 // Sweep removes uploads without news for Limits.Idle and finishes removals that
 // a crash cut short. It returns how many it removed.
 func (in *Intake) Sweep(ctx context.Context) (int, error) {
-	rows, err := in.db.Read().QueryContext(ctx, `SELECT id FROM share_upload WHERE dead OR expires < ?`, in.now().UnixMicro())
+	now := in.now().UnixMicro()
+	err := in.db.Write(ctx, func(tx *sql.Tx) error { // their payload is an item's now
+		_, err := tx.Exec(`DELETE FROM share_upload WHERE shared AND expires < ?`, now)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("sweeping uploads: %w", err)
+	}
+	rows, err := in.db.Read().QueryContext(ctx, `SELECT id FROM share_upload WHERE (dead OR expires < ?) AND NOT shared`, now)
 	if err != nil {
 		return 0, fmt.Errorf("sweeping uploads: %w", err)
 	}
