@@ -330,6 +330,27 @@ func (k *Key) Get(options []byte, origin string) ([]byte, error) {
 	})
 }
 
+// Split takes the PRF output (32 bytes, nil if none) out of an answer, as every
+// client does before it sends the answer on: the output is a secret of the device.
+func Split(answer []byte) (public, prf []byte, err error) {
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(answer, &m); err != nil {
+		return nil, nil, fmt.Errorf("softkey: answer: %w", err)
+	}
+	var results extensionResults
+	if err := json.Unmarshal(m["clientExtensionResults"], &results); err != nil {
+		return nil, nil, fmt.Errorf("softkey: extension results: %w", err)
+	}
+	if results.PRF != nil && results.PRF.Results != nil {
+		prf, results.PRF.Results = results.PRF.Results.First, nil
+	}
+	if m["clientExtensionResults"], err = json.Marshal(results); err != nil {
+		return nil, nil, err
+	}
+	public, err = json.Marshal(m)
+	return public, prf, err
+}
+
 // prf evaluates the PRF extension: HMAC-SHA-256 under the credential's secret
 // over SHA-256("WebAuthn PRF" || 0 || input), WebAuthn L3 section 10.1.4.
 func (c *credential) prf(in prfValues) *prfValues {
