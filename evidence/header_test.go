@@ -3,8 +3,13 @@ package evidence
 import (
 	"bufio"
 	"bytes"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"filippo.io/age"
@@ -111,4 +116,27 @@ func FuzzParseHeader(f *testing.F) {
 			t.Fatalf("age reads %q, %v", again, err)
 		}
 	})
+}
+
+// sealKey makes an age header for a given file key, which age itself does not
+// offer: the same few lines as web/app/src/lib/vault/age.ts.
+func sealKey(t testing.TB, key []byte, to *age.X25519Recipient) []byte {
+	t.Helper()
+	stanzas, err := to.Wrap(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b64 := base64.RawStdEncoding.EncodeToString
+	text := "age-encryption.org/v1\n"
+	for _, s := range stanzas {
+		text += "-> " + s.Type + " " + strings.Join(s.Args, " ") + "\n" + b64(s.Body) + "\n"
+	}
+	text += "---"
+	macKey, err := hkdf.Key(sha256.New, key, nil, "header", 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mac := hmac.New(sha256.New, macKey)
+	io.WriteString(mac, text)
+	return []byte(text + " " + b64(mac.Sum(nil)) + "\n")
 }

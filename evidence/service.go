@@ -72,8 +72,8 @@ func New(ctx context.Context, o Options) (*Service, error) {
 // Items lists the items the person's agency holds, newest first; state and
 // caseNumber narrow the list when not empty. Nothing in it opens a clip.
 func (s *Service) Items(ctx context.Context, who identity.Principal, state State, caseNumber string) ([]Item, error) {
-	if !officer(who) {
-		return nil, ErrNotFound
+	if !who.Has(identity.RoleCustodian) && !who.Has(identity.RoleInvestigator) {
+		return nil, gate.ErrRole
 	}
 	return s.items(ctx, `id IN (SELECT item FROM evidence_custody WHERE agency = ? AND (expires = 0 OR expires > ?) UNION
 		SELECT id FROM evidence_item WHERE agency = ?) AND (? = '' OR state = ?) AND (? = '' OR case_number = ?)
@@ -568,10 +568,11 @@ func (s *Service) scrub(ctx context.Context) {
 	}
 }
 
-// reach finds an item for an officer whose agency has custody of it. The
+// reach finds an item for somebody whose agency has custody of it; what her
+// role lets her do with it is policy's to say. The
 // custodian agency reaches its items always, a partner while its share lasts.
 func (s *Service) reach(ctx context.Context, who identity.Principal, id string) (Item, Custody, error) {
-	if !officer(who) {
+	if who.Agency == "" {
 		return Item{}, Custody{}, ErrNotFound
 	}
 	it, err := s.item(ctx, id)
@@ -583,11 +584,6 @@ func (s *Service) reach(ctx context.Context, who identity.Principal, id string) 
 		return it, Custody{Item: id, Agency: who.Agency}, nil
 	}
 	return it, c, err
-}
-
-// officer reports whether who may know of her agency's items at all.
-func officer(who identity.Principal) bool {
-	return who.Agency != "" && (who.Has(identity.RoleCustodian) || who.Has(identity.RoleInvestigator))
 }
 
 // act starts an act on an item: who holds it how, and its state.
