@@ -2,8 +2,8 @@
 
 export interface RefusingRule {
   id: string;
-  /** One sentence a resident understands, in the visitor's language. */
-  plain: string;
+  /** One sentence a resident understands, by language; English is always there. */
+  plain: Record<string, string>;
   citation: string;
   /** URL of the text, empty if none. */
   source?: string;
