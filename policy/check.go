@@ -1,0 +1,320 @@
+package policy
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	cedar "github.com/cedar-policy/cedar-go"
+	"github.com/cedar-policy/cedar-go/types"
+	"github.com/cedar-policy/cedar-go/x/exp/ast"
+	"github.com/cedar-policy/cedar-go/x/exp/eval"
+	"github.com/cedar-policy/cedar-go/x/exp/schema/resolved"
+)
+
+// TestReport is what Test found. Packs hold when Failures is empty.
+type TestReport struct {
+	Packs       []Pack   `json:"packs"`
+	Cases       int      `json:"cases"`       // acts of the packs' cases.json
+	Promises    int      `json:"promises"`    // invariants checked for each question
+	Assignments int64    `json:"assignments"` // questions of the enumeration that were covered
+	Decisions   int      `json:"decisions"`   // of these, decided one by one; the others were denied in groups
+	Failures    []string `json:"failures"`    // at most maxFailures
+}
+
+const maxFailures = 50
+
+func (r *TestReport) fail(format string, args ...any) {
+	if len(r.Failures) < maxFailures {
+		r.Failures = append(r.Failures, fmt.Sprintf(format, args...))
+	}
+}
+
+// Test loads the packs and checks that they hold: that every act of their
+// cases.json is decided as it says and by the rules it names; and, for every act,
+// every kind of actor and every combination of the facts' values (all words and
+// booleans, for sets the empty set, each word, each pair and all words, for
+// numbers those around their limits), with base alone and with each law pack,
+// that no promise is broken, that what is owed is permitted, that a law pack
+// permits nothing that base denies, and that no evaluation fails.
+func Test(packs fs.FS) TestReport {
+	return test(packs, loadVocabulary().acts())
+}
+
+// test is Test over some acts only.
+func test(packs fs.FS, acts []string) TestReport {
+	r := TestReport{Promises: len(promises) + len(assurances)}
+	e, err := Load(packs)
+	if err != nil {
+		r.fail("%v", err)
+		return r
+	}
+	r.Packs = e.Packs()
+	for _, p := range r.Packs {
+		r.cases(e, packs, p.Name)
+	}
+	for _, p := range r.Packs {
+		en := enumeration{engine: e, report: &r, pack: p}
+		for _, action := range acts {
+			en.act(action)
+		}
+	}
+	return r
+}
+
+// enumeration asks every question of the bounded world, with base and one pack.
+type enumeration struct {
+	engine *Engine
+	report *TestReport
+	pack   Pack
+}
+
+// small is how many questions of one act are all decided one by one. Acts with
+// more are walked, see walk.
+const small = 200_000
+
+func (en enumeration) act(action string) {
+	shape := en.engine.words.facts(action)
+	names := slices.Sorted(maps.Keys(shape))
+	values := make([][]any, len(names))
+	each := 1
+	for i, name := range names {
+		values[i] = en.engine.words.values(shape[name])
+		if len(values[i]) == 0 {
+			en.report.fail("schema: %s: no values to try for %q", action, name)
+			return
+		}
+		each *= len(values[i])
+	}
+	who := actors(en.engine.words)
+	en.report.Assignments += int64(each) * int64(len(who))
+	for _, actor := range who {
+		q := Question{Action: action, Actor: actor, Facts: map[string]any{}}
+		if len(en.pack.Jurisdictions) > 0 {
+			q.Jurisdictions = en.pack.Jurisdictions[:1]
+		}
+		if each*len(who) <= small {
+			en.all(q, names, values)
+			continue
+		}
+		for _, a := range assurances {
+			if a.action == action {
+				en.report.fail("%s has too many questions to check %q", action, a.name)
+			}
+		}
+		_, apply := en.engine.touched(q)
+		var policies []*ast.Policy
+		for _, p := range apply.All() {
+			policies = append(policies, (*ast.Policy)(p.AST()))
+		}
+		en.walk(q, names, values, policies)
+	}
+}
+
+// all decides every combination of the facts that are left.
+func (en enumeration) all(q Question, names []types.String, values [][]any) {
+	if len(names) == 0 {
+		en.ask(q)
+		return
+	}
+	for _, v := range values[0] {
+		q.Facts[string(names[0])] = v
+		en.all(q, names[1:], values[1:])
+	}
+	delete(q.Facts, string(names[0]))
+}
+
+// walk does the same but leaves out the combinations that are denied whatever
+// the facts not yet chosen may be: when no permit is left that could apply, or a
+// forbid applies already. Cedar's partial evaluation tells.
+func (en enumeration) walk(q Question, names []types.String, values [][]any, policies []*ast.Policy) {
+	kept, open := en.partial(q, names, policies)
+	if !open {
+		return
+	}
+	if len(names) == 0 {
+		if en.ask(q) {
+			en.neighbors(q)
+		}
+		return
+	}
+	for _, v := range values[0] {
+		q.Facts[string(names[0])] = v
+		en.walk(q, names[1:], values[1:], kept)
+	}
+	delete(q.Facts, string(names[0]))
+}
+
+// partial evaluates the policies with the facts known so far. It returns those
+// still undecided and whether a permit is still possible.
+func (en enumeration) partial(q Question, unknown []types.String, policies []*ast.Policy) (kept []*ast.Policy, open bool) {
+	words := en.engine.words
+	shape := words.facts(q.Action)
+	facts := cedar.RecordMap{}
+	for name, fact := range q.Facts {
+		v, err := words.value(fact, shape[types.String(name)].Type)
+		if err != nil {
+			en.report.fail("%s: %v", describe(q), err)
+			return nil, false
+		}
+		facts[types.String(name)] = v
+	}
+	for _, name := range unknown {
+		facts[name] = eval.Variable(name)
+	}
+	who, err := words.actor(q.Actor)
+	if err != nil {
+		en.report.fail("%s: %v", describe(q), err)
+		return nil, false
+	}
+	env := eval.Env{
+		Entities: world{who, words.actions}, Principal: caller, Resource: exchange,
+		Action: cedar.NewEntityUID("Action", types.String(q.Action)), Context: cedar.NewRecord(facts),
+	}
+	for _, p := range policies {
+		left, keep := eval.PartialPolicy(env, p)
+		if !keep {
+			continue
+		}
+		kept = append(kept, left)
+		switch {
+		case left.Effect == ast.EffectPermit:
+			open = true
+		case len(left.Conditions) == 0:
+			return nil, false
+		}
+	}
+	return kept, open
+}
+
+// ask decides one question and checks every promise. It returns the decision.
+func (en enumeration) ask(q Question) bool {
+	en.report.Decisions++
+	v := en.engine.Decide(q)
+	if v.Problem != "" {
+		en.report.fail("%s: %s", describe(q), v.Problem)
+	}
+	if !v.Permit {
+		for _, a := range assurances {
+			if a.action == q.Action && a.owed(q) {
+				en.report.fail("promise broken: %s: %s is denied by %s", a.name, describe(q), ids(v))
+			}
+		}
+		return false
+	}
+	for _, p := range promises {
+		if p.broken(q) {
+			en.report.fail("promise broken: %s: %s is permitted by %s", p.name, describe(q), ids(v))
+		}
+	}
+	if len(q.Jurisdictions) > 0 {
+		base := q
+		base.Jurisdictions = nil
+		if !en.engine.Decide(base).Permit {
+			en.report.fail("%s permits what base denies: %s", en.pack.Name, describe(q))
+		}
+	}
+	return true
+}
+
+// neighbors decides the questions that differ from a permitted one in one fact:
+// what walk leaves out is thus checked where it matters most, at the edge.
+func (en enumeration) neighbors(q Question) {
+	shape := en.engine.words.facts(q.Action)
+	for name, attr := range shape {
+		was := q.Facts[string(name)]
+		for _, v := range en.engine.words.values(attr) {
+			q.Facts[string(name)] = v
+			if en.engine.Decide(q).Permit {
+				for _, p := range promises {
+					if p.broken(q) {
+						en.report.fail("promise broken: %s: %s", p.name, describe(q))
+					}
+				}
+			}
+		}
+		q.Facts[string(name)] = was
+	}
+}
+
+// actors returns every actor that is possible: each agency role with each kind
+// and status, the other roles without an agency, signed and not.
+func actors(v *vocabulary) []Actor {
+	var list []Actor
+	for _, role := range v.words["Role"] {
+		for _, kind := range v.words["Kind"] {
+			for _, status := range v.words["Status"] {
+				for _, signed := range []bool{false, true} {
+					a := Actor{Role: role, AgencyKind: kind, AgencyStatus: status, Signed: signed}
+					if agencyRole(role) {
+						a.Agency = "IL0000000"
+					}
+					if _, err := v.actor(a); err == nil {
+						list = append(list, a)
+					}
+				}
+			}
+		}
+	}
+	return list
+}
+
+// values returns what the enumeration tries for a fact.
+func (v *vocabulary) values(attr resolved.Attribute) []any {
+	var list []any
+	switch t := attr.Type.(type) {
+	case resolved.BoolType:
+		list = []any{false, true}
+	case resolved.LongType:
+		for _, s := range strings.Fields(string(attr.Annotations["values"])) {
+			if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+				list = append(list, n)
+			}
+		}
+	case resolved.EntityType:
+		for _, w := range v.words[types.EntityType(t)] {
+			list = append(list, w)
+		}
+	case resolved.SetType:
+		element, _ := t.Element.(resolved.EntityType)
+		words := v.words[types.EntityType(element)]
+		list = append(list, []string{}, words)
+		for i, a := range words {
+			list = append(list, []string{a})
+			for _, b := range words[i+1:] {
+				list = append(list, []string{a, b})
+			}
+		}
+	}
+	return list
+}
+
+// describe says a question in one line.
+func describe(q Question) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s by %s", q.Action, q.Actor.Role)
+	if q.Actor.Agency != "" {
+		fmt.Fprintf(&b, " (%s, %s)", q.Actor.AgencyKind, q.Actor.AgencyStatus)
+	}
+	if !q.Actor.Signed {
+		b.WriteString(" unsigned")
+	}
+	for _, name := range slices.Sorted(maps.Keys(q.Facts)) {
+		fmt.Fprintf(&b, " %s=%v", name, q.Facts[name])
+	}
+	if len(q.Jurisdictions) > 0 {
+		fmt.Fprintf(&b, " in %s", strings.Join(q.Jurisdictions, ","))
+	}
+	return b.String()
+}
+
+func ids(v Verdict) string {
+	var list []string
+	for _, r := range v.Rules {
+		list = append(list, r.ID)
+	}
+	return strings.Join(list, " ")
+}
