@@ -95,24 +95,31 @@ func ParseFeed(file []byte, key note.Verifier) (Feed, error) {
 	if err != nil {
 		return fail(err)
 	}
-	lines := strings.Split(n.Text, "\n")
-	if len(lines) != 6 || lines[0] != feedHeader || strings.Trim(lines[4], ".") != "" || lines[5] != "" {
-		return fail("its lines are not those of a feed")
-	}
-	var f Feed
-	if f.Cell, err = geo.ParseCell(lines[1]); err != nil {
+	f, err := parseText(n.Text)
+	if err != nil {
 		return fail(err)
 	}
+	return f, nil
+}
+
+func parseText(text string) (f Feed, err error) {
+	lines := strings.Split(text, "\n")
+	if len(lines) != 6 || lines[0] != feedHeader || strings.Trim(lines[4], ".") != "" || lines[5] != "" {
+		return f, errors.New("its lines are not those of a feed")
+	}
+	if f.Cell, err = geo.ParseCell(lines[1]); err != nil {
+		return f, err
+	}
 	if f.Made, err = time.Parse("2006-01-02T15:04:05Z", lines[2]); err != nil {
-		return fail("its time cannot be read")
+		return f, errors.New("its time cannot be read")
 	}
 	dec := json.NewDecoder(strings.NewReader(lines[3]))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&f.FeedBody); err != nil {
-		return fail(err)
+		return f, err
 	}
 	if !bytes.Equal(compact(f.FeedBody), []byte(lines[3])) {
-		return fail("its JSON is not in the one form")
+		return f, errors.New("its JSON is not in the one form")
 	}
 	return f, nil
 }
