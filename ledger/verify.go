@@ -230,3 +230,9 @@ func list(names []string) string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// Valid reports what in v cannot be used.
+func (v Verifier) Valid() error {
+	_, err := v.keys()
+	return err
+}
