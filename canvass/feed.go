@@ -45,7 +45,7 @@ import (
 const (
 	feedHeader  = "porchlight-feed/v1"
 	MinFeedSize = 64 << 10
-	maxFeedSize = 16 << 20
+	maxFeedSize = 4 << 20
 	// NearMetres is how far from an area a device may still count as near it; a
 	// request is in the files of all cells that hold such places.
 	NearMetres = 500

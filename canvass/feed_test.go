@@ -184,10 +184,13 @@ func TestFeedGrows(t *testing.T) {
 	_, key := feedSigner(t)
 	var many []Request
 	b := w.feed(func(context.Context) ([]Request, error) { return many, nil })
-	for i := range 40 {
+	for i := range 45 {
 		r := fixed(w, fmt.Sprintf("request-%d", i))
 		r.Narrative = strings.Repeat("n", MaxNarrative)
 		many = append(many, r)
+		if i%15 != 0 {
+			continue
+		}
 		must(t, b.Build(t.Context()))
 		sizes := map[int]bool{}
 		for _, c := range b.Cells() {
@@ -203,7 +206,7 @@ func TestFeedGrows(t *testing.T) {
 			t.Fatalf("after %d requests: sizes %v", i+1, sizes)
 		}
 	}
-	many = make([]Request, 12000)
+	many = make([]Request, 2000)
 	for i := range many {
 		many[i] = fixed(w, fmt.Sprint(i))
 		many[i].Narrative = strings.Repeat("n", MaxNarrative)
@@ -270,7 +273,7 @@ func TestParseFeedRefuses(t *testing.T) {
 	if _, err := ParseFeed(good, key); err != nil {
 		t.Fatal(err)
 	}
-	for i := 0; i < len(good); i += 97 {
+	for i := 0; i < len(good); i += 1997 {
 		bad := bytes.Clone(good)
 		bad[i] ^= 1
 		if _, err := ParseFeed(bad, key); !errors.Is(err, ErrFeed) {
@@ -307,7 +310,9 @@ func FuzzParseFeed(f *testing.F) {
 	_, key := feedSigner(f)
 	file, err := os.ReadFile(filepath.Join("..", "testdata", "feed", "two-requests"))
 	must(f, err)
+	text, _, _ := strings.Cut(string(file), "\n\n")
 	f.Add(file)
+	f.Add([]byte(strings.TrimRight(text, ".") + "...\n\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		feed, err := ParseFeed(data, key)
 		if err == nil && !bytes.Equal(data, file) {
@@ -315,7 +320,7 @@ func FuzzParseFeed(f *testing.F) {
 		}
 		// The text alone, as if it had been signed.
 		if text, _, ok := strings.Cut(string(data), "\n\n"); ok {
-			parseText(text + "\n")
+			parseText(strings.TrimSuffix(text, "\n") + "\n")
 		}
 	})
 }
@@ -407,3 +412,14 @@ type nowhere struct{ h http.Header }
 func (n nowhere) Header() http.Header         { return n.h }
 func (n nowhere) Write(b []byte) (int, error) { return len(b), nil }
 func (n nowhere) WriteHeader(int)             {}
+
+func BenchmarkParseFeed(b *testing.B) {
+	_, key := feedSigner(b)
+	file, err := os.ReadFile(filepath.Join("..", "testdata", "feed", "two-requests"))
+	must(b, err)
+	for b.Loop() {
+		if _, err := ParseFeed(file, key); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

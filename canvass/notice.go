@@ -49,7 +49,7 @@ type NoticeOptions struct {
 	Secret  [32]byte // the links in mails are derived from it; kept with the exchange's keys
 	BaseURL string   // of the site, no trailing slash
 	Push    PushKeys // zero: no web push
-	Contact string   // the operator's e-mail address, told to push services (RFC 8292)
+	Contact string   // mailto: or https: address of the operator, told to push services (RFC 8292)
 	Mail    Mailer   // nil: no e-mail
 	// Words gives the text of a message key in a language (en, es, nl).
 	Words func(lang, key string) string
@@ -155,7 +155,7 @@ func pushClient(private bool) *http.Client {
 	}
 	return &http.Client{
 		Timeout:       20 * time.Second,
-		Transport:     &http.Transport{DialContext: d.DialContext, Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 4},
+		Transport:     &http.Transport{DialContext: d.DialContext, MaxIdleConnsPerHost: 4},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -465,7 +465,7 @@ func (n *Notices) sendPush(ctx context.Context, q notice) error {
 	res, err := webpush.SendNotificationWithContext(ctx, []byte(q.cell), &webpush.Subscription{
 		Endpoint: q.endpoint, Keys: webpush.Keys{P256dh: q.p256dh, Auth: q.auth},
 	}, &webpush.Options{
-		HTTPClient: n.client, Subscriber: n.Contact, TTL: 24 * 60 * 60, Urgency: webpush.UrgencyNormal,
+		HTTPClient: n.client, Subscriber: strings.TrimPrefix(n.Contact, "mailto:"), TTL: 24 * 60 * 60, Urgency: webpush.UrgencyNormal,
 		VAPIDPublicKey: n.Push.Public, VAPIDPrivateKey: n.Push.Private,
 	})
 	if err != nil {

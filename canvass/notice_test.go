@@ -1,0 +1,525 @@
+package canvass
+
+import (
+	"bufio"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"mime/quotedprintable"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/mail"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"porchlight/geo"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// pushService is a push service and the browsers behind it: it checks VAPID
+// (RFC 8292) and decrypts what arrives (RFC 8188, 8291).
+type pushService struct {
+	*httptest.Server
+	t      testing.TB
+	vapid  string
+	key    *ecdh.PrivateKey
+	auth   []byte
+	mu     sync.Mutex
+	status int
+	got    map[string][]string // path -> messages
+	sizes  map[int]bool
+}
+
+func newPushService(t testing.TB, vapid string) *pushService {
+	key, err := ecdh.P256().GenerateKey(rand.Reader)
+	must(t, err)
+	p := &pushService{t: t, vapid: vapid, key: key, auth: make([]byte, 16), status: 201, got: map[string][]string{}, sizes: map[int]bool{}}
+	rand.Read(p.auth)
+	p.Server = httptest.NewServer(p)
+	t.Cleanup(p.Close)
+	return p
+}
+
+func (p *pushService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.checkVAPID(r); err != nil {
+		p.t.Errorf("VAPID: %v", err)
+	}
+	message, err := p.decrypt(body)
+	if err != nil || r.Header.Get("Content-Encoding") != "aes128gcm" || r.Header.Get("TTL") == "" || r.Header.Get("Topic") != "" {
+		p.t.Errorf("push message: %v, %v", err, r.Header)
+	}
+	p.sizes[len(body)] = true
+	if p.status == 201 {
+		p.got[r.URL.Path] = append(p.got[r.URL.Path], message)
+	}
+	w.WriteHeader(p.status)
+}
+
+func (p *pushService) checkVAPID(r *http.Request) error {
+	var token, k string
+	if _, err := fmt.Sscanf(strings.ReplaceAll(r.Header.Get("Authorization"), ", k=", " "), "vapid t=%s %s", &token, &k); err != nil {
+		return err
+	}
+	if k != p.vapid {
+		return errors.New("another key")
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(k)
+	if err != nil {
+		return err
+	}
+	public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(raw[1:33]), Y: new(big.Int).SetBytes(raw[33:])}
+	claims := jwt.MapClaims{}
+	_, err = jwt.ParseWithClaims(token, claims, func(*jwt.Token) (any, error) { return public, nil },
+		jwt.WithValidMethods([]string{"ES256"}), jwt.WithAudience(p.URL), jwt.WithExpirationRequired())
+	if err == nil && claims["sub"] != "mailto:operator@exchange.example" {
+		err = fmt.Errorf("subject %v", claims["sub"])
+	}
+	return err
+}
+
+func (p *pushService) decrypt(body []byte) (string, error) {
+	if len(body) < 86 || body[20] != 65 {
+		return "", errors.New("no aes128gcm header with a P-256 key")
+	}
+	salt, sender := body[:16], body[21:86]
+	public, err := ecdh.P256().NewPublicKey(sender)
+	if err != nil {
+		return "", err
+	}
+	shared, err := p.key.ECDH(public)
+	if err != nil {
+		return "", err
+	}
+	derive := func(secret, salt []byte, info string, n int) []byte {
+		k, err := hkdf.Key(sha256.New, secret, salt, info, n)
+		must(p.t, err)
+		return k
+	}
+	ikm := derive(shared, p.auth, "WebPush: info\x00"+string(p.key.PublicKey().Bytes())+string(sender), 32)
+	block, err := aes.NewCipher(derive(ikm, salt, "Content-Encoding: aes128gcm\x00", 16))
+	if err != nil {
+		return "", err
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return "", err
+	}
+	plain, err := aead.Open(nil, derive(ikm, salt, "Content-Encoding: nonce\x00", 12), body[86:], nil)
+	if err != nil {
+		return "", err
+	}
+	text, found := strings.CutSuffix(strings.TrimRight(string(plain), "\x00"), "\x02")
+	if !found {
+		return "", errors.New("no end of padding")
+	}
+	return text, nil
+}
+
+func (p *pushService) subscribe(n *Notices, cell, path string) error {
+	enc := base64.RawURLEncoding.EncodeToString
+	return n.SubscribePush(context.Background(), cell, p.URL+path, enc(p.key.PublicKey().Bytes()), enc(p.auth))
+}
+
+func (p *pushService) answer(status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status = status
+}
+
+func (p *pushService) messages(path string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.got[path])
+}
+
+// relay is an SMTP server (RFC 5321) that keeps what it is given.
+type relay struct {
+	t      testing.TB
+	l      net.Listener
+	mu     sync.Mutex
+	reject string // answer to RCPT instead of 250
+	got    []string
+}
+
+func newRelay(t testing.TB) *relay {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	r := &relay{t: t, l: l}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go r.session(c)
+		}
+	}()
+	return r
+}
+
+func (r *relay) session(c net.Conn) {
+	defer c.Close()
+	in := bufio.NewScanner(c)
+	fmt.Fprint(c, "220 relay\r\n")
+	data := false
+	var text strings.Builder
+	for in.Scan() {
+		line := in.Text()
+		switch verb := strings.ToUpper(line); {
+		case data && line == ".":
+			data = false
+			r.mu.Lock()
+			r.got = append(r.got, text.String())
+			r.mu.Unlock()
+			fmt.Fprint(c, "250 taken\r\n")
+		case data:
+			text.WriteString(strings.TrimPrefix(line, ".") + "\r\n")
+		case strings.HasPrefix(verb, "EHLO"):
+			fmt.Fprint(c, "250-relay\r\n250 8BITMIME\r\n")
+		case strings.HasPrefix(verb, "RCPT"):
+			r.mu.Lock()
+			answer := r.reject
+			r.mu.Unlock()
+			if answer == "" {
+				answer = "250 ok"
+			}
+			fmt.Fprint(c, answer+"\r\n")
+		case verb == "DATA":
+			data = true
+			text.Reset()
+			fmt.Fprint(c, "354 go on\r\n")
+		case verb == "QUIT":
+			fmt.Fprint(c, "221 bye\r\n")
+			return
+		default:
+			fmt.Fprint(c, "250 ok\r\n")
+		}
+	}
+}
+
+func (r *relay) refuse(answer string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reject = answer
+}
+
+// mails returns what came since the last call.
+func (r *relay) mails() (out []*mail.Message, bodies []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, text := range r.got {
+		m, err := mail.ReadMessage(strings.NewReader(text))
+		must(r.t, err)
+		body := io.Reader(m.Body)
+		if m.Header.Get("Content-Transfer-Encoding") == "quoted-printable" {
+			body = quotedprintable.NewReader(m.Body)
+		}
+		b, err := io.ReadAll(body)
+		must(r.t, err)
+		out, bodies = append(out, m), append(bodies, string(b))
+	}
+	r.got = nil
+	return out, bodies
+}
+
+func (w *world) notices(r *relay) (*Notices, *pushService) {
+	w.t.Helper()
+	keys, err := NewPushKeys()
+	must(w.t, err)
+	o := NoticeOptions{
+		DB: w.DB, Cells: geo.CoarseCells(w.agencies[city].Jurisdiction), Secret: [32]byte{1}, BaseURL: site,
+		Push: keys, Contact: "mailto:operator@exchange.example", AllowPrivate: true, Now: w.clock, Jitter: 10 * time.Minute,
+		Words: func(lang, key string) string { return lang + ":" + key },
+	}
+	if r != nil {
+		host, port, _ := strings.Cut(r.l.Addr().String(), ":")
+		p, err := strconv.Atoi(port)
+		must(w.t, err)
+		o.Mail = SMTP{Host: host, Port: p, From: "porchlight@exchange.example", TLS: "none"}
+	}
+	n, err := NewNotices(context.Background(), o)
+	must(w.t, err)
+	w.Notices = n
+	return n, newPushService(w.t, keys.Public)
+}
+
+func (n *Notices) count(t testing.TB, table string) (c int) {
+	t.Helper()
+	must(t, n.DB.Read().QueryRow(`SELECT count(*) FROM `+table).Scan(&c))
+	return c
+}
+
+func due(t testing.TB, n *Notices) int {
+	t.Helper()
+	sent, err := n.SendDue(context.Background())
+	must(t, err)
+	return sent
+}
+
+func TestPush(t *testing.T) {
+	w := newWorld(t)
+	n, push := w.notices(nil)
+	cell := geo.CoarseCells(w.draft().Area)[0]
+	other := n.Cells[slices.IndexFunc(n.Cells, func(c string) bool { return !slices.Contains(geo.CellsNear(w.draft().Area, NearMetres), c) })]
+	must(t, push.subscribe(n, cell, "/ann"))
+	must(t, push.subscribe(n, cell, "/ann"))
+	must(t, push.subscribe(n, cell, "/bob"))
+	must(t, push.subscribe(n, other, "/far"))
+
+	w.publish(w.draft())
+	w.publish(w.draft())
+	r, err := w.post("rita", w.draft())
+	must(t, err)
+	_, err = w.moderate("mona", r.ID, false, "no")
+	must(t, err)
+	if c := n.count(t, "canvass_notice"); c != 2 {
+		t.Errorf("%d notices wait, want one for each of two subscribers", c)
+	}
+	w.sleep(n.Jitter)
+	if sent := due(t, n); sent != 2 {
+		t.Errorf("sent %d", sent)
+	}
+	if due(t, n) != 0 || n.count(t, "canvass_notice") != 0 {
+		t.Error("sent again")
+	}
+	for path, want := range map[string][]string{"/ann": {cell}, "/bob": {cell}, "/far": nil} {
+		if got := push.messages(path); !slices.Equal(got, want) {
+			t.Errorf("%s got %q, want %q", path, got, want)
+		}
+	}
+	if len(push.sizes) != 1 {
+		t.Errorf("messages of different sizes: %v", push.sizes)
+	}
+
+	// Failures are tried again, later and later; the queue is in the store.
+	w.publish(w.draft())
+	w.sleep(n.Jitter)
+	push.answer(503)
+	if due(t, n) != 0 {
+		t.Error("a refused message counts as sent")
+	}
+	if due(t, n) != 0 || n.count(t, "canvass_notice") != 2 {
+		t.Error("tried again at once, or forgotten")
+	}
+	again, err := NewNotices(t.Context(), n.NoticeOptions) // a restart
+	must(t, err)
+	push.answer(201)
+	w.sleep(time.Minute)
+	if sent := due(t, again); sent != 2 {
+		t.Errorf("after the restart: sent %d", sent)
+	}
+
+	// A subscription that is gone is forgotten.
+	push.answer(410)
+	w.publish(w.draft())
+	w.sleep(n.Jitter)
+	due(t, n)
+	if c := n.count(t, "canvass_subscriber"); c != 1 {
+		t.Errorf("%d subscribers are left, want the far one", c)
+	}
+	must(t, n.UnsubscribePush(t.Context(), "", push.URL+"/far"))
+	if n.count(t, "canvass_subscriber") != 0 || n.count(t, "canvass_notice") != 0 {
+		t.Error("something is left")
+	}
+}
+
+func TestPushGivesUp(t *testing.T) {
+	w := newWorld(t)
+	n, push := w.notices(nil)
+	must(t, push.subscribe(n, geo.CoarseCells(w.draft().Area)[0], "/ann"))
+	push.answer(500)
+	w.publish(w.draft())
+	tries := 0
+	for n.count(t, "canvass_notice") > 0 {
+		w.sleep(24 * time.Hour)
+		due(t, n)
+		if tries++; tries > 20 {
+			t.Fatal("tries for ever")
+		}
+	}
+	if tries != maxAttempts || n.count(t, "canvass_subscriber") != 1 {
+		t.Errorf("%d tries", tries)
+	}
+}
+
+func TestPushRefuses(t *testing.T) {
+	w := newWorld(t)
+	n, push := w.notices(nil)
+	enc := base64.RawURLEncoding.EncodeToString
+	key, auth, cell := enc(push.key.PublicKey().Bytes()), enc(push.auth), n.Cells[0]
+	for name, c := range map[string][4]string{
+		"scheme":       {cell, "ftp://push.example/x", key, auth},
+		"no host":      {cell, "https:///x", key, auth},
+		"credentials":  {cell, "https://a:b@push.example/x", key, auth},
+		"long":         {cell, "https://push.example/" + strings.Repeat("x", 1000), key, auth},
+		"key":          {cell, "https://push.example/x", enc(make([]byte, 65)), auth},
+		"auth":         {cell, "https://push.example/x", key, enc(make([]byte, 15))},
+		"unknown cell": {"808f7f", "https://push.example/x", key, auth},
+		"no cell":      {"", "https://push.example/x", key, auth},
+	} {
+		if err := n.SubscribePush(t.Context(), c[0], c[1], c[2], c[3]); !errors.Is(err, ErrSubscription) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// Without AllowPrivate nothing inside the network can be reached.
+	n.AllowPrivate = false
+	strict, err := NewNotices(t.Context(), n.NoticeOptions)
+	must(t, err)
+	if err := push.subscribe(strict, cell, "/x"); !errors.Is(err, ErrSubscription) {
+		t.Errorf("plain http: %v", err)
+	}
+	for _, host := range []string{"127.0.0.1", "10.0.0.1", "169.254.169.254", "[::1]", "[fd00::1]", "[::ffff:127.0.0.1]"} {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", "https://"+host+":1/", nil)
+		must(t, err)
+		if _, err := strict.client.Do(req); err == nil || !strings.Contains(err.Error(), "not public") {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+}
+
+var linkPattern = regexp.MustCompile(`https://exchange\.example/notices#(confirm|leave)=(\S+)`)
+
+func TestMail(t *testing.T) {
+	w := newWorld(t)
+	smtp := newRelay(t)
+	n, _ := w.notices(smtp)
+	cell := geo.CoarseCells(w.draft().Area)[0]
+	ctx := t.Context()
+
+	for range 3 { // asking again at once sends no second mail
+		must(t, n.SubscribeMail(ctx, cell, "Ann@Example.org"))
+		due(t, n)
+	}
+	ms, bodies := smtp.mails()
+	if len(ms) != 1 || ms[0].Header.Get("To") != "<Ann@example.org>" || !strings.Contains(bodies[0], "en:ask.mail.confirm.body") {
+		t.Fatalf("%v %v", ms, bodies)
+	}
+	w.publish(w.draft())
+	w.sleep(n.Jitter)
+	if due(t, n) != 0 {
+		t.Error("an unconfirmed address gets notices")
+	}
+	links := linkPattern.FindAllStringSubmatch(bodies[0], -1)
+	if len(links) != 6 || links[0][1] != "confirm" || links[1][1] != "leave" {
+		t.Fatalf("links %v", links)
+	}
+	for _, wrong := range []string{"", "x", links[1][2], links[0][2] + "x", strings.Replace(links[0][2], ".", "x.", 1)} {
+		if err := n.Confirm(ctx, wrong); !errors.Is(err, ErrLink) {
+			t.Errorf("link %q: %v", wrong, err)
+		}
+	}
+	must(t, n.Confirm(ctx, links[0][2]))
+	must(t, n.Confirm(ctx, links[0][2])) // once more is no error
+
+	r := w.publish(w.draft())
+	w.sleep(n.Jitter)
+	if due(t, n) != 1 {
+		t.Error("no notice")
+	}
+	ms, bodies = smtp.mails()
+	if len(ms) != 1 {
+		t.Fatalf("%d mails", len(ms))
+	}
+	h := ms[0].Header
+	if h.Get("List-Unsubscribe-Post") != "List-Unsubscribe=One-Click" || h.Get("Auto-Submitted") != "auto-generated" {
+		t.Errorf("%v", h)
+	}
+	unsubscribe, err := url.Parse(strings.Trim(h.Get("List-Unsubscribe"), "<>"))
+	must(t, err)
+	whole := fmt.Sprint(ms[0].Header) + bodies[0]
+	for _, detail := range []string{r.ID, r.Narrative[:20], r.Contact[:10], string(r.Incident), "Millbrook", "39.75"} {
+		if strings.Contains(whole, detail) {
+			t.Errorf("the mail says %q", detail)
+		}
+	}
+	if !strings.Contains(bodies[0], site+"/near#"+cell) {
+		t.Errorf("%s", bodies[0])
+	}
+
+	// An address that does not exist is forgotten; a busy relay is not its fault.
+	smtp.refuse("450 later")
+	w.publish(w.draft())
+	w.sleep(n.Jitter)
+	due(t, n)
+	if n.count(t, "canvass_subscriber") != 1 || n.count(t, "canvass_notice") != 1 {
+		t.Error("a temporary failure should keep notice and subscriber")
+	}
+	smtp.refuse("550 no such user")
+	w.sleep(time.Hour)
+	due(t, n)
+	if n.count(t, "canvass_subscriber") != 0 {
+		t.Error("a dead address is kept")
+	}
+	smtp.refuse("")
+
+	// Leaving: by the header's link, twice.
+	must(t, n.Unsubscribe(ctx, unsubscribe.Query().Get("token")))
+	must(t, n.SubscribeMail(ctx, cell, "ann@example.org"))
+	due(t, n)
+	_, bodies = smtp.mails()
+	links = linkPattern.FindAllStringSubmatch(bodies[0], -1)
+	must(t, n.Confirm(ctx, links[0][2]))
+	must(t, n.Unsubscribe(ctx, links[1][2]))
+	must(t, n.Unsubscribe(ctx, links[1][2]))
+	if err := n.Unsubscribe(ctx, links[0][2]); !errors.Is(err, ErrLink) {
+		t.Error(err)
+	}
+	if n.count(t, "canvass_subscriber") != 0 {
+		t.Error("still subscribed")
+	}
+	if err := n.Confirm(ctx, links[0][2]); !errors.Is(err, ErrLink) {
+		t.Errorf("confirmed after leaving: %v", err)
+	}
+
+	// An unconfirmed address is forgotten after two days.
+	must(t, n.SubscribeMail(ctx, cell, "carl@example.org"))
+	due(t, n)
+	_, bodies = smtp.mails()
+	w.sleep(confirmWithin + time.Second)
+	if err := n.Confirm(ctx, linkPattern.FindStringSubmatch(bodies[0])[2]); !errors.Is(err, ErrLink) {
+		t.Errorf("late: %v", err)
+	}
+	for _, bad := range []string{"", "ann", "Ann <ann@example.org>", "a@b\r\nBcc: x@y", "a@b, c@d", strings.Repeat("a", 250) + "@example.org"} {
+		if err := n.SubscribeMail(ctx, cell, bad); !errors.Is(err, ErrSubscription) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func TestManyCells(t *testing.T) {
+	w := newWorld(t)
+	n, push := w.notices(newRelay(t))
+	n.Cells = geo.CoarseCells(polygon(t, -90, 39, -89, 40))
+	for i, cell := range n.Cells[:maxCells+1] {
+		if err := push.subscribe(n, cell, "/ann"); (err == nil) != (i < maxCells) {
+			t.Errorf("cell %d: %v", i, err)
+		}
+		must(t, n.SubscribeMail(t.Context(), cell, "ann@example.org"))
+	}
+	if c := n.count(t, "canvass_subscriber"); c != 2*maxCells {
+		t.Errorf("%d", c)
+	}
+}
