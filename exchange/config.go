@@ -3,10 +3,9 @@ package exchange
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"time"
-
-	"porchlight/ledger"
 )
 
 // Config is everything an operator can set. `porchlight init` writes it as
@@ -14,19 +13,18 @@ import (
 // (PORCHLIGHT_LISTEN, PORCHLIGHT_SMTP_HOST ...) win over the file, flags over
 // both. The zero value of each optional field is its default.
 type Config struct {
-	Dir     string `koanf:"-" yaml:"-"` // data directory
+	Dir     string `koanf:"-" yaml:"-"`               // data directory
 	Name    string `koanf:"name" yaml:"name"`         // shown to people, e.g. "Maple Grove Exchange"
 	Origin  string `koanf:"origin" yaml:"origin"`     // name of the ledger for ever, e.g. exchange.maplegrove.example; default the host of base_url
 	BaseURL string `koanf:"base_url" yaml:"base_url"` // where people reach it: https://..., or http://localhost:PORT to try
 	Listen  string `koanf:"listen" yaml:"listen"`     // host:port to listen on; default localhost:8080
-	// Jurisdiction is a GeoJSON polygon file, relative to Dir: the area the
-	// exchange serves, for which it publishes feeds. Basemap is a directory of
-	// GeoJSON layers for the maps; without it maps are plain.
-	Jurisdiction string `koanf:"jurisdiction" yaml:"jurisdiction"`
-	Basemap      string `koanf:"basemap" yaml:"basemap,omitempty"`
+	State   string `koanf:"state" yaml:"state"`       // two-letter code of the state whose law is the exchange's own, e.g. IL
+	// Basemap is a directory of GeoJSON layers for the maps (see web/basemap);
+	// without it maps show areas on plain ground.
+	Basemap string `koanf:"basemap" yaml:"basemap,omitempty"`
 
-	Witnesses []ledger.WitnessConfig `koanf:"witnesses" yaml:"witnesses,omitempty"`
-	Quorum    int                    `koanf:"quorum" yaml:"quorum,omitempty"` // cosignatures needed before anything is released
+	Witnesses []Witness `koanf:"witnesses" yaml:"witnesses,omitempty"`
+	Quorum    int       `koanf:"quorum" yaml:"quorum,omitempty"` // cosignatures needed before anything is released
 
 	TSA  string `koanf:"tsa" yaml:"tsa,omitempty"` // URL of an RFC 3161 time-stamping authority for court packages
 	SMTP SMTP   `koanf:"smtp" yaml:"smtp,omitempty"`
@@ -36,6 +34,10 @@ type Config struct {
 	MaxUpload int64         `koanf:"max_upload" yaml:"max_upload,omitempty"` // bytes of one clip; default 8 GiB
 	Retention time.Duration `koanf:"retention" yaml:"retention,omitempty"`   // of private values of acts; default 5 years
 	Log       string        `koanf:"log" yaml:"log,omitempty"`               // debug, info (default), warn, error; JSON lines on standard error
+
+	Logger  *slog.Logger     `koanf:"-" yaml:"-"` // default discards
+	Now     func() time.Time `koanf:"-" yaml:"-"` // default time.Now
+	Version string           `koanf:"-" yaml:"-"` // of the program
 }
 
 // SMTP is where mail is handed in. Without a host no mail is offered.
@@ -45,7 +47,13 @@ type SMTP struct {
 	User     string `koanf:"user" yaml:"user,omitempty"`
 	Password string `koanf:"password" yaml:"password,omitempty"`
 	From     string `koanf:"from" yaml:"from,omitempty"`
-	Plain    bool   `koanf:"plain" yaml:"plain,omitempty"` // allow a server without TLS, for a relay on the same host
+	TLS      string `koanf:"tls" yaml:"tls,omitempty"` // starttls (default), tls, or none for a relay on the same host
+}
+
+// Witness cosigns the ledger; porchlight witness prints both.
+type Witness struct {
+	URL  string `koanf:"url" yaml:"url"`
+	VKey string `koanf:"vkey" yaml:"vkey"`
 }
 
 // withDefaults fills what was left out and refuses what cannot work.
@@ -71,6 +79,15 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Quorum > len(c.Witnesses) {
 		return c, fmt.Errorf("quorum %d of %d witnesses can never be reached", c.Quorum, len(c.Witnesses))
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if len(c.State) != 2 {
+		return c, fmt.Errorf("state %q: want the two letters of the state whose law applies, e.g. IL", c.State)
 	}
 	if c.Dir == "" {
 		return c, errors.New("no data directory given (--dir)")

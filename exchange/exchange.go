@@ -5,29 +5,36 @@ package exchange
 
 import (
 	"context"
-	"encoding/json"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"porchlight/blob"
+	"porchlight/canvass"
 	"porchlight/db"
+	"porchlight/evidence"
 	"porchlight/gate"
 	"porchlight/geo"
 	"porchlight/identity"
 	"porchlight/ledger"
 	"porchlight/policy"
+	"porchlight/purpose"
 	"porchlight/roster"
+	"porchlight/share"
 	"porchlight/web"
+	"porchlight/web/basemap"
+	"porchlight/web/i18n"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/mod/sumdb/note"
 )
 
 // What lies where in the data directory.
@@ -36,7 +43,8 @@ const (
 	JurisdictionFile = "jurisdiction.geojson"
 	keyFile          = "ledger.key" // note signer key: the exchange's name in the world
 	feedKeyFile      = "feed.key"
-	pushKeyFile      = "push.key" // VAPID
+	pushKeyFile      = "push.key"   // VAPID
+	noticeKeyFile    = "notice.key" // of the links in mails
 	databaseFile     = "porchlight.db"
 	lockFile         = "lock"
 	ledgerDir        = "ledger"
@@ -53,68 +61,110 @@ type Exchange struct {
 	Identity *identity.Service
 	Gate     *gate.Gate
 	Roster   *roster.Service
+	Canvass  *canvass.Service
+	Feed     *canvass.Builder
+	Notices  *canvass.Notices
+	Evidence *evidence.Service
+	Intake   *share.Intake
+	Share    *share.Service
 
-	site *web.Server
-	lock *os.File
+	descriptor   ledger.Descriptor
+	jurisdiction []byte // GeoJSON
+
+	site    *web.Server
+	metrics *prometheus.Registry
+	changed chan struct{} // open requests changed: the feed is to be rebuilt
+	lock    *os.File
 }
 
 // ErrRunning is returned when another program has the data directory open.
 var ErrRunning = errors.New("another porchlight is using this data directory")
 
 // Open opens the exchange in c.Dir and closes what a crash left open.
-func Open(ctx context.Context, c Config) (x *Exchange, err error) {
-	c, err = c.withDefaults()
+func Open(ctx context.Context, c Config) (*Exchange, error) {
+	c, err := c.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(filepath.Join(c.Dir, keyFile)); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s holds no exchange: create one with porchlight init", c.Dir)
 	}
-	x = &Exchange{Config: c}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, x.Close())
-			x = nil
+	x := &Exchange{Config: c, metrics: prometheus.NewRegistry(), changed: make(chan struct{}, 1)}
+	for _, step := range []func(context.Context) error{
+		x.openStores, x.openGate, x.openDomains, x.recordChanges, x.openSite,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, x.Close())
 		}
-	}()
-	if x.lock, err = takeLock(filepath.Join(c.Dir, lockFile)); err != nil {
-		return x, err
 	}
-	if x.DB, err = db.Open(ctx, filepath.Join(c.Dir, databaseFile)); err != nil {
-		return x, err
+	return x, nil
+}
+
+// openStores opens what knows nothing of the domain.
+func (x *Exchange) openStores(ctx context.Context) (err error) {
+	if x.lock, err = takeLock(x.path(lockFile)); err != nil {
+		return err
 	}
-	if x.Blobs, err = blob.OpenDir(filepath.Join(c.Dir, blobDir)); err != nil {
-		return x, err
+	if x.DB, err = db.Open(ctx, x.path(databaseFile)); err != nil {
+		return err
 	}
-	skey, err := os.ReadFile(filepath.Join(c.Dir, keyFile))
+	if err := x.DB.Migrate(ctx, "exchange", migrations); err != nil {
+		return err
+	}
+	if x.Blobs, err = blob.OpenDir(x.path(blobDir)); err != nil {
+		return err
+	}
+	skey, err := os.ReadFile(x.path(keyFile))
 	if err != nil {
-		return x, err
+		return err
 	}
-	if x.Log, err = ledger.Open(ctx, ledger.Options{
-		Dir: filepath.Join(c.Dir, ledgerDir), Key: string(skey),
-		Witnesses: c.Witnesses, Quorum: c.Quorum, Logger: c.Logger,
-	}); err != nil {
-		return x, err
+	signer, err := note.NewSigner(string(skey))
+	if err != nil {
+		return fmt.Errorf("%s: %w", keyFile, err)
+	}
+	vkey, err := ledger.VerifierKey(string(skey))
+	if err != nil {
+		return fmt.Errorf("%s: %w", keyFile, err)
+	}
+	o := ledger.Options{
+		Dir: x.path(ledgerDir), Signer: signer, LogKey: vkey,
+		Quorum: x.Quorum, Logger: x.Logger,
+	}
+	for _, w := range x.Witnesses {
+		o.Witnesses = append(o.Witnesses, ledger.WitnessConfig(w))
+	}
+	if x.Log, err = ledger.Open(ctx, o); err != nil {
+		return err
+	}
+	x.descriptor = ledger.Descriptor{
+		Name: x.Name, Origin: x.Origin, LogKey: vkey, Quorum: x.Quorum,
+		Ledger: x.BaseURL + "/ledger", Jurisdiction: "us-" + strings.ToLower(x.State),
+	}
+	for _, w := range x.Witnesses {
+		name, _, _ := strings.Cut(w.VKey, "+")
+		x.descriptor.Witnesses = append(x.descriptor.Witnesses, ledger.DescriptorWitness{Name: name, Key: w.VKey})
 	}
 	if x.Policy, err = policy.Load(policy.Packs()); err != nil {
-		return x, err
+		return err
 	}
-	if x.Identity, err = identity.New(ctx, x.DB, identity.Config{Name: c.Name, BaseURL: c.BaseURL, Now: c.Now}); err != nil {
-		return x, err
-	}
-	metrics := prometheus.NewRegistry()
+	x.Identity, err = identity.New(ctx, x.DB, identity.Config{Name: x.Name, BaseURL: x.BaseURL, Now: x.Now})
+	return err
+}
+
+// openGate opens the one door and closes what a crash left open behind it.
+func (x *Exchange) openGate(ctx context.Context) error {
 	acts := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "porchlight_act_record_seconds", Help: "From decision to published entry, by action and decision.",
 		Buckets: []float64{.05, .1, .15, .2, .3, .5, 1, 2, 5, 10},
 	}, []string{"action", "decision"})
-	metrics.MustRegister(acts)
+	x.metrics.MustRegister(acts)
 	directory, err := roster.OpenDirectory(ctx, x.DB)
 	if err != nil {
-		return x, err
+		return err
 	}
-	if x.Gate, err = gate.New(ctx, gate.Options{
+	x.Gate, err = gate.New(ctx, gate.Options{
 		DB: x.DB, Log: x.Log, Policy: x.Policy, Signatures: x.Identity, Agencies: directory,
-		Now: c.Now, Retention: c.Retention, Logger: c.Logger,
+		Now: x.Now, Retention: x.Retention, Logger: x.Logger,
 		Observe: func(action string, permit bool, took time.Duration) {
 			decision := "deny"
 			if permit {
@@ -122,25 +172,203 @@ func Open(ctx context.Context, c Config) (x *Exchange, err error) {
 			}
 			acts.WithLabelValues(action, decision).Observe(took.Seconds())
 		},
-	}); err != nil {
-		return x, err
+	})
+	if err != nil {
+		return err
 	}
 	forgotten, voided, err := x.Gate.Recover(ctx)
 	if err != nil {
-		return x, fmt.Errorf("closing unfinished acts: %w", err)
+		return fmt.Errorf("closing unfinished acts: %w", err)
 	}
 	if forgotten+voided > 0 {
-		c.Logger.Warn("closed acts that were cut short", "never recorded", forgotten, "voided", voided)
+		x.Logger.Warn("closed acts that were cut short", "never_recorded", forgotten, "voided", voided)
 	}
 	x.Roster = roster.New(directory, x.Gate, x.Identity)
-	if err := x.recordChanges(ctx); err != nil {
-		return x, err
+	return nil
+}
+
+// openDomains opens requests, evidence and sharing.
+func (x *Exchange) openDomains(ctx context.Context) error {
+	area, err := os.ReadFile(x.path(JurisdictionFile))
+	if err != nil {
+		return fmt.Errorf("jurisdiction: %w", err)
 	}
-	x.site, err = web.New(web.Options{
-		BaseURL: c.BaseURL, Identity: x.Identity, Gate: x.Gate, Log: x.Log, Policy: x.Policy,
-		Metrics: metrics, Logger: c.Logger, Ready: func() error { return nil },
+	jurisdiction, err := geo.ParsePolygon(area)
+	if err != nil {
+		return fmt.Errorf("%s: %w", JurisdictionFile, err)
+	}
+	x.jurisdiction = area
+	agencies := asking{x.Roster}
+	feedKey, err := x.secret(feedKeyFile, func() (string, error) {
+		skey, _, err := canvass.NewFeedKey(x.Origin)
+		return skey, err
 	})
-	return x, err
+	if err != nil {
+		return err
+	}
+	signer, err := note.NewSigner(feedKey)
+	if err != nil {
+		return fmt.Errorf("%s: %w", feedKeyFile, err)
+	}
+	if x.Notices, err = x.openNotices(ctx, geo.CoarseCells(jurisdiction)); err != nil {
+		return err
+	}
+	x.Canvass, err = canvass.New(ctx, canvass.Options{
+		DB: x.DB, Gate: x.Gate, Agencies: agencies, Purposes: purpose.Classes, Notices: x.Notices,
+		Changed: func() {
+			select {
+			case x.changed <- struct{}{}:
+			default: // a rebuild is due already
+			}
+		},
+		Now: x.Now, Logger: x.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	x.Feed, err = canvass.NewBuilder(ctx, canvass.FeedOptions{
+		Signer: signer, Jurisdiction: []geo.Polygon{jurisdiction}, Agencies: agencies,
+		Open: x.Canvass.Open,
+		Now:  x.Now, Logger: x.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	x.Evidence, err = evidence.New(ctx, evidence.Options{
+		DB: x.DB, Blobs: x.Blobs, Gate: x.Gate, Agencies: x.Roster,
+		Packaging: x.packaging(), Now: x.Now, Logger: x.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	if err := x.DB.Migrate(ctx, "share", share.Migrations); err != nil {
+		return err
+	}
+	x.Intake = share.NewIntake(x.DB, x.Blobs, share.Limits{Clip: x.MaxUpload}, x.Now)
+	x.Share = share.New(share.Options{
+		Intake: x.Intake, Gate: x.Gate, Requests: x.Canvass, Agencies: agencies, Items: x.Evidence, Logger: x.Logger,
+	})
+	return nil
+}
+
+// asking shows the roster as canvass and share see agencies.
+type asking struct{ roster *roster.Service }
+
+func (a asking) Agency(ctx context.Context, ori string) (canvass.Agency, error) {
+	r, err := a.roster.Agency(ctx, ori)
+	if err != nil {
+		return canvass.Agency{}, err
+	}
+	out := canvass.Agency{
+		ORI: r.ORI, Name: r.Name, Kind: string(r.Kind), Status: string(r.Status), State: r.State, Jurisdiction: r.Jurisdiction,
+	}
+	if r.Vault != nil {
+		out.Vault, out.VaultEntry = r.Vault.Recipient, r.Vault.Entry
+	}
+	return out, nil
+}
+
+// packaging is what the exchange adds to court packages.
+func (x *Exchange) packaging() evidence.Packaging {
+	p := evidence.Packaging{
+		Exchange: x.descriptor,
+		Name: func(ctx context.Context, id string) string {
+			if a, err := x.Roster.Agency(ctx, id); err == nil {
+				return a.Name
+			}
+			if p, err := x.Identity.Person(ctx, id); err == nil {
+				return p.Name
+			}
+			return ""
+		},
+		Say: func(lang, key string, pairs ...any) string { return i18n.Lang(lang).T(key, pairs...) },
+	}
+	if x.TSA != "" {
+		p.Stamp = evidence.StampAt(&http.Client{Timeout: 20 * time.Second}, x.TSA)
+	}
+	return p
+}
+
+// openNotices joins the ways to tell subscribers of a new request in their cell.
+func (x *Exchange) openNotices(ctx context.Context, cells []string) (*canvass.Notices, error) {
+	text, err := x.secret(pushKeyFile, func() (string, error) {
+		k, err := canvass.NewPushKeys()
+		return k.Public + " " + k.Private, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	public, private, _ := strings.Cut(text, " ")
+	text, err = x.secret(noticeKeyFile, func() (string, error) {
+		salt := ledger.NewSalt()
+		return hex.EncodeToString(salt[:]), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	o := canvass.NoticeOptions{
+		DB: x.DB, Cells: cells, BaseURL: x.BaseURL, Contact: x.PushContact,
+		Push:  canvass.PushKeys{Public: public, Private: private},
+		Words: func(lang, key string) string { return i18n.Lang(lang).T(key) },
+		Now:   x.Now, Logger: x.Logger,
+	}
+	if _, err := hex.Decode(o.Secret[:], []byte(text)); err != nil {
+		return nil, fmt.Errorf("%s: %w", noticeKeyFile, err)
+	}
+	if m := x.SMTP; m.Host != "" {
+		o.Mail = canvass.SMTP{Host: m.Host, Port: m.Port, User: m.User, Password: m.Password, From: m.From, TLS: m.TLS}
+	}
+	return canvass.NewNotices(ctx, o)
+}
+
+// openSite opens the pages and the API.
+func (x *Exchange) openSite(context.Context) (err error) {
+	o := web.Options{
+		BaseURL: x.BaseURL, Version: x.Version, Descriptor: x.descriptor,
+		Identity: x.Identity, Gate: x.Gate, Log: x.Log, Policy: x.Policy, Roster: x.Roster,
+		Canvass: x.Canvass, Feed: x.Feed, Notices: x.Notices, Evidence: x.Evidence, Intake: x.Intake, Share: x.Share,
+		Metrics: x.metrics, Logger: x.Logger, Ready: x.ready,
+	}
+	if x.Basemap != "" {
+		if o.Basemap, err = basemap.Load(os.DirFS(x.Basemap)); err != nil {
+			return fmt.Errorf("basemap: %w", err)
+		}
+	}
+	x.site, err = web.New(o)
+	return err
+}
+
+// ready reports whether acts can be taken: the store answers and the log has a
+// checkpoint to prove with.
+func (x *Exchange) ready() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if err := x.DB.Read().PingContext(ctx); err != nil {
+		return errors.New("the store does not answer")
+	}
+	if _, err := x.Log.Size(ctx); err != nil {
+		return errors.New("the ledger does not answer")
+	}
+	return nil
+}
+
+// path is where a file of the data directory lies.
+func (x *Exchange) path(name string) string { return filepath.Join(x.Dir, name) }
+
+// secret reads a key of the exchange, making it the first time.
+func (x *Exchange) secret(name string, generate func() (string, error)) (string, error) {
+	b, err := os.ReadFile(x.path(name))
+	if err == nil {
+		return string(b), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	s, err := generate()
+	if err != nil {
+		return "", fmt.Errorf("making %s: %w", name, err)
+	}
+	return s, os.WriteFile(x.path(name), []byte(s), 0o600)
 }
 
 // Handler is the exchange's whole site.
@@ -227,33 +455,11 @@ func Init(ctx context.Context, c Config, area []byte) (Made, error) {
 	}
 	defer x.Close()
 	made := Made{Dir: c.Dir, Name: c.Name, Origin: c.Origin, LogKey: vkey}
-	made.OperatorLink, made.LinkExpires, err = x.create(ctx)
-	return made, err
-}
-
-// create records the exchange's creation and invites its operator.
-func (x *Exchange) create(ctx context.Context) (link string, expires time.Time, err error) {
-	by := gate.Caller{Who: identity.Operator(), ActID: gate.NewActID()}
-	if _, err := x.Gate.Do(ctx, gate.Act{
-		Action: "exchange.create", By: by, Role: identity.OperatorRole,
-		Public: map[string]string{"name": x.Name, "origin": x.Origin},
-		Facts:  map[string]any{},
-	}, nil); err != nil {
-		return "", time.Time{}, fmt.Errorf("recording the exchange's creation: %w", err)
-	}
 	token := identity.NewToken()
 	inv, err := x.Roster.InviteOperator(ctx, token)
 	if err != nil {
-		return "", time.Time{}, fmt.Errorf("inviting the operator: %w", err)
+		return Made{}, fmt.Errorf("inviting the operator: %w", err)
 	}
-	return x.BaseURL + "/enrol#" + token, inv.Expires, nil
+	made.OperatorLink, made.LinkExpires = x.BaseURL+"/enrol#"+token, inv.Expires
+	return made, nil
 }
-
-// recordChanges records law packs and the app when they are not those last
-// recorded: nobody changes them silently.
-func (x *Exchange) recordChanges(ctx context.Context) error {
-	return errors.New("to come")
-}
-
-var _ = json.Marshal
-var _ = slog.New

@@ -370,7 +370,7 @@ func (g *Gate) Receipt(ctx context.Context, index uint64, disclose ...string) (l
 
 // Purge deletes private values past their retention and challenges nobody
 // answered. What they were can then no longer be shown to anybody.
-func (g *Gate) Purge(ctx context.Context) (acts int64, err error) {
+func (g *Gate) Purge(ctx context.Context) (values int, err error) {
 	now := g.Now().UnixMicro()
 	err = g.DB.Write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.Exec(`DELETE FROM act_private WHERE act IN (SELECT id FROM acts WHERE state = 'pending' AND expires < ?)`, now); err != nil {
@@ -386,13 +386,14 @@ func (g *Gate) Purge(ctx context.Context) (acts int64, err error) {
 		if err != nil {
 			return err
 		}
-		acts, err = res.RowsAffected()
+		n, err := res.RowsAffected()
+		values = int(n)
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("purging private values: %w", err)
 	}
-	return acts, nil
+	return values, nil
 }
 
 func micros(t time.Time) int64 {

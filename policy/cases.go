@@ -117,3 +117,7 @@ func (c Case) question() (Question, error) {
 	delete(q.Facts, c.Without)
 	return q, nil
 }
+
+// TestCases loads the packs and checks their cases.json alone: the quick part of
+// Test, which an exchange does whenever its packs change.
+func TestCases(packs fs.FS) TestReport { return test(packs, nil) }

@@ -110,7 +110,7 @@ var kinds = []struct {
 	{gate.ErrActConflict, 409, problemConflict, "This act id was used for something else"},
 	{gate.ErrVoided, 409, problemConflict, "This act was cut short"},
 	{gate.ErrUnsettled, 503, problemUnavailable, "The ledger has not answered yet"},
-	{gate.ErrRole, 403, problemSignIn, "Your account does not have this role"},
+	{gate.ErrRole, 403, problemSignIn, "Your account holds no role"},
 	{gate.ErrNotFound, 404, problemNotFound, "Not found"},
 	{identity.ErrNotFound, 404, problemNotFound, "Not found"},
 	{identity.ErrInvitation, 410, problemPasskey, "This invitation cannot be used"},

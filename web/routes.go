@@ -1,13 +1,19 @@
 package web
 
 import (
+	"encoding/json"
 	"log/slog"
 	"net/http"
 
+	"porchlight/canvass"
+	"porchlight/evidence"
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/ledger"
 	"porchlight/policy"
+	"porchlight/roster"
+	"porchlight/share"
+	"porchlight/web/basemap"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -15,12 +21,22 @@ import (
 
 // Options joins the site to the services it shows.
 type Options struct {
-	BaseURL  string // e.g. https://exchange.example, no trailing slash
-	Version  string
+	BaseURL    string // e.g. https://exchange.example, no trailing slash
+	Version    string
+	Descriptor ledger.Descriptor // how the exchange introduces itself
+	Basemap    *basemap.Map      // nil: maps show areas on plain ground
+
 	Identity *identity.Service
 	Gate     *gate.Gate
 	Log      *ledger.Log
 	Policy   *policy.Engine
+	Roster   *roster.Service
+	Canvass  *canvass.Service
+	Feed     *canvass.Builder
+	Notices  *canvass.Notices
+	Evidence *evidence.Service
+	Intake   *share.Intake
+	Share    *share.Service
 
 	Ready   func() error         // nil when the exchange can take acts
 	Metrics *prometheus.Registry // default a new one
@@ -28,8 +44,26 @@ type Options struct {
 }
 
 // routes is the whole site, one line a part; each part's file holds its routes.
-func (s *Server) routes() {
+func (s *Server) routes() error {
 	s.healthRoutes()
+	s.ledgerRoutes()
+	s.peopleRoutes()
+	s.shareRoutes()
+	s.evidenceRoutes()
+	return s.appRoutes()
+}
+
+// ledgerRoutes publish the log as static files and say how to check it.
+func (s *Server) ledgerRoutes() {
+	tiles := http.StripPrefix("/ledger", s.Log.Handler())
+	s.handle(anyone, "GET /ledger/checkpoint", tiles)
+	s.handle(anyone, "GET /ledger/tile/", tiles)
+	s.handle(anyone, "GET /.well-known/porchlight.json", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		json.NewEncoder(w).Encode(s.Descriptor)
+	}))
 }
 
 // healthRoutes are for whoever runs the exchange: alive, ready, figures.

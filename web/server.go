@@ -54,8 +54,7 @@ func New(o Options) (*Server, error) {
 	c.CreateHooks = nil // no $schema links in bodies
 	c.Components.SecuritySchemes = securitySchemes
 	s.api = humago.New(s.mux, c)
-	s.routes()
-	return s, nil
+	return s, s.routes()
 }
 
 // access says who may call a route at all; what she may do there is policy's to

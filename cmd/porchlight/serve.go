@@ -31,6 +31,7 @@ func configFlags(f *pflag.FlagSet) {
 	f.String("name", "", "the exchange's name, shown to people")
 	f.String("origin", "", "name of its ledger, for ever; default the host of --base-url")
 	f.String("base-url", "", "where people reach it: https://..., or http://localhost:PORT to try")
+	f.String("state", "", "two-letter code of the state whose law applies, e.g. IL")
 	f.String("listen", "", "host:port to listen on (default localhost:8080)")
 	f.String("log", "", "debug, info, warn or error (default info)")
 }

@@ -1,0 +1,114 @@
+package exchange
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"porchlight/gate"
+	"porchlight/identity"
+	"porchlight/policy"
+	"porchlight/web/app"
+)
+
+var migrations = []string{`
+CREATE TABLE exchange_recorded ( -- what the ledger last said of the exchange itself
+	name  TEXT PRIMARY KEY,
+	value TEXT NOT NULL
+);
+`}
+
+// recordChanges records the exchange itself, once, and the law packs, the app
+// and the settings whenever they are not those last recorded: nobody changes
+// them silently.
+func (x *Exchange) recordChanges(ctx context.Context) error {
+	if err := x.recordIfNew(ctx, "exchange", x.Origin, func() (gate.Act, error) {
+		return gate.Act{Action: "exchange.create", Public: map[string]string{"name": x.Name, "origin": x.Origin}, Facts: map[string]any{}}, nil
+	}); err != nil {
+		return fmt.Errorf("recording the exchange's creation: %w", err)
+	}
+	packs := map[string]string{}
+	for _, p := range x.Policy.Packs() {
+		packs[p.Name] = p.Hash
+	}
+	if err := x.recordIfNew(ctx, "packs", encodeMap(packs), func() (gate.Act, error) {
+		report := policy.TestCases(policy.Packs())
+		return gate.Act{Action: "pack.change", Public: packs, Facts: map[string]any{"tests_pass": len(report.Failures) == 0}}, nil
+	}); err != nil {
+		return fmt.Errorf("recording the law packs: %w", err)
+	}
+	if app.Built() {
+		digest, err := app.Digest()
+		if err != nil {
+			return fmt.Errorf("hashing the app: %w", err)
+		}
+		sum := hex.EncodeToString(digest[:])
+		if err := x.recordIfNew(ctx, "app", sum, func() (gate.Act, error) {
+			return gate.Act{Action: "app.publish", Public: map[string]string{"sha256": sum}, Facts: map[string]any{}}, nil
+		}); err != nil {
+			return fmt.Errorf("recording the app: %w", err)
+		}
+	}
+	settings := x.publicSettings()
+	if err := x.recordIfNew(ctx, "settings", encodeMap(settings), func() (gate.Act, error) {
+		return gate.Act{Action: "setting.change", Public: settings, Facts: map[string]any{"owner": "exchange", "own_agency": false}}, nil
+	}); err != nil {
+		return fmt.Errorf("recording the settings: %w", err)
+	}
+	return nil
+}
+
+// publicSettings are those that change what people may rely on.
+func (x *Exchange) publicSettings() map[string]string {
+	var witnesses []string
+	for _, w := range x.Witnesses {
+		name, _, _ := strings.Cut(w.VKey, "+")
+		witnesses = append(witnesses, name)
+	}
+	return map[string]string{
+		"base_url": x.BaseURL, "quorum": fmt.Sprint(x.Quorum), "witnesses": strings.Join(witnesses, " "),
+		"max_upload": fmt.Sprint(x.MaxUpload), "private_retention": x.Retention.String(), "tsa": x.TSA,
+		"jurisdiction_sha256": fmt.Sprintf("%x", sha256.Sum256(x.jurisdiction)),
+	}
+}
+
+// recordIfNew passes act through the gate, as the operator, unless value was
+// the last recorded under name.
+func (x *Exchange) recordIfNew(ctx context.Context, name, value string, act func() (gate.Act, error)) error {
+	var last string
+	err := x.DB.Read().QueryRowContext(ctx, `SELECT value FROM exchange_recorded WHERE name = ?`, name).Scan(&last)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if last == value {
+		return nil
+	}
+	a, err := act()
+	if err != nil {
+		return err
+	}
+	a.By = gate.Caller{Who: identity.Operator(), ActID: gate.NewActID()}
+	a.Role = identity.RoleOperator
+	_, err = x.Gate.Do(ctx, a, func(tx *sql.Tx, _ *gate.Grant) error {
+		_, err := tx.Exec(`INSERT INTO exchange_recorded (name, value) VALUES (?, ?)
+			ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
+		return err
+	})
+	return err
+}
+
+func encodeMap(m map[string]string) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		enc.Encode([2]string{k, m[k]})
+	}
+	return b.String()
+}

@@ -1,0 +1,51 @@
+package exchange
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// RunJobs does what needs no person until ctx ends: expiry of requests,
+// retention, purging, abandoned uploads, notices, the feed.
+func (x *Exchange) RunJobs(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { x.Feed.Run(ctx, x.changed) })
+	wg.Go(func() { x.Notices.Run(ctx) })
+	wg.Go(func() {
+		tick := time.NewTicker(time.Minute)
+		defer tick.Stop()
+		for {
+			x.Sweep(ctx)
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	wg.Wait()
+}
+
+// Sweep does everything that has become due by the clock, once.
+func (x *Exchange) Sweep(ctx context.Context) {
+	for _, job := range []struct {
+		name string
+		run  func(context.Context) (int, error)
+	}{
+		{"expiring requests", x.Canvass.Expire},
+		{"destroying evidence past its retention", x.Evidence.Sweep},
+		{"removing abandoned uploads", x.Intake.Sweep},
+		{"forgetting private values past their retention", x.Gate.Purge},
+	} {
+		n, err := job.run(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			x.Logger.Error("job failed; it runs again in a minute", "job", job.name, "err", err)
+		case n > 0:
+			x.Logger.Info("job done", "job", job.name, "count", n)
+		}
+	}
+}
