@@ -31,6 +31,7 @@ type vocabulary struct {
 	word      map[types.EntityType]map[string]cedar.EntityUID
 	groups    map[cedar.EntityUID]map[cedar.EntityUID]bool // action to itself and every group it is in
 	actions   types.EntityMap
+	callers   map[Actor]cedar.Entity // every possible actor, without the agency's name
 }
 
 // loadVocabulary reads the embedded schema; it panics when that is broken,
@@ -72,7 +73,32 @@ func parseVocabulary(text []byte) (*vocabulary, error) {
 		v.groups[uid] = map[cedar.EntityUID]bool{}
 		v.climb(uid, v.groups[uid])
 	}
+	v.callers = v.everyActor()
 	return v, nil
+}
+
+// everyActor makes the entity of each possible actor: each agency role with each
+// kind and status, the other roles without an agency, signed and not.
+func (v *vocabulary) everyActor() map[Actor]cedar.Entity {
+	all := map[Actor]cedar.Entity{}
+	for _, role := range v.words["Role"] {
+		for _, kind := range v.words["Kind"] {
+			for _, status := range v.words["Status"] {
+				if in := agencyRole(role); in != (kind != "none") || in != (status != "none") {
+					continue
+				}
+				for _, signed := range []bool{false, true} {
+					all[Actor{Role: role, AgencyKind: kind, AgencyStatus: status, Signed: signed}] = cedar.Entity{
+						UID: caller, Attributes: cedar.NewRecord(cedar.RecordMap{
+							"role": v.word["Role"][role], "kind": v.word["Kind"][kind],
+							"status": v.word["Status"][status], "signed": cedar.Boolean(signed),
+						}),
+					}
+				}
+			}
+		}
+	}
+	return all
 }
 
 // climb adds uid and all its ancestors to in.
@@ -151,25 +177,13 @@ func (v *vocabulary) request(q Question) (cedar.Request, world, error) {
 
 // actor checks who asks. Roles of an agency come with one, the others without.
 func (v *vocabulary) actor(a Actor) (cedar.Entity, error) {
-	role, err := v.enum("Role", a.Role)
-	if err != nil {
-		return cedar.Entity{}, err
+	named := a.Agency != ""
+	a.Agency, a.AgencyKind, a.AgencyStatus = "", orNone(a.AgencyKind), orNone(a.AgencyStatus)
+	e, ok := v.callers[a]
+	if !ok || named != agencyRole(a.Role) {
+		return e, fmt.Errorf("no actor is a %q of an agency of kind %q and status %q (agency named: %t)", a.Role, a.AgencyKind, a.AgencyStatus, named)
 	}
-	kind, err := v.enum("Kind", orNone(a.AgencyKind))
-	if err != nil {
-		return cedar.Entity{}, err
-	}
-	status, err := v.enum("Status", orNone(a.AgencyStatus))
-	if err != nil {
-		return cedar.Entity{}, err
-	}
-	in := agencyRole(a.Role)
-	if in != (a.Agency != "") || in != (kind.ID != "none") || in != (status.ID != "none") {
-		return cedar.Entity{}, fmt.Errorf("a %s of agency %q (kind %s, status %s)", a.Role, a.Agency, kind.ID, status.ID)
-	}
-	return cedar.Entity{UID: caller, Attributes: cedar.NewRecord(cedar.RecordMap{
-		"role": role, "kind": kind, "status": status, "signed": cedar.Boolean(a.Signed),
-	})}, nil
+	return e, nil
 }
 
 // agencyRole reports whether a role is held for an agency.
