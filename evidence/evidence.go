@@ -53,7 +53,7 @@ type Item struct {
 	Size             int64  // bytes of the payload (the file without its header)
 	Blob             string // payload in the blob store; "" once that is deleted
 
-	Owner          string // hex SHA-256 of the owner's capability token
+	Owner          string // id of the submission it came with; package share knows whose that is
 	OwnerRecipient string // age recipient the custodian writes to her with
 	Consent        Consent
 	ShareEntry     uint64 // index of the submission.share entry

@@ -16,6 +16,7 @@ import (
 
 	"porchlight/gate"
 	"porchlight/ledger"
+	"porchlight/purpose"
 )
 
 // Form is what an export gives of the clip.
@@ -302,7 +303,7 @@ type Packaging struct {
 
 // Export is the act item.export: for ViewFor, Package or Parts make the court
 // package for the same session. A partner states the purpose it was shared for.
-func (s *Service) Export(ctx context.Context, by gate.Caller, session, id string, form Form, purpose string) (*Opened, error) {
+func (s *Service) Export(ctx context.Context, by gate.Caller, session, id string, form Form, stated string) (*Opened, error) {
 	it, c, err := s.reach(ctx, by.Who, id)
 	if err != nil {
 		return nil, err
@@ -310,7 +311,7 @@ func (s *Service) Export(ctx context.Context, by gate.Caller, session, id string
 	if form != Ciphertext && form != Plaintext {
 		return nil, fmt.Errorf("%w: no form %q", ErrInput, form)
 	}
-	if err := needText("purpose", purpose, 500); err != nil {
+	if err := needText("purpose", stated, 500); err != nil {
 		return nil, err
 	}
 	history, err := s.Gate.History(ctx, id)
@@ -325,11 +326,11 @@ func (s *Service) Export(ctx context.Context, by gate.Caller, session, id string
 	}
 	act := s.act("item.export", by, it, c)
 	act.Public = map[string]string{"form": string(form)}
-	act.Private = map[string]string{"purpose": purpose, "chain": strings.Join(before, " ")}
+	act.Private = map[string]string{"purpose": stated, "chain": strings.Join(before, " ")}
 	maps.Copy(act.Facts, map[string]any{
 		"no_reshare":      c.NoReshare,
-		"purpose_matches": c.purposeMatches(it, purpose),
-		"purposes":        s.Classify(purpose),
+		"purpose_matches": c.purposeMatches(it, stated),
+		"purposes":        purpose.Classes(stated),
 	})
 	grant, err := s.Gate.Do(ctx, act, nil)
 	if err != nil {
@@ -347,6 +348,9 @@ func (s *Service) Package(ctx context.Context, session, actID, lang string, w io
 		return err
 	}
 	o, err := s.opened(session, actID)
+	if err == nil && o.form != Ciphertext {
+		err = ErrClosed
+	}
 	if err != nil {
 		return err
 	}
@@ -403,11 +407,7 @@ func (s *Service) packageInput(ctx context.Context, session, actID, lang string)
 		if rec.Index > o.grant.Index {
 			break // after the export
 		}
-		var names []string
-		for _, d := range rec.Disclosures {
-			names = append(names, d.Name)
-		}
-		receipt, err := s.Gate.Receipt(ctx, rec.Index, names...)
+		receipt, err := s.Gate.Receipt(ctx, rec.Index, names(rec)...)
 		if err != nil {
 			return in, fmt.Errorf("receipt of entry %d: %w", rec.Index, err)
 		}
@@ -424,4 +424,12 @@ func (s *Service) packageInput(ctx context.Context, session, actID, lang string)
 		}
 	}
 	return in, nil
+}
+
+// names lists the private values of a record that are still kept.
+func names(r gate.Record) (ns []string) {
+	for _, d := range r.Disclosures {
+		ns = append(ns, d.Name)
+	}
+	return ns
 }

@@ -293,6 +293,7 @@ func TestPlaintextPackage(t *testing.T) {
 	o := done(ana, func(by gate.Caller) (*Opened, error) {
 		return w.Export(ctx, by, "session", c.id, Plaintext, "trial of a burglary")
 	})
+	want(t, w.Package(ctx, "session", o.Grant.ActID, "en", io.Discard), ErrClosed)
 	in, parts, err := w.PackageParts(ctx, "session", o.Grant.ActID, "en")
 	if err != nil {
 		t.Fatal(err)

@@ -15,16 +15,16 @@ import (
 	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/identity"
+	"porchlight/ledger"
+	"porchlight/purpose"
 )
 
-// Options joins the service to its neighbors; the first five are needed.
+// Options joins the service to its neighbors; the first four are needed.
 type Options struct {
 	DB       *db.DB
 	Blobs    blob.Store
 	Gate     *gate.Gate
 	Agencies gate.Agencies
-	// Classify names what a stated purpose means; see purpose.Classes.
-	Classify func(text string) []string
 
 	Packaging Packaging        // what the exchange adds to packages
 	Now       func() time.Time // default time.Now
@@ -96,7 +96,34 @@ func (s *Service) Item(ctx context.Context, who identity.Principal, id string) (
 }
 
 // Chain returns every recorded act on an item, oldest first.
-func (s *Service) Chain(ctx context.Context, who identity.Principal, id string) ([]gate.Record, error) {
+func (s *Service) Chain(ctx context.Context, who identity.Principal, id string) ([]Event, error) {
+	records, err := s.history(ctx, who, id)
+	if err != nil {
+		return nil, err
+	}
+	receipts := make([]ledger.Receipt, len(records)) // all but the proof
+	for i, r := range records {
+		receipts[i] = ledger.Receipt{Entry: r.Entry, Index: r.Index, Disclosures: r.Disclosures}
+	}
+	return chain(receipts), nil
+}
+
+// Receipt proves one act on an item, with every private value still kept.
+// ErrNotFound when the entry is not about the item.
+func (s *Service) Receipt(ctx context.Context, who identity.Principal, id string, entry uint64) (ledger.Receipt, error) {
+	records, err := s.history(ctx, who, id)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	for _, r := range records {
+		if r.Index == entry {
+			return s.Gate.Receipt(ctx, entry, names(r)...)
+		}
+	}
+	return ledger.Receipt{}, ErrNotFound
+}
+
+func (s *Service) history(ctx context.Context, who identity.Principal, id string) ([]gate.Record, error) {
 	if _, _, err := s.reach(ctx, who, id); err != nil {
 		return nil, err
 	}
@@ -165,14 +192,14 @@ type Opened struct {
 
 // View releases the header of an item, and for ViewFor its payload to the same
 // session. A partner states the purpose it was shared for.
-func (s *Service) View(ctx context.Context, by gate.Caller, session, id, purpose string) (*Opened, error) {
+func (s *Service) View(ctx context.Context, by gate.Caller, session, id, stated string) (*Opened, error) {
 	it, c, err := s.reach(ctx, by.Who, id)
 	if err != nil {
 		return nil, err
 	}
 	act := s.act("item.view", by, it, c)
-	act.Private = filled(map[string]string{"purpose": purpose})
-	act.Facts["purpose_matches"] = c.purposeMatches(it, purpose)
+	act.Private = filled(map[string]string{"purpose": stated})
+	act.Facts["purpose_matches"] = c.purposeMatches(it, stated)
 	grant, err := s.Gate.Do(ctx, act, nil)
 	if err != nil {
 		return nil, err
@@ -297,7 +324,7 @@ func (s *Service) Share(ctx context.Context, by gate.Caller, id, to string, head
 	maps.Copy(act.Facts, map[string]any{
 		"no_reshare":          c.NoReshare,
 		"conditions_complete": cond.Purpose != "" && !cond.Expires.IsZero(),
-		"purposes":            s.Classify(cond.Purpose),
+		"purposes":            purpose.Classes(cond.Purpose),
 		"share_days":          days(cond.Expires.Sub(s.Now())),
 		"receiver_kind":       partner.Kind,
 		"receiver_status":     partner.Status,
@@ -612,8 +639,8 @@ func (c Custody) kind(it Item) string {
 	return "shared"
 }
 
-func (c Custody) purposeMatches(it Item, purpose string) bool {
-	return c.Agency == it.Agency || purpose == c.Purpose
+func (c Custody) purposeMatches(it Item, stated string) bool {
+	return c.Agency == it.Agency || stated == c.Purpose
 }
 
 func category(id string) (Category, bool) {

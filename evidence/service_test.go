@@ -119,7 +119,7 @@ func TestWalk(t *testing.T) {
 	}
 	var acts []string
 	for _, r := range history {
-		acts = append(acts, r.Entry.Act.Action+" "+r.Outcome)
+		acts = append(acts, r.Action+" "+r.Outcome)
 	}
 	expect := []string{
 		"submission.share done", "item.view done", "item.triage done", "item.note done", "item.view done",

@@ -84,8 +84,7 @@ func Withdraw(ctx context.Context, tx *sql.Tx, id string) (State, error) {
 	return "", fmt.Errorf("%w: it is neither pending nor accepted", ErrState)
 }
 
-// Owned lists the items of an owner by her capability reference (Item.Owner),
-// oldest first.
+// Owned lists the items whose Owner is this submission, oldest first.
 func (s *Service) Owned(ctx context.Context, owner string) ([]Item, error) {
 	return s.items(ctx, `owner = ? ORDER BY received, id`, owner)
 }

@@ -26,7 +26,6 @@ import (
 	"porchlight/internal/softkey"
 	"porchlight/ledger"
 	"porchlight/policy"
-	"porchlight/purpose"
 )
 
 const (
@@ -110,7 +109,7 @@ func newWorld(t testing.TB) *world {
 	must(err)
 	w.logKey = vkey
 	w.Service, err = New(ctx, Options{
-		DB: d, Blobs: blobs, Gate: g, Agencies: w, Classify: purpose.Classes, Now: w.clock,
+		DB: d, Blobs: blobs, Gate: g, Agencies: w, Now: w.clock,
 		Packaging: Packaging{
 			Exchange: ledger.Descriptor{Name: "Test Exchange", Origin: "test.example/porchlight", LogKey: vkey},
 			Name: func(_ context.Context, id string) string {
