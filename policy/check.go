@@ -59,7 +59,7 @@ func test(packs fs.FS, acts []string) TestReport {
 	for _, p := range r.Packs {
 		en := enumeration{engine: e, report: &r, pack: p}
 		for _, action := range acts {
-			en.act(action)
+			en.act(action, actors(e.words))
 		}
 	}
 	return r
@@ -79,7 +79,8 @@ const small = 30_000
 // sampled: of every so many questions that walk decides, neighbors looks at one.
 const sampled = 50
 
-func (en enumeration) act(action string) {
+// act asks every question of one act by these actors.
+func (en enumeration) act(action string, who []Actor) {
 	shape := en.engine.words.facts(action)
 	names := slices.Sorted(maps.Keys(shape))
 	values := make([][]any, len(names))
@@ -92,7 +93,6 @@ func (en enumeration) act(action string) {
 		}
 		each *= len(values[i])
 	}
-	who := actors(en.engine.words)
 	en.report.Assignments += int64(each) * int64(len(who))
 	for _, actor := range who {
 		q := Question{Action: action, Actor: actor, Facts: map[string]any{}}
