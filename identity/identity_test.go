@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -507,6 +508,27 @@ func TestSessionsEnd(t *testing.T) {
 	want(t, w.write(func(tx *sql.Tx) error {
 		return w.Invite(tx, Invitation{ID: "again", Person: "p1", Expires: w.now.Add(time.Hour)})
 	}), ErrNotFound)
+}
+
+// What passkeys evaluate is shared with the app and fixed for ever.
+func TestPRFInput(t *testing.T) {
+	data, err := os.ReadFile("../testdata/keys/vectors.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v struct {
+		PRFInput string `json:"prf_input"`
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatal(err)
+	}
+	options, err := newWorld(t).BeginSignIn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `"extensions":{"prf":{"eval":{"first":"` + v.PRFInput + `"}}}`; !bytes.Contains(options, []byte(want)) {
+		t.Fatalf("options %s lack %s", options, want)
+	}
 }
 
 func TestBaseURL(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"porchlight/gate"
 	"porchlight/identity"
+	"porchlight/ledger"
 )
 
 // maxWrapped bounds an age file that holds one identity, in bytes.
@@ -125,6 +126,19 @@ func (s *Service) Keys(ctx context.Context, who identity.Principal) ([]WrappedKe
 		return nil, nil
 	}
 	return s.keys(ctx, who.Agency, who.PersonID, who.Has(identity.RoleCustodian))
+}
+
+// EnrolmentReceipt proves what a device of who's own agency enrolled with: its
+// public key and age recipient, and its own signature over them. ErrNotFound.
+func (s *Service) EnrolmentReceipt(ctx context.Context, who identity.Principal, device identity.Bytes) (ledger.Receipt, error) {
+	if who.PersonID == "" || who.Agency == "" {
+		return ledger.Receipt{}, ErrNotFound
+	}
+	d, err := s.deviceOf(ctx, who.Agency, device)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	return s.gate.Receipt(ctx, d.Entry, "credential", "public_key", "device_recipient", gate.PrivatePerson, gate.PrivateSignature)
 }
 
 // deviceOf returns a device of somebody of the agency. ErrNotFound.

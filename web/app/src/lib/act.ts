@@ -1,0 +1,86 @@
+// The client side of a signed act over HTTP (docs/architecture.md). Every page
+// that changes or reveals something goes through act().
+
+import { sha256 } from '@noble/hashes/sha2.js';
+import { base64, base64urlnopad } from '@scure/base';
+import { call } from './http';
+import { get, type RequestOptions } from './keys/passkey';
+import { problemOf } from './problem';
+import { ulid } from './ulid';
+
+export interface Acted<T> {
+  data: T;
+  /** Index of the act's entry in the ledger. */
+  entry: number;
+  /** The passkey's PRF output, if it was asked and can: opens this device's keys. */
+  prf?: Uint8Array;
+}
+
+export interface ActOptions {
+  method?: 'POST' | 'PUT' | 'DELETE';
+  /** Id of the act. Keep it to repeat an act whose answer was lost. */
+  id?: string;
+  /** Commitments made on this device: name to standard base64. The act must carry them as they are. */
+  sealed?: Record<string, string>;
+}
+
+/** What is about to be signed is not what was asked for. The exchange, or something before it, is at fault. */
+export class ActMismatch extends Error {}
+
+interface SignatureRequired {
+  act: string;
+  nonce: string;
+  disclosures?: { name: string; salt: string; value: string }[];
+  options: RequestOptions;
+}
+
+/**
+ * Sends an act ("noun.verb") and, when asked, signs exactly it with the passkey.
+ * Throws a Problem, PasskeyRefused or ActMismatch.
+ */
+export async function act<T>(action: string, path: string, body?: unknown, options: ActOptions = {}): Promise<Acted<T>> {
+  const { method = 'POST', id = ulid(), sealed = {} } = options;
+  const headers: Record<string, string> = { 'Porchlight-Act': id };
+  let prf: Uint8Array | undefined;
+  for (;;) {
+    try {
+      const { data, headers: got } = await call<T>(method, path, body, headers);
+      return { data, entry: Number(got.get('Porchlight-Entry')), ...(prf && { prf }) };
+    } catch (e) {
+      const problem = problemOf(e);
+      if (problem.type !== '/problems/signature-required' || headers['Porchlight-Assertion']) throw e;
+      const ask = problem as unknown as SignatureRequired;
+      checkAct(ask, action, id, sealed);
+      const answer = await get(ask.options);
+      prf = answer.prf;
+      headers['Porchlight-Assertion'] = base64urlnopad.encode(utf8(JSON.stringify(answer.response)));
+    }
+  }
+}
+
+/**
+ * Checks that the challenge is SHA-256(nonce || act), that the act is the one
+ * meant, and that nothing private is signed but what was disclosed or sealed here.
+ */
+export function checkAct(ask: SignatureRequired, action: string, id: string, sealed: Record<string, string>): void {
+  const act = JSON.parse(ask.act) as { id?: string; action?: string; private?: Record<string, string> };
+  const challenge = sha256(new Uint8Array([...base64urlnopad.decode(ask.nonce), ...utf8(ask.act)]));
+  if (ask.options.challenge !== base64urlnopad.encode(challenge)) throw new ActMismatch('the challenge is not that of the act');
+  if (act.id !== id || act.action !== action) throw new ActMismatch(`asked to sign ${act.action} instead of ${action}`);
+  const shown = new Map(Object.entries(sealed));
+  for (const d of ask.disclosures ?? []) shown.set(d.name, commitment(d.name, base64.decode(d.salt), d.value));
+  for (const [name, value] of Object.entries(act.private ?? {})) {
+    if (shown.get(name) !== value) throw new ActMismatch(`the private value "${name}" is not the one shown`);
+    shown.delete(name);
+  }
+  if (shown.size > 0) throw new ActMismatch(`the act leaves out "${[...shown.keys()].join(', ')}"`);
+}
+
+/** SHA-256("porchlight.commit.v1\n" || name || "\n" || salt || value), standard base64; as ledger.Commit in Go. */
+export function commitment(name: string, salt: Uint8Array, value: string): string {
+  const hash = sha256.create();
+  hash.update(utf8(`porchlight.commit.v1\n${name}\n`)).update(salt).update(utf8(value));
+  return base64.encode(hash.digest());
+}
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
