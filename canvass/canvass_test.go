@@ -93,7 +93,7 @@ func TestRefusalIsRecorded(t *testing.T) {
 	if rec.Private("case") != d.Case || rec.Private("narrative") != d.Narrative {
 		t.Error("the private values are not kept")
 	}
-	if mine, err := w.Mine(t.Context(), city); err != nil || len(mine) != 0 {
+	if mine, err := w.Mine(t.Context(), w.who["carl"]); err != nil || len(mine) != 0 {
 		t.Errorf("%v, %v", mine, err)
 	}
 }
@@ -183,7 +183,7 @@ func TestPostsRace(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	rs, err := w.Mine(t.Context(), city)
+	rs, err := w.Mine(t.Context(), w.who["carl"])
 	must(t, err)
 	if len(rs) != passed || passed < 1 || passed > 2 {
 		t.Errorf("%d posts for one case, %d said to have passed", len(rs), passed)
@@ -216,7 +216,7 @@ func TestModeration(t *testing.T) {
 		t.Errorf("publishing for a suspended agency: %v", err)
 	}
 	w.setStatus(city, "active")
-	if q, err := w.Queue(t.Context()); err != nil || len(q) != 1 || changes != 0 {
+	if q, err := w.Queue(t.Context(), w.who["mona"]); err != nil || len(q) != 1 || changes != 0 {
 		t.Errorf("queue %v, %v; %d changes", q, err, changes)
 	}
 	r, err = w.moderate("mona", r.ID, true, "")
@@ -293,5 +293,34 @@ func TestEndsStayListed(t *testing.T) {
 	must(t, err)
 	if len(list) != 2 {
 		t.Errorf("the public page lists %d, want the resolved and the expired one", len(list))
+	}
+}
+
+func TestWhoSeesWhat(t *testing.T) {
+	w := newWorld(t)
+	r, err := w.post("rita", w.draft())
+	must(t, err)
+	nobody := identity.Resident()
+	for who, want := range map[string]bool{"carl": true, "mona": true, "fred": false, "gina": false, "resident": false} {
+		p := w.who[who]
+		if who == "resident" {
+			p = nobody
+		}
+		_, inside, err := w.View(t.Context(), p, r.ID)
+		if inside != want || want != (err == nil) || !want && !errors.Is(err, ErrNotFound) {
+			t.Errorf("%s, pending: %v, %v", who, inside, err)
+		}
+		mine, err := w.Mine(t.Context(), p)
+		if err != nil || (len(mine) == 1) != (who == "carl") {
+			t.Errorf("%s: %d of her own, %v", who, len(mine), err)
+		}
+		if _, err := w.Queue(t.Context(), p); (err == nil) != (who == "mona") {
+			t.Errorf("%s, queue: %v", who, err)
+		}
+	}
+	_, err = w.moderate("mona", r.ID, true, "")
+	must(t, err)
+	if _, inside, err := w.View(t.Context(), nobody, r.ID); inside || err != nil {
+		t.Errorf("published: %v, %v", inside, err)
 	}
 }

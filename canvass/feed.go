@@ -57,6 +57,14 @@ type FeedBody struct {
 	Requests        []FeedItem `json:"requests"`         // open ones that touch the cell, newest first
 }
 
+// FeedIndex lists the cells, at FeedPath. It is not signed: whoever needs to
+// trust the key takes it from the ledger, where the exchange records it.
+type FeedIndex struct {
+	Key             string   `json:"key"` // verifier key of all files
+	IntervalSeconds int64    `json:"interval_seconds"`
+	Cells           []string `json:"cells"` // sorted
+}
+
 // FeedItem is one open request.
 type FeedItem struct {
 	Request    Content   `json:"request"`
@@ -79,7 +87,8 @@ type Feed struct {
 var ErrFeed = errors.New("canvass: not a valid feed file")
 
 // NewFeedKey makes the feed's signing key for an exchange of this origin, and
-// the verifier key that readers need (both in the forms of package note).
+// its verifier key (both in the forms of package note; ledger.VerifierKey gives
+// the second from the first).
 func NewFeedKey(origin string) (skey, vkey string, err error) {
 	return note.GenerateKey(rand.Reader, origin+"/feed")
 }
@@ -127,6 +136,7 @@ func parseText(text string) (f Feed, err error) {
 // FeedOptions joins the feed to its neighbors. The first four are needed.
 type FeedOptions struct {
 	Signer note.Signer // its name is "<origin>/feed"
+	Key    string      // the verifier key (vkey) of Signer, told to readers
 	// Jurisdiction is the exchange's; its cells are those of the feed.
 	Jurisdiction []geo.Polygon
 	Open         func(context.Context) ([]Request, error) // see Service.Open
@@ -248,10 +258,7 @@ func (b *Builder) Build(ctx context.Context) error {
 		}
 		files[c] = b.file(signed, "text/plain; charset=utf-8")
 	}
-	index, err := json.Marshal(struct {
-		IntervalSeconds int64    `json:"interval_seconds"`
-		Cells           []string `json:"cells"`
-	}{int64(b.Interval / time.Second), b.cells})
+	index, err := json.Marshal(FeedIndex{b.Key, int64(b.Interval / time.Second), b.cells})
 	if err != nil {
 		return err
 	}

@@ -255,12 +255,38 @@ func (s *Service) Published(ctx context.Context, ori string) ([]Request, error) 
 	return s.query(ctx, `agency = ? AND decided > 0 AND state <> ? ORDER BY decided DESC, id DESC`, ori, Rejected)
 }
 
-// Mine returns all requests of the agency in every state, newest first.
-func (s *Service) Mine(ctx context.Context, ori string) ([]Request, error) {
-	return s.query(ctx, `agency = ? ORDER BY posted DESC, id DESC`, ori)
+// View returns a request as who may see it: inside tells whether that includes
+// what is not public. ErrNotFound when she may not know of it.
+func (s *Service) View(ctx context.Context, who identity.Principal, id string) (r Request, inside bool, err error) {
+	if r, err = s.Request(ctx, id); err != nil {
+		return Request{}, false, err
+	}
+	inside = moderates(who) || who.Agency != "" && who.Agency == r.Agency
+	if !inside && !r.Published() {
+		return Request{}, false, ErrNotFound
+	}
+	return r, inside, nil
+}
+
+// moderates reports whether who reads what waits for moderation.
+func moderates(who identity.Principal) bool {
+	return who.Has(identity.RoleModerator) || who.Has(identity.RoleAuditor)
+}
+
+// Mine returns all requests of who's agency in every state, newest first; none
+// for people without one.
+func (s *Service) Mine(ctx context.Context, who identity.Principal) ([]Request, error) {
+	if who.Agency == "" {
+		return nil, nil
+	}
+	return s.query(ctx, `agency = ? ORDER BY posted DESC, id DESC`, who.Agency)
 }
 
 // Queue returns the requests that wait for a moderator, oldest first.
-func (s *Service) Queue(ctx context.Context) ([]Request, error) {
+// ErrNotFound for who is neither moderator nor auditor.
+func (s *Service) Queue(ctx context.Context, who identity.Principal) ([]Request, error) {
+	if !moderates(who) {
+		return nil, ErrNotFound
+	}
 	return s.query(ctx, `state = ? AND expires > ? ORDER BY posted, id`, Pending, s.Now().UnixMicro())
 }

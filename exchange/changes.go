@@ -73,7 +73,7 @@ func (x *Exchange) publicSettings() map[string]string {
 		witnesses = append(witnesses, name)
 	}
 	return map[string]string{
-		"base_url": x.BaseURL, "quorum": fmt.Sprint(x.Quorum), "witnesses": strings.Join(witnesses, " "),
+		"base_url": x.BaseURL, "feed_key": x.feedKey, "quorum": fmt.Sprint(x.Quorum), "witnesses": strings.Join(witnesses, " "),
 		"max_upload": fmt.Sprint(x.MaxUpload), "private_retention": x.Retention.String(), "tsa": x.TSA,
 		"jurisdiction_sha256": fmt.Sprintf("%x", sha256.Sum256(x.jurisdiction)),
 	}

@@ -70,6 +70,7 @@ type Exchange struct {
 
 	descriptor   ledger.Descriptor
 	jurisdiction []byte // GeoJSON
+	feedKey      string // verifier key of the feed
 
 	site    *web.Server
 	metrics *prometheus.Registry
@@ -210,7 +211,7 @@ func (x *Exchange) openDomains(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", feedKeyFile, err)
 	}
-	if x.Notices, err = x.openNotices(ctx, geo.CoarseCells(jurisdiction)); err != nil {
+	if x.Notices, err = x.openNotices(ctx, geo.CellsNear(jurisdiction, canvass.NearMetres)); err != nil {
 		return err
 	}
 	x.Canvass, err = canvass.New(ctx, canvass.Options{
@@ -226,8 +227,11 @@ func (x *Exchange) openDomains(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if x.feedKey, err = ledger.VerifierKey(feedKey); err != nil {
+		return fmt.Errorf("%s: %w", feedKeyFile, err)
+	}
 	x.Feed, err = canvass.NewBuilder(ctx, canvass.FeedOptions{
-		Signer: signer, Jurisdiction: []geo.Polygon{jurisdiction}, Agencies: agencies,
+		Signer: signer, Key: x.feedKey, Jurisdiction: []geo.Polygon{jurisdiction}, Agencies: agencies,
 		Open: x.Canvass.Open,
 		Now:  x.Now, Logger: x.Logger,
 	})

@@ -48,6 +48,7 @@ func (s *Server) routes() error {
 	s.healthRoutes()
 	s.ledgerRoutes()
 	s.peopleRoutes()
+	s.canvassRoutes()
 	s.shareRoutes()
 	s.evidenceRoutes()
 	return s.appRoutes()
