@@ -3,4 +3,6 @@ import type { Route } from '$lib/router.svelte';
 
 export const routes: readonly Route[] = [
   { path: '/desk', shell: 'desk', page: () => import('./pages/shell/Desk.svelte') },
+  { path: '/r/:id/share', shell: 'door', page: () => import('./pages/answer/Share.svelte') },
+  { path: '/clip', shell: 'door', page: () => import('./pages/answer/Clip.svelte') },
 ];
