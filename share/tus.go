@@ -50,7 +50,7 @@ func Status(err error) int {
 		{ErrNotSealed, http.StatusUnprocessableEntity}, {ErrUnknown, http.StatusNotFound},
 		{ErrOffset, http.StatusConflict}, {ErrState, http.StatusConflict}, {ErrBusy, http.StatusLocked},
 		{ErrTooLarge, http.StatusRequestEntityTooLarge}, {ErrFull, http.StatusInsufficientStorage},
-		{ErrInput, http.StatusBadRequest}, {ErrVersion, http.StatusPreconditionFailed},
+		{ErrInput, http.StatusBadRequest}, {errCut, http.StatusBadRequest}, {ErrVersion, http.StatusPreconditionFailed},
 		{ErrMediaType, http.StatusUnsupportedMediaType}, {ErrMethod, http.StatusMethodNotAllowed},
 	} {
 		if errors.Is(err, s.err) {
