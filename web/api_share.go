@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"porchlight/canvass"
 	"porchlight/gate"
 	"porchlight/ledger"
 	"porchlight/share"
@@ -59,7 +58,8 @@ func (s *Server) shareRoutes() {
 			if err != nil {
 				return nil, shareProblem(err)
 			}
-			return &struct{ Body FollowedSubmission }{followed(f)}, nil
+			body, err := s.followed(ctx, f)
+			return &struct{ Body FollowedSubmission }{body}, err
 		})
 	route(s, holder, "GET", "/clips/{item}/receipts/{entry}", "clipReceipt", "Prove one act on a clip.",
 		func(ctx context.Context, in *struct {
@@ -223,13 +223,13 @@ type Correspondence struct {
 
 // FollowedSubmission is a resident's answer as she follows it.
 type FollowedSubmission struct {
-	ID       string          `json:"id"`
-	Made     time.Time       `json:"made"`
-	Request  canvass.Content `json:"request"`
-	Agency   FollowedAgency  `json:"agency"`
-	Consent  string          `json:"consent"`
-	Clips    []FollowedClip  `json:"clips"`
-	Messages []MessageView   `json:"messages"`
+	ID       string         `json:"id"`
+	Made     time.Time      `json:"made"`
+	Request  RequestView    `json:"request"`
+	Agency   FollowedAgency `json:"agency"`
+	Consent  string         `json:"consent"`
+	Clips    []FollowedClip `json:"clips"`
+	Messages []MessageView  `json:"messages"`
 }
 
 // FollowedAgency is who holds the clips.
@@ -265,8 +265,12 @@ type FollowedEvent struct {
 	Private map[string]string `json:"private,omitempty" doc:"What the owner is shown of the private values."`
 }
 
-func followed(f *share.Followed) FollowedSubmission {
-	out := FollowedSubmission{ID: f.Submission.ID, Made: f.Submission.Made, Request: f.Request.Content(), Consent: string(f.Submission.Consent),
+func (s *Server) followed(ctx context.Context, f *share.Followed) (FollowedSubmission, error) {
+	request, err := s.requestView(ctx, f.Request, false)
+	if err != nil {
+		return FollowedSubmission{}, err
+	}
+	out := FollowedSubmission{ID: f.Submission.ID, Made: f.Submission.Made, Request: request, Consent: string(f.Submission.Consent),
 		Agency: FollowedAgency{f.Agency.ORI, f.Agency.Name, f.Agency.Vault}, Messages: messages(f.Messages), Clips: []FollowedClip{}}
 	for _, it := range f.Items {
 		c := FollowedClip{Item: it.ID, State: string(it.State), Cause: string(it.Cause), Size: it.Size, SHA256: it.CiphertextSHA256,
@@ -284,7 +288,7 @@ func followed(f *share.Followed) FollowedSubmission {
 		}
 		out.Clips = append(out.Clips, c)
 	}
-	return out
+	return out, nil
 }
 
 func messages(ms []share.Message) []MessageView {

@@ -1,5 +1,5 @@
 // The exchange's API as a resident's pages use it.
-import type { Problem } from '$lib/problem';
+import { call as http } from '$lib/http';
 
 export interface RequestView {
   id: string;
@@ -68,32 +68,13 @@ interface Call {
   act?: string;
   capability?: string;
   uploadToken?: string;
-  signal?: AbortSignal | undefined;
 }
 
 /** One API call. Rejects with a Problem when the exchange says no, with a TypeError when it cannot be reached. */
-export async function call<T>(method: string, path: string, { body, act, capability, uploadToken, signal }: Call = {}): Promise<T> {
+export async function call<T>(method: string, path: string, { body, act, capability, uploadToken }: Call = {}): Promise<T> {
   const headers: Record<string, string> = {};
-  if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (act) headers['Porchlight-Act'] = act;
   if (capability) headers['Authorization'] = `Capability ${capability}`;
   if (uploadToken) headers['Upload-Token'] = uploadToken;
-  const res = await fetch(`/api/v1${path}`, { method, headers, signal: signal ?? null, body: body === undefined ? null : JSON.stringify(body) });
-  if (res.ok) return (res.status === 204 ? undefined : await res.json()) as T;
-  const text = await res.text();
-  let problem: Problem = { type: 'about:blank', title: `${res.status} ${res.statusText}`, status: res.status };
-  try {
-    problem = { ...problem, ...(JSON.parse(text) as Problem) };
-  } catch {
-    // a proxy's page, not a problem document
-  }
-  throw problem;
-}
-
-/** A ULID in lower case (https://github.com/ulid/spec). */
-export function ulid(now = Date.now()): string {
-  const digits = '0123456789abcdefghjkmnpqrstvwxyz';
-  let time = '';
-  for (let i = 0, n = now; i < 10; i++, n = Math.floor(n / 32)) time = digits.charAt(n % 32) + time;
-  return time + Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => digits.charAt(b % 32)).join('');
+  return (await http<T>(method, path, body, headers)).data;
 }

@@ -1,17 +1,18 @@
 // Answers on their way. Each is kept on this device (IndexedDB, and the private
 // file system for the clips) until it is sent, so that a closed page, a dropped
 // connection or a restarted exchange loses nothing: send picks up where it was.
-import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { base64, base64urlnopad } from '@scure/base';
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
+import { commitment } from '$lib/act';
 import type { Edits } from '$lib/media/types';
 import { capability, newSecret, newToken } from '$lib/seal/capability';
 import { listFiles, openFile, removeFiles } from '$lib/seal/files';
 import { sealLetter, type Disclosure } from '$lib/seal/letter';
 import { seal } from '$lib/seal/seal';
 import { Upload } from '$lib/seal/upload';
-import { call, ulid } from './api';
+import { call } from './api';
+import { ulid } from '$lib/ulid';
 
 export interface ClipRecord {
   id: string;
@@ -132,11 +133,6 @@ export interface Progress {
   fraction: number;
 }
 
-/** SHA-256("porchlight.commit.v1\n" || name || "\n" || salt || value), as ledger.Commit in Go. */
-export function commit(name: string, salt: Uint8Array, value: string): Uint8Array {
-  return sha256(new Uint8Array([...utf8ToBytes(`porchlight.commit.v1\n${name}\n`), ...salt, ...utf8ToBytes(value)]));
-}
-
 /**
  * Sends an answer, from wherever an earlier try got to. Rejects with a Problem,
  * UploadRefused, NoRoom, a TypeError when offline, or the signal's reason; then
@@ -147,7 +143,6 @@ export async function send(answer: Answer, onProgress: (p: Progress) => void, si
   answer.state = 'sending';
   await keep(answer);
   await call('POST', '/submissions', {
-    signal,
     body: {
       id: answer.id,
       request: answer.request,
@@ -166,7 +161,8 @@ export async function send(answer: Answer, onProgress: (p: Progress) => void, si
     await sealStep(answer, clip, tell, signal);
     await uploadStep(answer, clip, tell, signal);
     tell('recording', 1);
-    await shareStep(answer, clip, signal);
+    signal?.throwIfAborted();
+    await shareStep(answer, clip);
   }
   answer.state = 'sent';
   await keep(answer);
@@ -207,7 +203,7 @@ async function uploadStep(answer: Answer, clip: ClipRecord, tell: Tell, signal?:
   await keep(answer);
 }
 
-async function shareStep(answer: Answer, clip: ClipRecord, signal?: AbortSignal): Promise<void> {
+async function shareStep(answer: Answer, clip: ClipRecord): Promise<void> {
   const hash = clip.sha256 ?? '';
   const { blur, start, end, mute } = clip.edits;
   const letter = await sealLetter(
@@ -229,11 +225,10 @@ async function shareStep(answer: Answer, clip: ClipRecord, signal?: AbortSignal)
   const { receipt } = await call<{ receipt: string }>('POST', `/submissions/${answer.id}/clips`, {
     act: clip.act,
     uploadToken: answer.upload.token,
-    signal,
     body: {
       upload: clip.uploaded,
       letter: base64.encode(letter),
-      plaintext_sha256: base64.encode(commit('plaintext_sha256', base64.decode(clip.salt), hash)),
+      plaintext_sha256: commitment('plaintext_sha256', base64.decode(clip.salt), hash),
       vault: answer.vault,
     },
   });
