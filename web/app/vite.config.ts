@@ -1,14 +1,8 @@
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-
-// Two entries: the shell page, and the service worker, which must keep its name
-// and its place at the root.
-const input: Record<string, string> = { index: here('index.html') };
-if (existsSync(here('src/sw.ts'))) input.sw = here('src/sw.ts');
 
 export default defineConfig({
   plugins: [svelte()],
@@ -22,12 +16,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // data: URLs would need holes in the content policy
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1200,
-    rollupOptions: {
-      input,
-      output: {
-        entryFileNames: (chunk) => (chunk.name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
-      },
-    },
+    rollupOptions: { input: here('index.html') },
   },
   test: { include: ['src/**/*.test.ts', 'test/**/*.test.ts'] },
 });
