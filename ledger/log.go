@@ -52,8 +52,8 @@ type Options struct {
 	// 100 ms. An idle log signs its state again every 10 minutes.
 	Interval time.Duration
 	HTTP     *http.Client // to reach witnesses; default has a 5 s timeout
-	// Logger, if set, takes over what Tessera logs (through klog, for the whole
-	// process).
+	// Logger, if set, takes over what Tessera logs: through klog, so the first
+	// one set in a process does.
 	Logger *slog.Logger
 }
 
@@ -157,7 +157,7 @@ func open(ctx context.Context, o Options) (_ *Log, err error) {
 		return nil, errors.New("LogKey is not the key of Signer")
 	}
 	if o.Logger != nil {
-		klog.SetSlogLogger(o.Logger)
+		tesseraLogger.Do(func() { klog.SetSlogLogger(o.Logger) })
 	}
 
 	if err := os.MkdirAll(filepath.Join(o.Dir, ".state"), 0o755); err != nil {
@@ -229,6 +229,9 @@ func (l *Log) appendOptions() (*tessera.AppendOptions, error) {
 	}
 	return a.WithWitnesses(group, how), nil
 }
+
+// tesseraLogger guards klog's one logger, which may only be set before it is used.
+var tesseraLogger sync.Once
 
 // orphans are the temporary names Tessera writes before it renames or links;
 // kill -9 leaves them behind.

@@ -43,6 +43,8 @@ type Cosignature struct {
 const (
 	algEd25519     = 1 // signature over the text, C2SP signed-note
 	algCosignature = 4 // cosignature/v1, C2SP tlog-cosignature
+
+	latestTime = 253402300799 // end of the year 9999, Unix seconds
 )
 
 // Key is a public key in the note encoding "name+hash+base64" (C2SP
@@ -94,7 +96,7 @@ func (k Key) verify(text string, sig []byte) (at time.Time, ok bool) {
 		return at, false
 	}
 	unix := binary.BigEndian.Uint64(sig)
-	return time.Unix(int64(unix), 0).UTC(), unix < 1<<62 &&
+	return time.Unix(int64(unix), 0).UTC(), unix <= latestTime &&
 		ed25519.Verify(k.public, cosigned(text, unix), sig[8:])
 }
 
