@@ -152,6 +152,11 @@ func serve(ctx context.Context, x *exchange.Exchange, h http.Handler, log *slog.
 	jobs, stop := context.WithCancel(ctx)
 	defer stop()
 	go x.RunJobs(jobs)
+	go func() {
+		if err := x.ServeAdmin(jobs); err != nil {
+			log.Error("the command line cannot reach this exchange", "err", err)
+		}
+	}()
 	select {
 	case err := <-ended:
 		return err
