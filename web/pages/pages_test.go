@@ -121,8 +121,8 @@ func TestPages(t *testing.T) {
 				if got := w.Header().Get("Content-Language"); got != string(lang) {
 					t.Errorf("Content-Language %q", got)
 				}
-				if *out != "" && lang == "en" {
-					if err := os.WriteFile(filepath.Join(*out, name+".html"), w.Body.Bytes(), 0o644); err != nil {
+				if *out != "" {
+					if err := os.WriteFile(filepath.Join(*out, name+"."+string(lang)+".html"), w.Body.Bytes(), 0o644); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -144,12 +144,13 @@ export function drawing(map: MapView, dark: boolean, onarea: (area: Polygon) => 
     ],
   });
   draw.start();
+  let setting = false; // our own changes are no news
 
   const polygons = () =>
     draw.getSnapshot().filter((f): f is GeoJSONStoreFeatures & { geometry: Polygon } => f.geometry.type === 'Polygon');
   const tell = () => {
     const ring = polygons()[0]?.geometry.coordinates[0] as Position[] | undefined;
-    if (!ring) return;
+    if (!ring || setting) return;
     try {
       onarea(closed(ring));
     } catch {
@@ -175,11 +176,14 @@ export function drawing(map: MapView, dark: boolean, onarea: (area: Polygon) => 
       draw.setMode(tool);
     },
     set(area) {
+      setting = true;
       draw.clear();
       draw.setMode('select');
-      if (!area) return;
-      const [added] = draw.addFeatures([{ type: 'Feature', properties: { mode: 'polygon' }, geometry: area }]);
-      if (added?.valid && added.id !== undefined) draw.selectFeature(added.id);
+      if (area) {
+        const [added] = draw.addFeatures([{ type: 'Feature', properties: { mode: 'polygon' }, geometry: area }]);
+        if (added?.valid && added.id !== undefined) draw.selectFeature(added.id);
+      }
+      setting = false;
     },
     stop: () => draw.stop(),
   };
