@@ -69,30 +69,28 @@ func (l *lexicon) read(text string, words []token, shouting bool) []Finding {
 		at   int
 	}
 	var terms []place
-	excepted := map[Class][]bool{} // class to the words an exception covers
+	type stretch struct{ from, to int }
+	excepted := map[Class][]stretch{} // class to the words its exceptions cover
 	for i := range words {
 		for _, t := range l.at(words, i) {
 			if t.mark != '-' {
 				terms = append(terms, place{t, i})
 				continue
 			}
-			if excepted[t.class] == nil {
-				excepted[t.class] = make([]bool, len(words))
-			}
-			for j := range t.words {
-				excepted[t.class][i+j] = true
-			}
+			excepted[t.class] = append(excepted[t.class], stretch{i, i + len(t.words)})
 		}
 	}
-	// A term within an exception says nothing; one that reaches beyond it does.
-	covered := func(class Class, i, n int) bool {
-		in := excepted[class]
-		return in != nil && !slices.Contains(in[i:i+n], false)
+	// A term says nothing within an exception that is longer, or as long when
+	// the term was only guessed.
+	covered := func(class Class, from, to int, guessed bool) bool {
+		return slices.ContainsFunc(excepted[class], func(e stretch) bool {
+			return e.from <= from && to <= e.to && (guessed || e.to-e.from > to-from)
+		})
 	}
 
 	for _, p := range terms {
 		n := len(p.term.words)
-		if covered(p.term.class, p.at, n) {
+		if covered(p.term.class, p.at, p.at+n, false) {
 			continue
 		}
 		from, to := words[p.at], words[p.at+n-1]
@@ -115,7 +113,7 @@ func (l *lexicon) read(text string, words []token, shouting bool) []Finding {
 
 	for _, t := range l.long {
 		for i, w := range words {
-			if w.word == t.text || covered(t.class, i, 1) {
+			if w.word == t.text || covered(t.class, i, i+1, true) {
 				continue
 			}
 			if strings.Contains(w.word, t.text) {

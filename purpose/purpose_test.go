@@ -43,6 +43,42 @@ func TestClasses(t *testing.T) {
 	}
 }
 
+// The kinds of incident a request can name are crimes or emergencies, and none
+// of them alone is refused.
+func TestIncidents(t *testing.T) {
+	for _, incident := range []string{
+		"arson", "assault", "burglary", "fire", "fraud", "hate crime", "hit and run", "homicide",
+		"kidnapping", "missing person", "package theft", "robbery", "sexual assault", "shooting",
+		"theft", "traffic crash", "vandalism", "vehicle break in", "vehicle theft",
+	} {
+		for _, c := range Classes(incident) {
+			if !slices.Contains([]string{"crime", "missing-person", "stolen-vehicle"}, c) {
+				t.Errorf("%s is %s", incident, c)
+			}
+		}
+	}
+}
+
+func TestOtherClasses(t *testing.T) {
+	for text, want := range map[string]string{
+		"system test":                "testing",
+		"training exercise, no case": "testing",
+		"TEST":                       "testing",
+		"expired registration, parking violation": "civil",
+		"checking on my ex":                       "personal",
+		"stolen car, shots fired":                 "crime stolen-vehicle",
+		"amber alert":                             "missing-person",
+		"niño perdido cerca del parque":           "missing-person",
+		"vehículo abandonado":                     "civil",
+		"n/a":                                     "unstated",
+		"12345":                                   "unstated",
+	} {
+		if got := strings.Join(Classes(text), " "); got != want {
+			t.Errorf("%q: %s, want %s; %v", text, got, want, Classify(text))
+		}
+	}
+}
+
 func TestFindingsQuoteTheText(t *testing.T) {
 	for _, f := range Classify("Residents saw an I.C.E. raid and a pro-test") {
 		if f.Words == "" || f.Class == Unstated {
