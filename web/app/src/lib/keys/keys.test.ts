@@ -1,8 +1,10 @@
 import { base64, base64urlnopad } from '@scure/base';
 import { describe, expect, it } from 'vitest';
+import enrolment from '../../../../../testdata/keys/enrolment.json';
 import vectors from '../../../../../testdata/keys/vectors.json';
 import { ActMismatch, checkAct, commitment } from '../act';
 import { capability } from '../seal/capability';
+import { checkEnrolment, EnrolmentUnproved } from './enrolment';
 import { deviceKeys, fingerprint, fromPrint, newKeys, prfInput, printable, unwrap, wrap } from './keys';
 import { NoVaultKey, openVaults } from './vault';
 
@@ -90,5 +92,27 @@ describe('what is about to be signed', () => {
     await bad(good, { plaintext_sha256: 'x' });
     const asked = { ...(await ask(good)), options: { challenge: 'AAAA' } };
     expect(() => checkAct(asked, 'item.view', id, {})).toThrow(ActMismatch);
+  });
+});
+
+describe('a colleague\'s enrolment', () => {
+  const { receipt, device, recipient, rp_id } = enrolment;
+  const entry = receipt.match(/^entry (\S+)$/m)![1]!;
+  const edited = (change: (entry: string) => string) =>
+    receipt.replace(entry, base64.encode(new TextEncoder().encode(change(new TextDecoder().decode(base64.decode(entry))))));
+
+  it('is believed with the receipt that Go made', async () => {
+    await checkEnrolment(receipt, device, recipient, rp_id);
+  });
+  it.each([
+    ['device', receipt, 'AAAA', recipient, rp_id],
+    ['recipient', receipt, device, vectors.device[0]!.recipient, rp_id],
+    ['site', receipt, device, recipient, 'evil.example'],
+    ['act', edited((e) => e.replace('"person.enrol"', '"person.invite"')), device, recipient, rp_id],
+    ['signed text', edited((e) => e.replace('"custodian"', '"requester"')), device, recipient, rp_id],
+    ['disclosure', receipt.replace(/^disclose device_recipient .*\n/m, ''), device, recipient, rp_id],
+    ['format', 'hello', device, recipient, rp_id],
+  ])('is not believed with another %s', async (_, ...args) => {
+    await expect(checkEnrolment(...args)).rejects.toThrow(EnrolmentUnproved);
   });
 });
