@@ -5,4 +5,10 @@ export const routes: readonly Route[] = [
   { path: '/desk', shell: 'desk', page: () => import('./pages/shell/Desk.svelte') },
   { path: '/r/:id/share', shell: 'door', page: () => import('./pages/answer/Share.svelte') },
   { path: '/clip', shell: 'door', page: () => import('./pages/answer/Clip.svelte') },
+  { path: '/enrol', shell: 'door', page: () => import('./pages/people/Enrol.svelte') },
+  { path: '/signin', shell: 'door', page: () => import('./pages/people/SignIn.svelte') },
+  { path: '/desk/people', shell: 'desk', page: () => import('./pages/people/People.svelte') },
+  { path: '/desk/vault', shell: 'desk', page: () => import('./pages/people/Vault.svelte') },
+  { path: '/desk/agencies', shell: 'desk', page: () => import('./pages/people/Agencies.svelte') },
+  { path: '/desk/audit', shell: 'desk', page: () => import('./pages/people/Audit.svelte') },
 ];

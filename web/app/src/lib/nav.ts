@@ -8,4 +8,10 @@ export interface NavItem {
   roles: string[];
 }
 
-export const deskNav: readonly NavItem[] = [{ href: '/desk', label: 'shell.desk', roles: [] }];
+export const deskNav: readonly NavItem[] = [
+  { href: '/desk', label: 'shell.desk', roles: [] },
+  { href: '/desk/agencies', label: 'people.agencies', roles: ['operator', 'auditor'] },
+  { href: '/desk/people', label: 'people.people', roles: ['admin', 'custodian', 'operator', 'auditor'] },
+  { href: '/desk/vault', label: 'people.vault', roles: ['custodian', 'admin'] },
+  { href: '/desk/audit', label: 'people.audit', roles: ['auditor', 'admin'] },
+];
