@@ -19,6 +19,8 @@ type Config struct {
 	BaseURL string `koanf:"base_url" yaml:"base_url"` // where people reach it: https://..., or http://localhost:PORT to try
 	Listen  string `koanf:"listen" yaml:"listen"`     // host:port to listen on; default localhost:8080
 	State   string `koanf:"state" yaml:"state"`       // two-letter code of the state whose law is the exchange's own, e.g. IL
+	// TimeZone is the IANA zone in which public pages write times and count months; default UTC.
+	TimeZone string `koanf:"time_zone" yaml:"time_zone,omitempty"`
 	// Basemap is a directory of GeoJSON layers for the maps (see web/basemap);
 	// without it maps show areas on plain ground.
 	Basemap string `koanf:"basemap" yaml:"basemap,omitempty"`
@@ -38,6 +40,7 @@ type Config struct {
 	Logger  *slog.Logger     `koanf:"-" yaml:"-"` // default discards
 	Now     func() time.Time `koanf:"-" yaml:"-"` // default time.Now
 	Version string           `koanf:"-" yaml:"-"` // of the program
+	zone    *time.Location
 }
 
 // SMTP is where mail is handed in. Without a host no mail is offered.
@@ -85,6 +88,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.zone, err = time.LoadLocation(c.TimeZone); err != nil {
+		return c, fmt.Errorf("time_zone %q: want an IANA name such as America/Chicago", c.TimeZone)
 	}
 	if len(c.State) != 2 {
 		return c, fmt.Errorf("state %q: want the two letters of the state whose law applies, e.g. IL", c.State)

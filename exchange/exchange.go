@@ -139,7 +139,7 @@ func (x *Exchange) openStores(ctx context.Context) (err error) {
 	}
 	x.descriptor = ledger.Descriptor{
 		Name: x.Name, Origin: x.Origin, LogKey: vkey, Quorum: x.Quorum,
-		Ledger: x.BaseURL + "/ledger", Jurisdiction: "us-" + strings.ToLower(x.State),
+		Ledger: x.BaseURL + "/log", Jurisdiction: "us-" + strings.ToLower(x.State),
 	}
 	for _, w := range x.Witnesses {
 		name, _, _ := strings.Cut(w.VKey, "+")
@@ -328,7 +328,7 @@ func (x *Exchange) openNotices(ctx context.Context, cells []string) (*canvass.No
 // openSite opens the pages and the API.
 func (x *Exchange) openSite(context.Context) (err error) {
 	o := web.Options{
-		BaseURL: x.BaseURL, Version: x.Version, Descriptor: x.descriptor,
+		BaseURL: x.BaseURL, Version: x.Version, Descriptor: x.descriptor, Zone: x.zone,
 		Identity: x.Identity, Gate: x.Gate, Log: x.Log, Policy: x.Policy, Roster: x.Roster,
 		Canvass: x.Canvass, Feed: x.Feed, Notices: x.Notices, Evidence: x.Evidence, Intake: x.Intake, Share: x.Share,
 		Metrics: x.metrics, Logger: x.Logger, Ready: x.ready,

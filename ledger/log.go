@@ -96,11 +96,14 @@ type Log struct {
 	lock     *os.File
 	ctx      context.Context // ends with Close; not a caller's
 
-	refreshing sync.Mutex // one refresh at a time
+	wake       chan struct{} // there is something pending; closed by Close
+	sequenced  chan struct{} // closed when sequence has ended
+	refreshing sync.Mutex    // one refresh at a time
 
 	mu        sync.Mutex
 	closed    bool
 	appending sync.WaitGroup
+	pending   []*pending
 	published published
 	changed   chan struct{} // closed and replaced when published changes
 	watching  bool          // a goroutine looks for new checkpoints
@@ -149,7 +152,7 @@ func open(ctx context.Context, o Options) (_ *Log, err error) {
 	for _, w := range o.Witnesses {
 		v.Witnesses = append(v.Witnesses, w.VKey)
 	}
-	l := &Log{o: o, changed: make(chan struct{})}
+	l := &Log{o: o, changed: make(chan struct{}), wake: make(chan struct{}, 1), sequenced: make(chan struct{})}
 	if l.verifier, err = v.keys(); err != nil {
 		return nil, err
 	}
@@ -198,16 +201,16 @@ func open(ctx context.Context, o Options) (_ *Log, err error) {
 	if err := l.refresh(); err != nil {
 		return nil, err
 	}
+	go l.sequence()
 	return l, nil
 }
 
-// appendOptions configures Tessera: small, quick batches, so that an entry
-// waits for the next checkpoint and for nothing else.
+// appendOptions configures Tessera: batches go at once, see sequence.
 func (l *Log) appendOptions() (*tessera.AppendOptions, error) {
 	a := tessera.NewAppendOptions().
 		WithCheckpointSigner(l.o.Signer).
 		WithCheckpointInterval(l.o.Interval).
-		WithBatching(512, 5*time.Millisecond).
+		WithBatching(512, time.Millisecond).
 		WithShutdownTimeout(l.o.Deadline)
 	if len(l.o.Witnesses) == 0 {
 		return a, nil
@@ -265,6 +268,8 @@ func (l *Log) Close() error {
 		return nil
 	}
 	l.appending.Wait()
+	close(l.wake)
+	<-l.sequenced
 	err := l.shutdown(context.Background())
 	l.stop()
 	if err != nil {
@@ -293,35 +298,24 @@ func (l *Log) Append(ctx context.Context, e Entry) (index uint64, err error) {
 		l.mu.Unlock()
 		return 0, ErrClosed
 	}
+	p := &pending{data, make(chan integrated, 1)}
+	l.pending = append(l.pending, p)
 	l.appending.Add(1)
 	l.mu.Unlock()
 	defer l.appending.Done()
-	from, err := l.reader.IntegratedSize(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("ledger: reading the log's size: %w", err)
+	select {
+	case l.wake <- struct{}{}:
+	default: // it is awake
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.o.Deadline)
 	defer cancel()
-
-	future := l.appender.Add(ctx, tessera.NewEntry(data))
-	type result struct {
-		index uint64
-		err   error
-	}
-	integrated := make(chan result, 1)
-	go func() {
-		i, err := future()
-		integrated <- result{i.Index, err}
-	}()
 	select {
 	case <-ctx.Done():
 		return 0, fmt.Errorf("%w: not integrated: %w", ErrUnpublished, ctx.Err())
-	case <-l.ctx.Done():
-		return 0, fmt.Errorf("%w: closed", ErrUnpublished)
-	case r := <-integrated:
+	case r := <-p.integrated:
 		if index, err = r.index, r.err; err != nil {
 			// The batch failed, but its last step may have reached the disk.
-			i, found, ferr := l.find(ctx, from, data)
+			i, found, ferr := l.find(ctx, r.from, data)
 			if ferr != nil {
 				return 0, fmt.Errorf("%w: %w", ErrUnpublished, errors.Join(err, ferr))
 			}
@@ -332,14 +326,54 @@ func (l *Log) Append(ctx context.Context, e Entry) (index uint64, err error) {
 		}
 	}
 	// Integrated is not yet published.
-	p, err := l.await(ctx, index+1)
+	at, err := l.await(ctx, index+1)
 	if err != nil {
 		return index, err
 	}
-	if _, err := p.prove(ctx, index, data); err != nil {
+	if _, err := at.prove(ctx, index, data); err != nil {
 		return index, fmt.Errorf("%w: entry %d: %w", ErrUnpublished, index, err)
 	}
 	return index, nil
+}
+
+// pending is an entry that waits to be integrated.
+type pending struct {
+	data       []byte
+	integrated chan integrated // takes one
+}
+
+type integrated struct {
+	index uint64
+	err   error
+	from  uint64 // size of the log before the batch
+}
+
+// sequence hands pending entries to Tessera, one batch at a time: while one is
+// written the next gathers. So a batch is as small as the load allows.
+func (l *Log) sequence() {
+	defer close(l.sequenced)
+	for range l.wake {
+		l.mu.Lock()
+		batch := l.pending
+		l.pending = nil
+		l.mu.Unlock()
+		from, err := l.reader.IntegratedSize(l.ctx)
+		futures := make([]tessera.IndexFuture, len(batch))
+		if err == nil {
+			for i, p := range batch {
+				futures[i] = l.appender.Add(l.ctx, tessera.NewEntry(p.data))
+			}
+		}
+		for i, p := range batch {
+			r := integrated{err: err, from: from}
+			if err == nil {
+				var index tessera.Index
+				index, r.err = futures[i]()
+				r.index = index.Index
+			}
+			p.integrated <- r
+		}
+	}
 }
 
 // find looks for data among the integrated entries from index from on.

@@ -60,6 +60,11 @@ const (
 	problemFull        = "/problems/storage-full"
 )
 
+// problemTypes lists all of them; each has a page that explains it.
+var problemTypes = []string{
+	problemRefused, problemSignature, problemSignIn, problemNotFound, problemInvalid, problemConflict, problemUnavailable, problemInternal, problemCrossOrigin, problemPasskey, problemFull,
+}
+
 func (p *Problem) Error() string  { return p.Title + ": " + p.Detail }
 func (p *Problem) GetStatus() int { return p.Status }
 

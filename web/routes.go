@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"porchlight/canvass"
 	"porchlight/evidence"
@@ -25,6 +26,7 @@ type Options struct {
 	Version    string
 	Descriptor ledger.Descriptor // how the exchange introduces itself
 	Basemap    *basemap.Map      // nil: maps show areas on plain ground
+	Zone       *time.Location    // in which public pages write times; default UTC
 
 	Identity *identity.Service
 	Gate     *gate.Gate
@@ -51,14 +53,17 @@ func (s *Server) routes() error {
 	s.canvassRoutes()
 	s.shareRoutes()
 	s.evidenceRoutes()
+	if err := s.siteRoutes(); err != nil {
+		return err
+	}
 	return s.appRoutes()
 }
 
 // ledgerRoutes publish the log as static files and say how to check it.
 func (s *Server) ledgerRoutes() {
-	tiles := http.StripPrefix("/ledger", s.Log.Handler())
-	s.handle(anyone, "GET /ledger/checkpoint", tiles)
-	s.handle(anyone, "GET /ledger/tile/", tiles)
+	tiles := http.StripPrefix("/log", s.Log.Handler())
+	s.handle(anyone, "GET /log/checkpoint", tiles)
+	s.handle(anyone, "GET /log/tile/", tiles)
 	s.handle(anyone, "GET /.well-known/porchlight.json", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Access-Control-Allow-Origin", "*")
