@@ -11,4 +11,12 @@ export const routes: readonly Route[] = [
   { path: '/desk/vault', shell: 'desk', page: () => import('./pages/people/Vault.svelte') },
   { path: '/desk/agencies', shell: 'desk', page: () => import('./pages/people/Agencies.svelte') },
   { path: '/desk/audit', shell: 'desk', page: () => import('./pages/people/Audit.svelte') },
+  { path: '/desk/evidence', shell: 'desk', page: () => import('./pages/keep/Inbox.svelte') },
+  { path: '/desk/evidence/:item', shell: 'desk', page: () => import('./pages/keep/Item.svelte') },
+  { path: '/desk/case/:case', shell: 'desk', page: () => import('./pages/keep/Case.svelte') },
+  { path: '/near', shell: 'door', page: () => import('./pages/ask/Near.svelte') },
+  { path: '/notices', shell: 'door', page: () => import('./pages/ask/Notices.svelte') },
+  { path: '/desk/requests', shell: 'desk', page: () => import('./pages/ask/Mine.svelte') },
+  { path: '/desk/requests/new', shell: 'desk', page: () => import('./pages/ask/New.svelte') },
+  { path: '/desk/moderation', shell: 'desk', page: () => import('./pages/ask/Moderation.svelte') },
 ];

@@ -5,13 +5,17 @@ export interface NavItem {
   href: string;
   label: Key;
   /** Any of these roles sees it; empty means everybody signed in. */
-  roles: string[];
+  roles: string[  { href: '/desk/evidence', label: 'keep.inbox', roles: ['custodian', 'investigator'] },
+];
 }
 
 export const deskNav: readonly NavItem[] = [
   { href: '/desk', label: 'shell.desk', roles: [] },
+  { href: '/desk/requests', label: 'ask.mine', roles: ['requester', 'admin', 'custodian', 'investigator'] },
+  { href: '/desk/moderation', label: 'ask.moderation', roles: ['moderator', 'auditor'] },
   { href: '/desk/agencies', label: 'people.agencies', roles: ['operator', 'auditor'] },
   { href: '/desk/people', label: 'people.people', roles: ['admin', 'custodian', 'operator', 'auditor'] },
   { href: '/desk/vault', label: 'people.vault', roles: ['custodian', 'admin'] },
   { href: '/desk/audit', label: 'people.audit', roles: ['auditor', 'admin'] },
+  { href: '/desk/evidence', label: 'keep.inbox', roles: ['custodian', 'investigator'] },
 ];

@@ -1,5 +1,6 @@
 // The one service worker of the site. Each concern is a module of its own.
 
+import { openNotice, showNotice } from './notice';
 import { play, playMessage, stopMessage } from './playback';
 
 declare const self: ServiceWorkerGlobalScope;
@@ -16,3 +17,6 @@ self.addEventListener('fetch', (event) => {
   const answer = play(event, self.clients);
   if (answer) event.respondWith(answer);
 });
+
+self.addEventListener('push', (event) => event.waitUntil(showNotice(event, self.registration)));
+self.addEventListener('notificationclick', (event) => event.waitUntil(openNotice(event, self.clients)));
