@@ -81,13 +81,13 @@ func (in *Intake) submission(ctx context.Context, id string) (Submission, error)
 // claim keeps a finished upload from every writer until release, for Share. One
 // that was shared already is returned too: the act may be a repeat.
 func (in *Intake) claim(ctx context.Context, token, submission, id string) (s Submission, u *Upload, release func(), err error) {
-	release, err = in.hold(id, func() {})
+	letGo, err := in.hold(id, func() {})
 	if err != nil {
 		return s, nil, nil, err
 	}
 	defer func() {
 		if err != nil {
-			release()
+			letGo()
 		}
 	}()
 	if u, err = in.find(ctx, token, id, true); err != nil {
@@ -100,7 +100,7 @@ func (in *Intake) claim(ctx context.Context, token, submission, id string) (s Su
 		return s, nil, nil, fmt.Errorf("%w: the upload is not finished", ErrState)
 	}
 	s, err = in.submission(ctx, submission)
-	return s, u, release, err
+	return s, u, letGo, err
 }
 
 // handOver ends an upload whose bytes now belong to an item. Its row stays until
