@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -177,7 +178,13 @@ func (m *Map) style(s scheme) []byte {
 			drawn = append(drawn, l)
 		}
 	}
-	b, err := json.MarshalIndent(object{"version": 8, "name": "Porchlight " + s.name, "sources": sources, "layers": drawn}, "", " ")
+	whole := object{"version": 8, "name": "Porchlight " + s.name, "sources": sources, "layers": drawn}
+	if home := m.Home(); !home.Empty() {
+		// First view: the home box about 480 pixels wide; the world is 512 pixels wide at zoom 0.
+		whole["center"] = LonLat{(home[0] + home[2]) / 2, (home[1] + home[3]) / 2}
+		whole["zoom"] = math.Round(10*math.Log2(480*360/512/(home[2]-home[0]))) / 10
+	}
+	b, err := json.MarshalIndent(whole, "", " ")
 	if err != nil {
 		panic(err) // strings and numbers only
 	}

@@ -2,6 +2,7 @@
 // light and dark, under the real content policy; asks axe about each; and plays
 // with the map and the shell:
 //   npm run build && node test/shots.mjs [folder [part of a page's name]]
+// MAP=folder uses the map files saved there (style-light.json, basemap.css ...) instead of an empty sheet.
 // Fails on a serious axe violation, a policy violation, an error in the console,
 // a page wider than its window, or a control that does not do its work.
 import { execFileSync } from 'node:child_process';
@@ -32,15 +33,16 @@ await build({
 });
 
 const csp = readFileSync(join(app, 'embed.go'), 'utf8').match(/const CSP = ([^]*?)\n\n/)[1].replace(/"\s*\+\s*"/g, '').replace(/"/g, '').trim();
-const types = { '.html': 'text/html; charset=utf-8', '.css': 'text/css', '.js': 'text/javascript', '.mjs': 'text/javascript', '.svg': 'image/svg+xml', '.png': 'image/png', '.json': 'application/json', '.webmanifest': 'application/manifest+json' };
+const types = { '.html': 'text/html; charset=utf-8', '.css': 'text/css', '.js': 'text/javascript', '.mjs': 'text/javascript', '.svg': 'image/svg+xml', '.png': 'image/png', '.json': 'application/json', '.geojson': 'application/geo+json', '.webmanifest': 'application/manifest+json' };
 const style = JSON.stringify({ version: 8, center: [-88.2, 40.1], zoom: 13, sources: {}, layers: [{ id: 'land', type: 'background', paint: { 'background-color': '#c9cdbd' } }] });
 const mapCSS = '.bm{display:block;width:100%;height:auto}.bm-land{fill:#c9cdbd}.bm-area{fill:#c2410c66}';
 const server = createServer((req, res) => {
   const path = decodeURIComponent(new URL(req.url, 'http://x').pathname);
   res.setHeader('Content-Security-Policy', csp);
-  if (path.startsWith('/map/style-')) return void res.setHeader('Content-Type', 'application/json').end(style);
-  if (path === '/map/basemap.css') return void res.setHeader('Content-Type', 'text/css').end(mapCSS);
+  if (!process.env.MAP && path.startsWith('/map/style-')) return void res.setHeader('Content-Type', 'application/json').end(style);
+  if (!process.env.MAP && path === '/map/basemap.css') return void res.setHeader('Content-Type', 'text/css').end(mapCSS);
   const file = [
+    process.env.MAP && path.startsWith('/map/') && join(process.env.MAP, path.slice(5)),
     path.startsWith('/static/') && join(app, '../pages', path),
     path.startsWith('/pages/') && join(work, path.slice(7)),
     path === '/gallery' && join(work, 'gallery/index.html'),

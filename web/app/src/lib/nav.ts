@@ -5,8 +5,7 @@ export interface NavItem {
   href: string;
   label: Key;
   /** Any of these roles sees it; empty means everybody signed in. */
-  roles: string[  { href: '/desk/evidence', label: 'keep.inbox', roles: ['custodian', 'investigator'] },
-];
+  roles: string[];
 }
 
 export const deskNav: readonly NavItem[] = [
