@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -59,7 +60,9 @@ func test(packs fs.FS, acts []string) TestReport {
 	for _, p := range r.Packs {
 		en := enumeration{engine: e, report: &r, pack: p}
 		for _, action := range acts {
-			en.act(action, actors(e.words))
+			if len(e.index[p.Name][action]) > 0 { // else the questions are those of base alone
+				en.act(action, actors(e.words))
+			}
 		}
 	}
 	return r
@@ -82,7 +85,9 @@ const sampled = 50
 // act asks every question of one act by these actors.
 func (en enumeration) act(action string, who []Actor) {
 	shape := en.engine.words.facts(action)
-	names := slices.Sorted(maps.Keys(shape))
+	names := slices.SortedFunc(maps.Keys(shape), func(a, b types.String) int { // those with most values first: it prunes best
+		return cmp.Or(len(en.engine.words.values(shape[b]))-len(en.engine.words.values(shape[a])), strings.Compare(string(a), string(b)))
+	})
 	values := make([][]any, len(names))
 	each := 1
 	for i, name := range names {
