@@ -21,6 +21,11 @@ type area struct {
 	ring       []pt
 }
 
+func (s Street) runsNorth() bool {
+	d := s.line[len(s.line)-1].sub(s.line[0])
+	return math.Abs(d.Y) > math.Abs(d.X)
+}
+
 // half is half the width of the roadway in metres.
 func (s Street) half() float64 {
 	switch s.Kind {

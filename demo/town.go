@@ -284,7 +284,7 @@ func number(s *Street, at pt, walked, side float64) (int, string) {
 	if s.grid {
 		dist = at.Y
 		quarter := "N "
-		if s.line[0].Y == s.line[1].Y {
+		if !s.runsNorth() {
 			dist, quarter = at.X, "E "
 		}
 		if dist < 0 {
@@ -293,7 +293,7 @@ func number(s *Street, at pt, walked, side float64) (int, string) {
 		dist, name = math.Abs(dist), quarter+name
 	}
 	block := blockX
-	if s.grid && s.line[0].X == s.line[1].X {
+	if s.grid && s.runsNorth() {
 		block = blockY
 	}
 	n := 100*(1+int(dist/block)) + 2*int(math.Mod(dist, block)/block*24) + 1

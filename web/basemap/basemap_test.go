@@ -20,7 +20,7 @@ func sample(t *testing.T) *Map {
 		"water.geojson": {Data: []byte(`{"type":"FeatureCollection","features":[
 			{"type":"Feature","properties":{"kind":"x\" onload=","name":"Pond"},"geometry":{"type":"MultiPolygon","coordinates":[[[[-88.29,40.661],[-88.285,40.661],[-88.285,40.664],[-88.29,40.661]]]]}}]}`)},
 		"places.geojson": {Data: []byte(`{"type":"FeatureCollection","features":[
-			{"type":"Feature","properties":{"kind":"town","name":"Grove"},"geometry":{"type":"Point","coordinates":[-88.29,40.665]}}]}`)},
+			{"type":"Feature","properties":{"kind":"park","name":"Grove"},"geometry":{"type":"Point","coordinates":[-88.29,40.665]}}]}`)},
 	})
 	if err != nil {
 		t.Fatal(err)

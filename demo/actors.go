@@ -1,0 +1,671 @@
+package demo
+
+import (
+	"cmp"
+	"image"
+	"image/color"
+	"math"
+	"slices"
+
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/gofont/gobold"
+	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/math/fixed"
+)
+
+// An actor moves through a scene.
+type actor interface {
+	paint(c *canvas, st *stage, t float64) // t is seconds into the clip
+	depth(t float64) float64               // metres from the house
+	bounds(t float64) (lo, hi vec)         // the space it and its light can fill
+	heard(t float64) (rumble, steps float64)
+}
+
+// A mark is where an actor is at a moment; between marks it moves evenly.
+type mark struct{ t, x, z float64 }
+
+type route []mark
+
+func (r route) at(t float64) (p vec, speed float64) {
+	if len(r) == 1 || t <= r[0].t {
+		return vec{r[0].x, 0, r[0].z}, 0
+	}
+	for i := 1; i < len(r); i++ {
+		if a, b := r[i-1], r[i]; t <= b.t {
+			k := (t - a.t) / (b.t - a.t)
+			return vec{mix(a.x, b.x, k), 0, mix(a.z, b.z, k)}, (b.x - a.x) / (b.t - a.t)
+		}
+	}
+	l := r[len(r)-1]
+	return vec{l.x, 0, l.z}, 0
+}
+
+// walked is the way gone until t in metres, which drives wheels and legs.
+func (r route) walked(t float64) float64 {
+	d := 0.0
+	for i := 1; i < len(r) && t > r[i-1].t; i++ {
+		a, b := r[i-1], r[i]
+		d += math.Hypot(b.x-a.x, b.z-a.z) * clamp((t-a.t)/(b.t-a.t), 0, 1)
+	}
+	return d
+}
+
+// shape is a kind of vehicle: its side seen with the front to the right, from the
+// rear bumper over the roof to the front bumper (metres from the middle, metres
+// above the road), the belt line where windows begin, and its width.
+type shape struct {
+	line         []pt
+	belt, width  float64
+	front, back_ float64 // axles
+	glass        [2]int  // the segments of rear window and windscreen
+	pillars      []float64
+	boxy         bool
+}
+
+var (
+	sedan = shape{line: []pt{{-2.3, .3}, {-2.34, .66}, {-2.24, .95}, {-1.62, 1.02}, {-.92, 1.41}, {.3, 1.44}, {1.18, .99}, {2.05, .84}, {2.3, .62}, {2.32, .3}},
+		belt: .97, width: 1.8, front: 1.4, back_: -1.38, glass: [2]int{3, 5}, pillars: []float64{-.28}}
+	suv = shape{line: []pt{{-2.28, .36}, {-2.34, .8}, {-2.26, 1.08}, {-2.02, 1.64}, {-1.5, 1.72}, {.3, 1.72}, {1.1, 1.12}, {2.1, 1.0}, {2.34, .74}, {2.34, .36}},
+		belt: 1.08, width: 1.92, front: 1.42, back_: -1.4, glass: [2]int{2, 5}, pillars: []float64{-1.15, -.15}}
+	hatch = shape{line: []pt{{-1.95, .32}, {-2, .7}, {-1.94, 1.0}, {-1.5, 1.45}, {-1.0, 1.52}, {.3, 1.5}, {1.12, 1.0}, {1.78, .86}, {1.98, .6}, {1.98, .32}},
+		belt: .98, width: 1.74, front: 1.22, back_: -1.22, glass: [2]int{2, 5}, pillars: []float64{-.3}}
+	van = shape{line: []pt{{-2.9, .4}, {-2.95, .9}, {-2.95, 2.5}, {-2.7, 2.62}, {1.3, 2.62}, {1.65, 2.5}, {2.3, 1.45}, {2.85, 1.2}, {3.0, .8}, {3.0, .4}},
+		belt: 1.42, width: 2.05, front: 2.05, back_: -1.8, glass: [2]int{-1, 5}, boxy: true}
+)
+
+// A car drives along the street; with nose +1 its front points to the right, 0
+// towards the house.
+type car struct {
+	shape
+	body  rgb
+	plate string
+	nose  float64
+	route route
+	sign  string // painted on a van's side
+}
+
+func (v car) depth(t float64) float64 { p, _ := v.route.at(t); return p.Z }
+
+func (v car) bounds(t float64) (lo, hi vec) {
+	p, _ := v.route.at(t)
+	lo, hi = p.sub(vec{5, 1.3, 3.4}), p.add(vec{5, 3.4, 3.4})
+	if v.nose > 0 {
+		hi.X += 8.5
+	} else if v.nose < 0 {
+		lo.X -= 8.5
+	}
+	return lo, hi
+}
+
+func (v car) heard(t float64) (float64, float64) {
+	p, speed := v.route.at(t)
+	return math.Abs(speed) / 9 / (1 + math.Pow(p.len()/13, 2.2)), 0
+}
+
+func (v car) paint(c *canvas, st *stage, t float64) {
+	at, _ := v.route.at(t)
+	ahead, aside := vec{v.nose, 0, 0}, vec{0, 0, -1}
+	if v.nose == 0 {
+		ahead, aside = vec{0, 0, -1}, vec{-1, 0, 0}
+	}
+	if math.Abs(at.X) > 34 {
+		return
+	}
+	// place turns plan coordinates (along, up, aside) into the scene.
+	place := func(u, h, w float64) vec { return at.add(ahead.mul(u)).add(aside.mul(w)).add(vec{0, h, 0}) }
+	half := func(h float64) float64 { // bodies narrow above the belt
+		if v.boxy {
+			return v.width/2 - .03*math.Max(0, h-v.belt)
+		}
+		return v.width/2 - .28*math.Max(0, h-v.belt)
+	}
+	local := func(p vec) (u, h, w float64) {
+		d := p.sub(at)
+		return d.dot(ahead), d.Y, d.dot(aside)
+	}
+	near := 1.0 // the side that shows
+	if aside.dot(st.lens.at.sub(at)) < 0 {
+		near = -1
+	}
+	length := v.line[len(v.line)-1].X
+
+	shadow := make([]vec, 0, 28)
+	for i := range 28 {
+		s, co := math.Sincos(float64(i) * 2 * math.Pi / 28)
+		shadow = append(shadow, place((length+.12)*math.Copysign(math.Pow(math.Abs(co), .45), co), .01, (v.width/2+.1)*math.Copysign(math.Pow(math.Abs(s), .45), s)))
+	}
+	c.flat(c.outline(shadow), color.RGBA{6, 7, 10, map[bool]uint8{true: 190, false: 150}[st.mood == "day"]})
+
+	gloss := func(p, n vec, paint rgb, amount float64) color.RGBA {
+		view := p.sub(st.lens.at).unit()
+		r := view.sub(n.mul(2 * view.dot(n)))
+		r.Y = math.Abs(r.Y) + .05
+		facing := 1 - math.Abs(view.dot(n))
+		k := amount * (.25 + .75*facing*facing)
+		return st.show(st.shade(p, n, paint).to(st.sky(r.unit()), clamp(k, 0, .6)))
+	}
+	plate := st.plateImage(v.plate)
+	rightward := 1.0 // whether aside points to the right of the frame, so that plates read
+	if v.nose == 0 || st.lens.px(place(0, .5, .2)).X < st.lens.px(place(0, .5, -.2)).X {
+		rightward = -1
+	}
+	// Strips across the body, those that face the camera, farthest first.
+	type strip struct {
+		ring []vec
+		far  float64
+		s    shader
+	}
+	var strips []strip
+	for i := 0; i+1 < len(v.line); i++ {
+		a, b := v.line[i], v.line[i+1]
+		wa, wb := half(a.Y)-.04, half(b.Y)-.04
+		ring := []vec{place(a.X, a.Y, -wa), place(b.X, b.Y, -wb), place(b.X, b.Y, wb), place(a.X, a.Y, wa)}
+		d := b.sub(a).unit()
+		n := ahead.mul(-d.Y).add(vec{0, d.X, 0}).unit()
+		mid := between(ring[0], ring[2], .5)
+		if n.dot(st.lens.at.sub(mid)) <= 0 {
+			continue
+		}
+		i, n := i, n
+		s := func(p vec) color.RGBA {
+			_, h, w := local(p)
+			end := i <= 1 || i >= len(v.line)-3
+			if i == v.glass[0] || i == v.glass[1] {
+				if math.Abs(w) < half(h)-.13 {
+					return gloss(p, n, hex(0x14191d), .7)
+				}
+			}
+			if end {
+				tail := i <= 1
+				middle := .43 // of the plate
+				if tail {
+					middle = .62
+				}
+				if math.Abs(w) < .155 && math.Abs(h-middle) < .078 {
+					x, y := int((.155+w*rightward)/.31*float64(plate.Rect.Dx())), int((middle+.078-h)/.156*float64(plate.Rect.Dy()))
+					k := float64(plate.GrayAt(x, y).Y) / 255
+					v := st.shade(p, n, hex(0x1e2b56).to(hex(0xf2f2ee), k))
+					if tail && st.mood != "day" {
+						v = v.add(rgb{.1, .1, .09}.mul(k))
+					}
+					return st.show(v)
+				}
+				wide := v.width/2 - .09
+				if e := math.Abs(w); e > wide-.44 && e < wide && h > .6+.1*(wide-e) && h < .79 {
+					if tail {
+						return st.show(st.shade(p, n, hex(0x8a1512)).add(rgb{.3, .015, .01}.mul(v.lights(st))))
+					}
+					bulb := clamp(1.3-math.Hypot(e-wide+.2, h-.69)/.09, 0, 1)
+					return st.show(st.shade(p, n, hex(0x6d757c).to(hex(0xe8edf2), bulb)).add(rgb{1.4, 1.35, 1.15}.mul(v.lights(st) * bulb)))
+				}
+				grille := !tail && math.Abs(w) < .46 && h > .56 && h < .7
+				if grille && math.Mod(h, .045) < .02 {
+					return st.show(st.shade(p, n, hex(0x55595d)))
+				}
+				if grille || h < .5 && math.Abs(w) < .6 && !tail || h < .42 {
+					return st.show(st.shade(p, n, hex(0x1c1d1f)))
+				}
+			}
+			return gloss(p, n, v.body, .5)
+		}
+		strips = append(strips, strip{ring, mid.sub(st.lens.at).len(), s})
+	}
+	slices.SortFunc(strips, func(a, b strip) int { return cmp.Compare(b.far, a.far) })
+	for _, s := range strips {
+		c.face(s.ring, s.s)
+	}
+	// The side that shows: body, then windows, then wheels.
+	out := aside.mul(near)
+	var lower, upper []vec
+	for i, p := range v.line {
+		if i > 0 { // cut the outline where it crosses the belt line
+			if q := v.line[i-1]; (q.Y-v.belt)*(p.Y-v.belt) < 0 {
+				cut := place(lerp(q, p, (v.belt-q.Y)/(p.Y-q.Y)).X, v.belt, near*v.width/2)
+				lower, upper = append(lower, cut), append(upper, cut)
+			}
+		}
+		if p.Y <= v.belt {
+			lower = append(lower, place(p.X, p.Y, near*v.width/2))
+		} else {
+			upper = append(upper, place(p.X, p.Y, near*half(p.Y)))
+		}
+	}
+	glassFrom, glassTo := v.line[2].X, v.line[6].X
+	roof := 0.0
+	for _, p := range v.line {
+		roof = math.Max(roof, p.Y)
+	}
+	if v.boxy {
+		glassFrom = .75
+	}
+	c.face(upper, func(p vec) color.RGBA {
+		u, h, _ := local(p)
+		n := out.add(vec{0, .25, 0}).unit()
+		k := (h - v.belt) / (roof - v.belt)
+		lo, hi := mix(glassFrom+.16, glassFrom+.75, k), mix(glassTo-.16, glassTo-.86, k)
+		if v.boxy {
+			lo = glassFrom
+			hi = mix(glassTo-.15, glassTo-.75, k)
+		}
+		glass := u > lo && u < hi && k > .02 && k < .86
+		for _, q := range v.pillars {
+			glass = glass && math.Abs(u-q) > .045
+		}
+		if glass {
+			return gloss(p, n, hex(0x12171b), .8)
+		}
+		if v.sign != "" && st.signAt(v.sign, u*near*signed(v.nose), h) {
+			return gloss(p, n, hex(0x2a5d50), .2)
+		}
+		return gloss(p, n, v.body.mul(.96), .4)
+	})
+	c.face(lower, func(p vec) color.RGBA {
+		u, h, _ := local(p)
+		lean := clamp((h-.62)*1.3, -.5, .5)
+		n := out.add(vec{0, lean, 0}).unit()
+		for _, axle := range []float64{v.front, v.back_} {
+			if d := math.Hypot(u-axle, h-.36); d < .43 {
+				return color.RGBA{9, 9, 11, 255}
+			} else if d < .47 {
+				return gloss(p, n, v.body.mul(.7), .2)
+			}
+		}
+		if h < .34 {
+			return st.show(st.shade(p, out, hex(0x17181a)))
+		}
+		for _, seam := range []float64{1.02, -.24, -1.2} {
+			if !v.boxy && math.Abs(u-seam) < .014 && h > .42 || v.boxy && (math.Abs(u-.62) < .016 || math.Abs(u-1.7) < .016) {
+				return gloss(p, n, v.body.mul(.35), .1)
+			}
+		}
+		if h > .8 && h < .845 && (u > -.42 && u < -.3 || u > .76 && u < .88) && !v.boxy {
+			return gloss(p, n, hex(0xb9bcc0), .6)
+		}
+		if u > length-.34 && h > .58 && h < .8 {
+			return st.show(st.shade(p, n, hex(0xd7dde2)).add(rgb{.7, .68, .6}.mul(v.lights(st))))
+		}
+		if u < -length+.26 && h > .6 && h < .86 {
+			return st.show(st.shade(p, n, hex(0x8a1512)).add(rgb{.25, .012, .01}.mul(v.lights(st))))
+		}
+		return gloss(p, n, v.body, .42)
+	})
+	spin := v.route.walked(t) / .34
+	for _, axle := range []float64{v.front, v.back_} {
+		ring := make([]vec, 26)
+		for i := range ring {
+			s, co := math.Sincos(float64(i) * 2 * math.Pi / 26)
+			ring[i] = place(axle+.345*co, .345+.345*s, near*(v.width/2-.01))
+		}
+		c.face(ring, func(p vec) color.RGBA {
+			u, h, _ := local(p)
+			x, y := u-axle, h-.345
+			d := math.Hypot(x, y)
+			tone := hex(0x141415)
+			if d < .225 {
+				tone = hex(0x8d9196)
+				if a := math.Mod(math.Atan2(y, x)+spin+40*math.Pi, 2*math.Pi/5); d > .06 && a > .42 && d < .2 {
+					tone = hex(0x2c2d30)
+				}
+			}
+			return st.show(st.shade(p, out, tone))
+		})
+	}
+	v.shine(c, st, place, near)
+}
+
+func signed(v float64) float64 {
+	if v < 0 {
+		return -1
+	}
+	return 1
+}
+
+// lights is how strongly the lamps burn.
+func (v car) lights(st *stage) float64 {
+	if st.mood == "day" || len(v.route) == 1 {
+		return 0
+	}
+	return 1
+}
+
+// shine lights the road ahead and lets the lamps glare.
+func (v car) shine(c *canvas, st *stage, place func(u, h, w float64) vec, near float64) {
+	if v.lights(st) == 0 {
+		return
+	}
+	length := v.line[len(v.line)-1].X
+	dark := map[string]float64{"dusk": .5, "night": 1, "infrared": .8}[st.mood]
+	a, b := place(length+.4, 0, 0), place(length+9, 0, 0)
+	ahead := b.sub(a).unit()
+	ring := []vec{place(length+.2, 0, -1), place(length+9.5, 0, -2.4), place(length+9.5, 0, 2.4), place(length+.2, 0, 1)}
+	x0, x1 := span(c.outline(ring), pt{1, 0})
+	y0, y1 := span(c.outline(ring), pt{0, 1})
+	box := image.Rect(int(x0), int(y0), int(x1)+1, int(y1)+1).Intersect(c.Rect)
+	for y := box.Min.Y; y < box.Max.Y; y++ {
+		for x := box.Min.X; x < box.Max.X; x++ {
+			r := st.lens.rays[y*frameW+x]
+			if r.Y >= 0 {
+				continue
+			}
+			d := st.lens.at.add(r.mul(st.lens.at.Y / -r.Y)).sub(a)
+			u := d.dot(ahead)
+			w := d.sub(ahead.mul(u)).len()
+			if u < -.2 || u > 9 {
+				continue
+			}
+			spread := .75 + u*.17
+			k := dark * 62 * math.Exp(-w*w/spread/spread) * clamp(u+.2, 0, 1) * (1 - u/9) * (1 - u/9)
+			c.light(x, y, st.tint(rgb{1, .95, .8}).mul(k))
+		}
+	}
+	c.touched = c.touched.Union(box)
+	head, tail := place(length-.05, .69, near*.66), place(-length, .72, near*.66)
+	toUs := st.lens.at.sub(head).unit().dot(ahead)
+	size := st.lens.scale(head)
+	k := clamp(.35+toUs, 0, 1)
+	c.glow(st.lens.px(head), size*(.5+1.3*k), st.tint(rgb{1, .95, .82}).mul(.55*dark*(.4+k)))
+	c.glow(st.lens.px(head), size*.2, rgb{1, 1, .95}.mul(.5+.5*k))
+	k = clamp(.45-toUs, 0, 1)
+	c.glow(st.lens.px(tail), st.lens.scale(tail)*(.35+.5*k), st.tint(rgb{.9, .08, .05}).mul(.7*dark*k))
+}
+
+var bold = func() *opentype.Font {
+	f, err := opentype.Parse(gobold.TTF)
+	if err != nil {
+		panic(err) // the font is compiled in
+	}
+	return f
+}()
+
+func lettering(text string, size float64) (*image.Gray, int) {
+	face, err := opentype.NewFace(bold, &opentype.FaceOptions{Size: size, DPI: 72})
+	if err != nil {
+		panic(err) // sizes are constants
+	}
+	w := font.MeasureString(face, text).Ceil()
+	img := image.NewGray(image.Rect(0, 0, w+2, int(size*1.1)))
+	d := font.Drawer{Dst: img, Src: image.White, Face: face, Dot: fixed.P(1, int(size*.82))}
+	d.DrawString(text)
+	return img, w
+}
+
+// plateImage is a number plate, white where the ground is. Plates belong to no
+// state: "PRAIRIE" above, two letters and five figures below.
+func (st *stage) plateImage(number string) *image.Gray {
+	key := "plate " + number
+	if p := st.lettered[key]; p != nil {
+		return p
+	}
+	const w, h = 248, 124
+	img := image.NewGray(image.Rect(0, 0, w, h))
+	for i := range img.Pix {
+		img.Pix[i] = 255
+	}
+	for _, l := range []struct {
+		text string
+		size float64
+		y    int
+	}{{"PRAIRIE", 22, 8}, {number, 50, 44}} {
+		t, tw := lettering(l.text, l.size)
+		for y := range t.Rect.Dy() {
+			for x := range t.Rect.Dx() {
+				if px, py := x+(w-tw)/2, y+l.y; image.Pt(px, py).In(img.Rect) {
+					img.Pix[img.PixOffset(px, py)] -= t.GrayAt(x, y).Y
+				}
+			}
+		}
+	}
+	for y := range h {
+		for x := range w {
+			if x < 5 || y < 4 || x > w-6 || y > h-5 {
+				img.Pix[y*w+x] = 90
+			}
+		}
+	}
+	st.lettered[key] = img
+	return img
+}
+
+// signAt says whether a van's lettering covers a point of its side.
+func (st *stage) signAt(text string, u, h float64) bool {
+	key := "sign " + text
+	img := st.lettered[key]
+	if img == nil {
+		img, _ = lettering(text, 80)
+		st.lettered[key] = img
+	}
+	const height = .46
+	wide := height * float64(img.Rect.Dx()) / float64(img.Rect.Dy())
+	x, y := (u+1.05+wide/2)/wide, (2.2-h)/height
+	if x < 0 || x >= 1 || y < 0 || y >= 1 {
+		return false
+	}
+	return img.GrayAt(int(x*float64(img.Rect.Dx())), int(y*float64(img.Rect.Dy()))).Y > 110
+}
+
+// A walker goes along the street, perhaps with a dog or on a bicycle.
+type walker struct {
+	route                route
+	height               float64
+	coat, trousers       rgb
+	hair, skin           rgb
+	hood, bag, dog, bike bool
+}
+
+func (w walker) depth(t float64) float64 { p, _ := w.route.at(t); return p.Z }
+
+func (w walker) bounds(t float64) (lo, hi vec) {
+	p, _ := w.route.at(t)
+	return p.sub(vec{2.2, .4, .6}), p.add(vec{2.2, 2.3, .6})
+}
+
+func (w walker) heard(t float64) (float64, float64) {
+	p, speed := w.route.at(t)
+	if speed == 0 || w.bike {
+		return 0, 0
+	}
+	phase := math.Mod(w.route.walked(t)/.72, 1)
+	return 0, math.Exp(-phase*14) / (1 + math.Pow(p.len()/8, 2))
+}
+
+// figure places limbs on the frame: metres ahead and up from the feet.
+type figure struct {
+	c           *canvas
+	st          *stage
+	foot        vec
+	origin      pt
+	ahead, up   pt
+	pixelsMetre float64
+}
+
+func (st *stage) figure(c *canvas, foot vec, dir float64) figure {
+	o, up := st.lens.px(foot), st.lens.px(foot.add(vec{0, 1, 0}))
+	side := st.lens.px(foot.add(vec{.5, .5, 0})).sub(st.lens.px(foot.add(vec{-.5, .5, 0})))
+	return figure{c, st, foot, o, side.mul(dir), up.sub(o), up.sub(o).len()}
+}
+
+func (f figure) at(a, b float64) pt { return f.origin.add(f.ahead.mul(a)).add(f.up.mul(b)) }
+
+// tone lights a paint where the figure stands.
+func (f figure) tone(paint rgb, h float64) color.RGBA {
+	return f.st.show(f.st.shade(f.foot.add(vec{0, h, 0}), vec{-.3, .25, -.9}.unit(), paint))
+}
+
+// limb is a rounded bar from (a, b) to (c, d), r0 and r1 metres thick at its ends.
+func (f figure) limb(a, b, c, d, r0, r1 float64, col color.RGBA) {
+	p, q := f.at(a, b), f.at(c, d)
+	r0, r1 = math.Max(r0*f.pixelsMetre, .5), math.Max(r1*f.pixelsMetre, .5)
+	dir := math.Atan2(q.Y-p.Y, q.X-p.X)
+	ring := make([]pt, 0, 18)
+	for i := range 9 {
+		s, co := math.Sincos(dir + math.Pi/2 + float64(i)*math.Pi/8)
+		ring = append(ring, pt{p.X + r0*co, p.Y + r0*s})
+	}
+	for i := range 9 {
+		s, co := math.Sincos(dir - math.Pi/2 + float64(i)*math.Pi/8)
+		ring = append(ring, pt{q.X + r1*co, q.Y + r1*s})
+	}
+	f.c.flat(ring, col)
+}
+
+func (f figure) shadow(length, width float64) {
+	ring := make([]pt, 20)
+	for i := range ring {
+		s, co := math.Sincos(float64(i) * math.Pi / 10)
+		ring[i] = f.st.lens.px(f.foot.add(vec{co * length, 0.01, s * width}))
+	}
+	f.c.flat(ring, color.RGBA{5, 6, 8, 95})
+}
+
+func (w walker) paint(c *canvas, st *stage, t float64) {
+	p, speed := w.route.at(t)
+	if math.Abs(p.X) > 30 {
+		return
+	}
+	dir := signed(speed)
+	if speed == 0 { // keep facing the way one came
+		for i := 1; i < len(w.route); i++ {
+			if w.route[i].t <= t && w.route[i].x != w.route[i-1].x {
+				dir = signed(w.route[i].x - w.route[i-1].x)
+			}
+		}
+	}
+	if w.dog {
+		w.paintDog(c, st, vec{p.X + dir*1.25, 0, p.Z - .25}, dir, t)
+	}
+	f := st.figure(c, p, dir)
+	f.shadow(.42, .2)
+	k := w.height / 1.75
+	phase := w.route.walked(t) / (.72 * 2) * 2 * math.Pi
+	stride, bob := 1.0, .018*math.Cos(2*phase)
+	if speed == 0 {
+		stride, phase, bob = .12, 0, .004*math.Sin(t*2)
+	}
+	hipA, hipB := 0.0, .93*k+bob
+	if w.bike {
+		hipA, hipB = -.18, 1.0
+		phase = w.route.walked(t) * 1.9
+		w.paintBike(f, t)
+	}
+	// A leg bends at the knee; far limbs are darker.
+	leg := func(ph float64, far bool) {
+		dim := map[bool]float64{true: .62, false: 1}[far]
+		var knee, ankle pt
+		if w.bike {
+			foot := pt{.0 + .17*math.Cos(ph), .34 + .17*math.Sin(ph)}
+			mid := lerp(pt{hipA, hipB}, foot, .5)
+			knee, ankle = pt{mid.X + .24, mid.Y + .08}, foot
+		} else {
+			thigh := stride * .46 * math.Sin(ph)
+			bend := stride * (.12 + .75*math.Max(0, math.Sin(ph+1.9))*.9)
+			knee = pt{hipA + .45*k*math.Sin(thigh), hipB - .45*k*math.Cos(thigh)}
+			ankle = pt{knee.X + .43*k*math.Sin(thigh-bend), knee.Y - .43*k*math.Cos(thigh-bend)}
+		}
+		cloth, shoe := f.tone(w.trousers.mul(dim), .6), f.tone(hex(0x2b2622).mul(dim), .1)
+		f.limb(hipA, hipB, knee.X, knee.Y, .088*k, .066*k, cloth)
+		f.limb(knee.X, knee.Y, ankle.X, ankle.Y, .064*k, .046*k, cloth)
+		f.limb(ankle.X-.03, ankle.Y-.03, ankle.X+.14*k, ankle.Y-.045, .045*k, .034*k, shoe)
+	}
+	lean := .05
+	if w.bike {
+		lean = .34
+	}
+	neckA, neckB := hipA+lean*.55*k, hipB+.53*k
+	if w.bike {
+		neckB = hipB + .5
+	}
+	arm := func(ph float64, far bool) {
+		dim := map[bool]float64{true: .58, false: .88}[far]
+		shA, shB := neckA-.01, neckB-.06
+		var el, hand pt
+		if w.bike {
+			el, hand = pt{shA + .18, shB - .26}, pt{.42, 1.02}
+		} else {
+			swing := stride * .5 * math.Sin(ph)
+			if w.hood && speed != 0 {
+				swing *= .25 // hands in pockets
+			}
+			el = pt{shA + .29*k*math.Sin(swing-.06), shB - .29*k*math.Cos(swing)}
+			fore := swing + .3
+			if speed == 0 && !far { // reaching out
+				el = pt{shA + .16, shB - .2}
+				fore = 1.25 + .1*math.Sin(t*3)
+			}
+			hand = pt{el.X + .26*k*math.Sin(fore), el.Y - .26*k*math.Cos(fore)}
+		}
+		cloth := f.tone(w.coat.mul(dim), 1.2)
+		f.limb(hand.X, hand.Y, hand.X+.02, hand.Y-.05, .04*k, .036*k, f.tone(w.skin.mul(dim), 1))
+		f.limb(shA, shB, el.X, el.Y, .066*k, .054*k, cloth)
+		f.limb(el.X, el.Y, hand.X, hand.Y, .053*k, .042*k, cloth)
+		if w.dog && !far {
+			a, b := f.at(hand.X, hand.Y), f.at(1.55, .52)
+			c.flat([]pt{a, b, b.add(pt{0, 1.2}), a.add(pt{0, 1.2})}, f.tone(hex(0x39302a), .7))
+		}
+	}
+	arm(phase, true)
+	leg(phase+math.Pi, true)
+	leg(phase, false)
+	if w.bag {
+		f.limb(neckA-.2*k, neckB-.16*k, hipA-.17*k, hipB+.12*k, .1*k, .12*k, f.tone(hex(0x2f3f55), 1.2))
+	}
+	// Body: a coat over the hips, a lit edge towards the lamps.
+	f.limb(hipA, hipB-.02, neckA, neckB-.1, .135*k, .15*k, f.tone(w.coat, 1.1))
+	f.limb(hipA-.045, hipB+.04, neckA-.05, neckB-.12, .07*k, .08*k, f.tone(w.coat.mul(1.18), 1.3))
+	f.limb(hipA, hipB-.09, hipA, hipB+.02, .132*k, .13*k, f.tone(w.coat.mul(.92), .9))
+	arm(phase+math.Pi, false)
+	// Head.
+	hA, hB := neckA+.05*k, neckB+.165*k
+	f.limb(neckA, neckB-.02, hA-.02, hB-.08, .06*k, .055*k, f.tone(w.skin.mul(.8), 1.5))
+	f.limb(hA, hB-.035, hA+.012, hB+.045, .087*k, .1*k, f.tone(w.skin, 1.6))
+	switch {
+	case w.bike:
+		f.limb(hA-.06, hB+.07, hA+.09, hB+.08, .085*k, .07*k, f.tone(hex(0xd8d4c8), 1.7))
+	case w.hood:
+		f.limb(hA-.045, hB-.07, hA-.035, hB+.06, .1*k, .115*k, f.tone(w.coat.mul(.9), 1.6))
+		f.limb(hA-.01, hB+.09, hA+.05, hB+.085, .055*k, .05*k, f.tone(w.coat.mul(.95), 1.7))
+	default:
+		f.limb(hA-.05, hB+.02, hA+.02, hB+.075, .085*k, .085*k, f.tone(w.hair, 1.7))
+	}
+}
+
+func (w walker) paintDog(c *canvas, st *stage, at vec, dir, t float64) {
+	f := st.figure(c, at, dir)
+	f.shadow(.4, .12)
+	fur, dark := hex(0x8a6238), hex(0x5c4024)
+	ph := w.route.walked(t) / .5 * 2 * math.Pi
+	for i, a := range []float64{.24, -.26, .28, -.22} {
+		s := .1 * math.Sin(ph+float64(i)*2.1)
+		tone := f.tone(map[bool]rgb{true: dark, false: fur}[i < 2], .3)
+		f.limb(a, .32, a+s*.5, .17, .045, .032, tone)
+		f.limb(a+s*.5, .17, a+s, .03, .03, .026, tone)
+	}
+	f.limb(-.27, .4, .28, .42, .105, .12, f.tone(fur, .4))
+	f.limb(.28, .46, .4, .58, .075, .07, f.tone(fur, .5))
+	f.limb(.42, .62, .55, .59, .075, .04, f.tone(fur.mul(1.08), .6))
+	f.limb(.38, .66, .36, .57, .03, .035, f.tone(dark, .6))
+	wag := .05 * math.Sin(t*11)
+	f.limb(-.33, .45, -.46, .6+wag, .03, .016, f.tone(fur, .5))
+}
+
+func (w walker) paintBike(f figure, t float64) {
+	metal, tyre := f.tone(hex(0x2c6a7d), .6), f.tone(hex(0x1b1b1c), .3)
+	for _, a := range []float64{-.52, .54} {
+		for i := range 28 {
+			s0, c0 := math.Sincos(float64(i) * math.Pi / 14)
+			s1, c1 := math.Sincos(float64(i+1) * math.Pi / 14)
+			f.limb(a+.34*c0, .35+.34*s0, a+.34*c1, .35+.34*s1, .019, .019, tyre)
+		}
+		spin := w.route.walked(t) / .34
+		for i := range 4 {
+			s, c := math.Sincos(-spin + float64(i)*math.Pi/4)
+			f.limb(a-.32*c, .35-.32*s, a+.32*c, .35+.32*s, .004, .004, f.tone(hex(0x77797c), .4))
+		}
+	}
+	for _, l := range [][4]float64{{-.52, .35, -.06, .33}, {-.06, .33, -.2, .9}, {-.2, .82, .38, .86}, {-.06, .33, .38, .84}, {.36, .98, .54, .35}, {-.52, .35, -.17, .78}, {.36, 1.0, .45, 1.03}, {-.3, .93, -.1, .93}} {
+		f.limb(l[0], l[1], l[2], l[3], .022, .022, metal)
+	}
+	if f.st.mood != "day" {
+		f.c.glow(f.at(.47, .95), f.pixelsMetre*.55, f.st.tint(rgb{1, .97, .85}).mul(.6))
+		f.c.glow(f.at(-.42, .8), f.pixelsMetre*.22, f.st.tint(rgb{1, .1, .06}))
+	}
+}

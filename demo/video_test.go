@@ -1,0 +1,95 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"image"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+var evening = time.Date(2026, 11, 17, 0, 0, 0, 0, time.FixedZone("CST", -6*3600))
+
+// Each recording is cut to a second, so that every scene, codec and container is
+// made for real within a test's patience.
+func TestClips(t *testing.T) {
+	dir := t.TempDir()
+	exact := false
+	for _, r := range Make(7).recordings(evening) {
+		exact = exact || r.Length == 30*time.Second && r.container == "mp4" && r.Codec == "h264"
+		r.seconds = 1
+		c, err := r.make(context.Background(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command("ffprobe", "-v", "error", "-count_frames", "-show_streams", "-show_format", "-of", "json", c.Path).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var probe struct {
+			Streams []struct {
+				Codec  string `json:"codec_name"`
+				Width  int
+				Frames string `json:"nb_read_frames"`
+			}
+			Format struct{ Tags map[string]string }
+		}
+		if err := json.Unmarshal(out, &probe); err != nil {
+			t.Fatal(err)
+		}
+		if len(probe.Streams) != 2 || probe.Streams[0].Codec != c.Codec || probe.Streams[0].Width != 1280 || probe.Streams[0].Frames != "15" || probe.Streams[1].Codec != "aac" {
+			t.Errorf("%s: %+v", c.Name, probe.Streams)
+		}
+		tagged := false
+		for _, v := range probe.Format.Tags {
+			tagged = tagged || strings.Contains(v, c.Serial)
+		}
+		if !tagged {
+			t.Errorf("%s carries no camera serial: %v", c.Name, probe.Format.Tags)
+		}
+		before, _ := os.Stat(c.Path)
+		again, err := r.make(context.Background(), dir)
+		if err != nil || again != c {
+			t.Errorf("%s again: %+v, %v", c.Name, again, err)
+		}
+		if after, _ := os.Stat(c.Path); !os.SameFile(before, after) || !before.ModTime().Equal(after.ModTime()) {
+			t.Errorf("%s was rendered twice", c.Name)
+		}
+	}
+	if !exact {
+		t.Error("no H.264 MP4 of exactly 30 seconds")
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".render-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// What an actor paints outside its reach would stay in the picture for ever.
+func TestActorsStayInReach(t *testing.T) {
+	for _, r := range Make(7).recordings(evening)[:3] {
+		st := newStage(r.scene)
+		c := newCanvas(st.lens)
+		for s := 0.0; s < r.seconds; s += 0.9 {
+			for _, a := range r.cast {
+				c.touched = image.Rectangle{}
+				a.paint(c, st, s)
+				if reach := st.reach([]actor{a}, s); !c.touched.In(reach) {
+					t.Fatalf("%s at %.1f s: %T touched %v, reach %v", r.Name, s, a, c.touched, reach)
+				}
+			}
+		}
+	}
+}
+
+func TestFramesStopWhenCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := Make(7).recordings(evening)[4].frames(ctx, io.Discard); err == nil {
+		t.Error("went on")
+	}
+}
