@@ -1,18 +1,38 @@
-// The request a resident answers, and the key of the agency that asks.
+// The request a resident answers, and the key of the agency that asks: checked
+// on this device against the ledger's proof, never taken on the server's word.
+import { checkVaultKey, type Descriptor } from '$lib/ledger';
+import type { Problem } from '$lib/problem';
 import { call, type AgencyView, type RequestView } from './api';
 
 export interface Asked {
   request: RequestView;
   agency: AgencyView;
+  /** What clips are sealed to, proved by the entry; undefined while the agency has none. */
+  key?: { recipient: string; entry: number };
   closed: boolean;
-  /** The agency's key was checked against the ledger on this device. */
-  keyChecked: boolean;
 }
 
-/** Loads both. Rejects with a Problem. */
+/** Loads request, agency and key. Rejects with a Problem, or a VaultKeyError when the key is not what the ledger says. */
 export async function openRequest(id: string): Promise<Asked> {
   const request = await call<RequestView & { state?: string }>('GET', `/requests/${encodeURIComponent(id)}`);
   const agency = await call<AgencyView>('GET', `/agencies/${encodeURIComponent(request.agency)}`);
   const closed = (request.state !== undefined && request.state !== 'open') || new Date(request.expires).getTime() <= Date.now();
-  return { request, agency, closed, keyChecked: false };
+  const asked: Asked = { request, agency, closed };
+  if (agency.vault && agency.status === 'active') asked.key = { recipient: await prove(agency), entry: agency.vault.entry };
+  return asked;
+}
+
+async function prove({ ori, vault }: AgencyView): Promise<string> {
+  const [receipt, descriptor] = await Promise.all([
+    text(`/ledger/${vault?.entry}/receipt`),
+    text('/.well-known/porchlight.json').then((json) => JSON.parse(json) as Descriptor),
+  ]);
+  // The recipient is read from the proved entry; the exchange then refuses any but the newest.
+  return (await checkVaultKey(receipt, descriptor, ori)).recipient;
+}
+
+async function text(path: string): Promise<string> {
+  const res = await fetch(path);
+  if (!res.ok) throw { type: 'about:blank', title: `${res.status} ${res.statusText}`, status: res.status } satisfies Problem;
+  return res.text();
 }
