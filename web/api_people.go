@@ -129,10 +129,7 @@ func (s *Server) signInRoutes() {
 		func(ctx context.Context, in *struct {
 			ActHeaders
 			Body Enrolling
-		}) (*struct {
-			Recorded
-			SignedIn
-		}, error) {
+		}) (*Enrolled, error) {
 			by, err := in.caller(ctx)
 			if err != nil {
 				return nil, err
@@ -143,10 +140,7 @@ func (s *Server) signInRoutes() {
 				return nil, peopleProblem(err)
 			}
 			// A repeat of an enrolment that was done signs nobody in: it carries no fresh signature.
-			out := &struct {
-				Recorded
-				SignedIn
-			}{Recorded: Recorded{g.Index}}
+			out := &Enrolled{Recorded: Recorded{g.Index}}
 			if !g.Replayed {
 				token, err := s.Identity.StartSession(ctx, p.ID, in.Body.Device)
 				if err != nil {
@@ -416,6 +410,13 @@ func myAgency(a roster.Agency) *MyAgency {
 
 // SignedIn sets the session cookie.
 type SignedIn struct {
+	SetCookie http.Cookie `header:"Set-Cookie"`
+	Body      Me
+}
+
+// Enrolled is a recorded enrolment, signed in.
+type Enrolled struct {
+	Recorded
 	SetCookie http.Cookie `header:"Set-Cookie"`
 	Body      Me
 }

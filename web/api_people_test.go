@@ -166,7 +166,11 @@ func (b *browser) enrol(token string) {
 		b.t.Fatalf("adding the passkey: %d %+v", status, added)
 	}
 	b.device = added.Device
-	b.mustAct("/enrol", map[string]string{"token": token, "device": added.Device, "device_recipient": b.own.Recipient().String()}, nil)
+	var me map[string]any
+	b.mustAct("/enrol", map[string]string{"token": token, "device": added.Device, "device_recipient": b.own.Recipient().String()}, &me)
+	if me["person"] == nil || me["SetCookie"] != nil {
+		b.t.Fatalf("enrolled: %v", me) // the session is the cookie's alone
+	}
 }
 
 func (b *browser) signIn() int {
