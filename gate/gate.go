@@ -348,6 +348,9 @@ func (g *Gate) decide(ctx context.Context, a Act, rec *record) error {
 		q.Jurisdictions = append(slices.Clone(q.Jurisdictions), f.State)
 	}
 	v := g.Policy.Decide(q)
+	if v.Problem != "" {
+		g.Logger.Error("policy could not judge an act and denied it", "action", a.Action, "problem", v.Problem)
+	}
 	rec.entry.Decision = ledger.Decision{Permit: v.Permit, Rules: make([]string, 0, len(v.Rules)), Packs: v.Packs}
 	for _, r := range v.Rules {
 		rec.entry.Decision.Rules = append(rec.entry.Decision.Rules, r.ID)
