@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -202,7 +201,7 @@ func FuzzTilePath(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, path string) {
 		if tilePublished(path, 1<<40) && (strings.Contains(path, "..") || strings.HasPrefix(path, "/") || !fs.ValidPath(path)) {
-			t.Fatal(fmt.Sprintf("%q would be opened", path))
+			t.Fatalf("%q would be opened", path)
 		}
 	})
 }

@@ -140,7 +140,7 @@ func open(ctx context.Context, o Options) (_ *Log, err error) {
 		o.HTTP = &http.Client{Timeout: 5 * time.Second}
 	}
 	if o.Dir == "" || o.Signer == nil {
-		return nil, errors.New("Dir and Signer are needed")
+		return nil, errors.New("options: Dir and Signer are needed")
 	}
 	if o.Origin == "" {
 		o.Origin = o.Signer.Name()
