@@ -5,6 +5,7 @@ package exchange
 
 import (
 	"context"
+	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -333,10 +334,12 @@ func (x *Exchange) openSite(context.Context) (err error) {
 		Canvass: x.Canvass, Feed: x.Feed, Notices: x.Notices, Evidence: x.Evidence, Intake: x.Intake, Share: x.Share,
 		Metrics: x.metrics, Logger: x.Logger, Ready: x.ready,
 	}
+	layers := fs.FS(embed.FS{}) // none: plain ground
 	if x.Basemap != "" {
-		if o.Basemap, err = basemap.Load(os.DirFS(x.Basemap)); err != nil {
-			return fmt.Errorf("basemap: %w", err)
-		}
+		layers = os.DirFS(x.Basemap)
+	}
+	if o.Basemap, err = basemap.Load(layers); err != nil {
+		return fmt.Errorf("basemap: %w", err)
 	}
 	x.site, err = web.New(o)
 	return err

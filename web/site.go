@@ -58,7 +58,7 @@ func (s *Server) siteRoutes() error {
 	s.handle(anyone, "POST /preferences", http.HandlerFunc(pages.Preferences))
 	s.handle(anyone, "/", t.page(func(*http.Request) (pages.View, error) { return nil, errNoPage }))
 	if s.Basemap != nil {
-		s.handle(anyone, "GET /map/", http.StripPrefix("/map", s.Basemap.Handler()))
+		s.handle(anyone, "GET /map/", s.Basemap.Handler())
 	}
 	return s.files("/static/", pages.Static(), nil)
 }
