@@ -1,0 +1,231 @@
+// Package housetest holds the rules of the house as tests: which package may
+// know which (docs/architecture.md), and who may use a third party's module.
+//
+// The source files are read here, not asked of `go list`, so that go test sees
+// what the result depends on and never answers from a stale cache.
+package housetest
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const root, module = "../..", "porchlight"
+
+// arrows: what each package may import of ours. They point down only: a package
+// imports nothing that stands above it in this list.
+var arrows = []struct{ pkg, may string }{
+	// These know nothing of the rest.
+	{"blob", ""}, {"db", ""}, {"geo", ""}, {"ledger", ""}, {"policy", ""}, {"purpose", ""},
+	{"identity", "db"},
+	{"internal/agekey", ""}, {"internal/softkey", ""},
+	{"gate", "db identity ledger policy"},
+	{"oversight", "ledger"}, // runs without an exchange
+	{"canvass", "db gate geo identity"},
+	{"roster", "db gate geo identity ledger"},
+	{"evidence", "blob db gate identity ledger purpose"},
+	{"share", "blob canvass db evidence gate identity ledger"},
+	{"web/messages", ""}, {"web/app", ""}, {"web/basemap", ""},
+	{"web/i18n", "web/messages"},
+	{"web/pages", "web/i18n"},
+	{"web", "canvass evidence gate geo identity ledger oversight policy roster share web/app web/basemap web/i18n web/pages"},
+	{"exchange", "blob canvass db evidence gate geo identity ledger policy purpose roster share web web/app web/basemap web/i18n"},
+	{"internal/actor", "gate identity internal/agekey internal/softkey ledger share web"},
+	{"internal/testworld", "exchange identity internal/actor web"},
+	{"internal/apidoc", "exchange"},
+	{"internal/bench", "*"},
+	{"demo", "*"},
+	{"cmd/porchlight", "*"},
+	// Tests only.
+	{"internal/housetest", ""}, {"internal/killtest", ""},
+}
+
+// never: what a package must not reach, not even through others.
+var never = []struct{ from, to, why string }{
+	{"web", "demo", "what serves real people has no code path to the demo's passkeys"},
+	{"web", "internal/softkey", "what serves real people has no passkey in software"},
+	{"web", "internal/actor", "the exchange does not play people"},
+	{"exchange", "demo", "what serves real people has no code path to the demo's passkeys"},
+	{"exchange", "internal/softkey", "what serves real people has no passkey in software"},
+	{"exchange", "internal/actor", "the exchange does not play people"},
+	{"exchange", "internal/testworld", "test worlds are for tests"},
+	{"demo", "internal/testworld", "test worlds are for tests"},
+	{"cmd/porchlight", "internal/testworld", "test worlds are for tests"},
+	{"oversight", "gate", "public figures come from the log alone, so that anybody can count again"},
+	{"oversight", "db", "public figures come from the log alone, so that anybody can count again"},
+	{"ledger", "db", "a receipt is checked without any store"},
+	{"policy", "gate", "a decision depends on its question only"},
+	{"gate", "evidence", "the door knows no domain"},
+	{"gate", "canvass", "the door knows no domain"},
+	{"canvass", "evidence", "asking knows nothing of what comes back"},
+	{"evidence", "share", "custody begins where sharing ends"},
+}
+
+// only: who may import a module that is not ours, by its import path's prefix.
+var only = []struct{ path, by, why string }{
+	{"porchlight/demo", "cmd/porchlight", "only porchlight demo links it in"},
+	{"porchlight/internal/softkey", "demo internal/actor", "passkeys in software are for the demo and for tests"},
+	{"porchlight/exchange", "cmd/porchlight demo internal/apidoc internal/testworld internal/bench", "nothing below stands on the whole"},
+	{"modernc.org/sqlite", "db", "one package knows the engine"},
+	{"github.com/transparency-dev/tessera", "ledger", "one package knows the log's engine"},
+	{"github.com/cedar-policy/cedar-go", "policy", "only policy speaks Cedar"},
+	{"github.com/go-webauthn/webauthn", "identity", "only identity checks passkeys"},
+	{"github.com/danielgtaylor/huma", "web", "only web speaks HTTP to the app"},
+	{"github.com/spf13/cobra", "cmd/porchlight", "only cmd has flags"},
+	{"github.com/spf13/pflag", "cmd/porchlight", "only cmd has flags"},
+	{"github.com/knadh/koanf", "cmd/porchlight", "only cmd reads configuration"},
+	{"charm.land/fang", "cmd/porchlight", "only cmd has flags"},
+	{"github.com/digitorus", "evidence", "only court packages carry time stamps"},
+	{"github.com/SherClockHolmes/webpush-go", "canvass", "only notices are pushed"},
+	{"html/template", "web web/pages web/basemap evidence demo", "only these make pages"},
+	{"os/exec", "demo internal/bench", "the exchange starts no programs"},
+	{"net/http/pprof", "", "no debugging routes"},
+	{"unsafe", "", "nothing here needs it"},
+	{"C", "", "the binary cross-compiles"},
+}
+
+// imports reads what each package of ours imports, without its tests.
+func imports(t *testing.T) map[string]map[string]bool {
+	t.Helper()
+	all := map[string]map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if n := d.Name(); n == "node_modules" || n == "testdata" || n == "bin" || n == "build" || n == "dist" || len(n) > 2 && n[0] == '.' {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if filepath.Ext(path) != ".go" {
+			return nil
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		dir = filepath.ToSlash(dir)
+		if all[dir] == nil {
+			all[dir] = map[string]bool{}
+		}
+		if strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, i := range f.Imports {
+			p, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				return err
+			}
+			all[dir][p] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// ours are the imports that are packages of this module.
+func ours(imports map[string]bool) (out []string) {
+	for _, p := range slices.Sorted(maps.Keys(imports)) {
+		if p, ok := strings.CutPrefix(p, module+"/"); ok {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func TestArrowsPointDown(t *testing.T) {
+	all := imports(t)
+	place := map[string]int{}
+	for i, a := range arrows {
+		place[a.pkg] = i
+	}
+	for _, pkg := range slices.Sorted(maps.Keys(all)) {
+		i, ok := place[pkg]
+		if !ok {
+			t.Errorf("%s has no place in the house: add it to arrows and to docs/architecture.md", pkg)
+			continue
+		}
+		may := strings.Fields(arrows[i].may)
+		for _, p := range ours(all[pkg]) {
+			switch {
+			case !slices.Contains(may, "*") && !slices.Contains(may, p):
+				t.Errorf("%s imports %s; it may import %q", pkg, p, arrows[i].may)
+			case place[p] > i:
+				t.Errorf("%s imports %s, which stands above it", pkg, p)
+			}
+		}
+	}
+}
+
+func TestNeverReached(t *testing.T) {
+	all := imports(t)
+	for _, n := range never {
+		if all[n.from] == nil || all[n.to] == nil {
+			t.Errorf("%s or %s is no package any more", n.from, n.to)
+		}
+		if way := reach(all, n.from, n.to); way != nil {
+			t.Errorf("%s: but %s", n.why, strings.Join(way, " imports "))
+		}
+	}
+}
+
+// reach is a way along imports from one package to another, nil if there is none.
+func reach(all map[string]map[string]bool, from, to string) []string {
+	seen := map[string]bool{from: true}
+	for ways := [][]string{{from}}; len(ways) > 0; ways = ways[1:] {
+		way := ways[0]
+		for _, p := range ours(all[way[len(way)-1]]) {
+			next := append(slices.Clone(way), p)
+			if p == to {
+				return next
+			}
+			if !seen[p] {
+				seen[p] = true
+				ways = append(ways, next)
+			}
+		}
+	}
+	return nil
+}
+
+func TestModulesHaveOneHome(t *testing.T) {
+	all := imports(t)
+	for _, o := range only {
+		by := strings.Fields(o.by)
+		for pkg, imports := range all {
+			for p := range imports {
+				if (p == o.path || strings.HasPrefix(p, o.path+"/")) && !slices.Contains(by, pkg) && module+"/"+pkg != o.path {
+					t.Errorf("%s imports %s: %s", pkg, p, o.why)
+				}
+			}
+		}
+	}
+}
+
+// The rules above can fail: each is tried on a house that breaks it.
+func TestRulesNotice(t *testing.T) {
+	all := map[string]map[string]bool{
+		"web": {"porchlight/share": true}, "share": {"porchlight/demo": true}, "demo": {},
+	}
+	if way := reach(all, "web", "demo"); strings.Join(way, " ") != "web share demo" {
+		t.Errorf("way %v", way)
+	}
+	if way := reach(all, "demo", "web"); way != nil {
+		t.Errorf("way %v", way)
+	}
+}
