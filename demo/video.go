@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -18,6 +19,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/image/font"
@@ -38,6 +40,12 @@ type Clip struct {
 	Serial  string        // of the camera; it stands in the file's metadata, so that stripping can be checked
 	Size    int64         // bytes
 }
+
+// File is the clip's name on disk and in links.
+func (c Clip) File() string { return filepath.Base(c.Path) }
+
+// clipIndex lists, in the clips' folder, those that are there.
+const clipIndex = "clips.json"
 
 // look is bumped when drawing changes, so that cached clips are made anew.
 const look = 3
@@ -63,16 +71,29 @@ func Clips(ctx context.Context, t *Town, dir string, evening time.Time) ([]Clip,
 	out := make([]Clip, len(recs))
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	var mu sync.Mutex
+	ready := func(i int, c Clip) error {
+		mu.Lock()
+		defer mu.Unlock()
+		out[i] = c
+		index, err := json.Marshal(slices.DeleteFunc(slices.Clone(out), func(c Clip) bool { return c.Path == "" }))
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, clipIndex), index, 0o644)
+	}
 	next, done := make(chan int), make(chan struct{})
 	for range 2 {
 		go func() {
 			defer func() { done <- struct{}{} }()
 			for i := range next {
 				c, err := recs[i].make(ctx, dir)
+				if err == nil {
+					err = ready(i, c)
+				}
 				if err != nil {
 					cancel(fmt.Errorf("clip %s: %w", recs[i].Name, err))
 				}
-				out[i] = c
 			}
 		}()
 	}
