@@ -166,8 +166,8 @@ func (s *Server) packageFile(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, errNotSignedIn)
 		return
 	}
-	began := &beganWriter{ResponseWriter: w, act: r.PathValue("act")}
-	err := s.Evidence.Package(r.Context(), sessionID(r.Context()), began.act, r.URL.Query().Get("lang"), began)
+	began := &beganWriter{ResponseWriter: w}
+	err := s.Evidence.Package(r.Context(), sessionID(r.Context()), r.PathValue("act"), r.URL.Query().Get("lang"), began)
 	switch {
 	case err != nil && !began.yes:
 		s.writeError(w, r, err)
@@ -177,10 +177,9 @@ func (s *Server) packageFile(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// beganWriter names the file once the first byte is known to come.
+// beganWriter says that a file comes once its first byte does.
 type beganWriter struct {
 	http.ResponseWriter
-	act string
 	yes bool
 }
 
@@ -188,7 +187,7 @@ func (b *beganWriter) Write(p []byte) (int, error) {
 	if !b.yes {
 		b.yes = true
 		b.Header().Set("Content-Type", "application/zip")
-		b.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="porchlight-%s.zip"`, b.act))
+		b.Header().Set("Content-Disposition", "attachment")
 	}
 	return b.ResponseWriter.Write(p)
 }
@@ -255,7 +254,7 @@ func (s *Server) itemDetail(ctx context.Context, id string) (ItemDetail, error) 
 	}
 	for _, e := range events {
 		d.Chain = append(d.Chain, EventView{
-			e.Entry, e.At, e.Action, e.Role, e.Agency, s.agencyName(ctx, e.Agency), s.personName(ctx, e.Person),
+			e.Entry, e.At, e.Action, e.Role, e.Agency, s.agencyName(ctx, e.Agency), s.agencyName(ctx, e.Public["to"]+e.Public["from"]), s.personName(ctx, e.Person),
 			e.Signed, e.Outcome, e.Public, e.Private,
 		})
 	}
@@ -409,6 +408,7 @@ type EventView struct {
 	Role       string            `json:"role"`
 	Agency     string            `json:"agency,omitempty"`
 	AgencyName string            `json:"agency_name,omitempty"`
+	OtherName  string            `json:"other_name,omitempty" doc:"Name of the agency it was shared with or taken back from."`
 	Person     string            `json:"person,omitempty"`
 	Signed     bool              `json:"signed"`
 	Outcome    string            `json:"outcome" doc:"done, denied or void"`

@@ -267,7 +267,7 @@ func TestEvidenceOverHTTP(t *testing.T) {
 	w.cara.mustAct("/items/"+item+"/export", map[string]any{"form": "ciphertext", "purpose": "trial of a package theft"}, &o)
 	res = w.cara.raw("GET", "/api/v1/exports/"+o.Act+"/package?lang=es", nil, nil)
 	data, _ := io.ReadAll(res.Body)
-	if res.StatusCode != 200 || !strings.Contains(res.Header.Get("Content-Disposition"), ".zip") {
+	if res.StatusCode != 200 || res.Header.Get("Content-Disposition") != "attachment" {
 		t.Fatalf("package %d %s", res.StatusCode, data)
 	}
 	zr, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))

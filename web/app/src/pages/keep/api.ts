@@ -56,6 +56,8 @@ export interface Event {
   role: string;
   agency?: string;
   agency_name?: string;
+  /** Name of the agency it was shared with or taken back from. */
+  other_name?: string;
   person?: string;
   signed: boolean;
   outcome: string;

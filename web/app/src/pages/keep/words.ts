@@ -1,5 +1,6 @@
 // How items and acts are called.
-import { t, tOr } from '$lib/i18n/index.svelte';
+import { lang, t, tOr } from '$lib/i18n/index.svelte';
+import { absolute } from '$lib/time';
 import type { Event, Item } from './api';
 
 /** What an item is called before anybody opened it: the end of its id. */
@@ -16,7 +17,7 @@ export const badge = (item: Item): { text: string; kind: 'plain' | 'info' | 'suc
 /** An event in words: "Accepted into a case", "Watched". */
 export function says(e: Event): string {
   const detail = e.public?.triage ?? e.public?.reason ?? e.public?.answer ?? e.public?.form;
-  const values = { to: e.public?.to ?? '', from: e.public?.from ?? '', of: e.public?.of ?? '' };
+  const values = { to: e.other_name ?? '', from: e.other_name ?? '', of: e.public?.of ?? '' };
   return tOr(`keep.event.${e.action}.${detail}`, tOr(`keep.event.${e.action}`, tOr(`keep.act.${e.action}`, e.action), values), values);
 }
 
@@ -28,4 +29,9 @@ export function who(e: Event): string {
 
 /** What was stated in private, but for what the words say already. */
 export const stated = (e: Event): [string, string][] =>
-  Object.entries(e.private ?? {}).filter(([name]) => ['purpose', 'reason', 'order', 'until', 'case', 'category', 'expires'].includes(name));
+  ['purpose', 'reason', 'order', 'until', 'case', 'category', 'expires'].flatMap((name): [string, string][] => {
+    const value = e.private?.[name];
+    if (!value) return [];
+    if (name === 'until' || name === 'expires') return [[name, absolute(new Date(value), lang())]];
+    return [[name, name === 'category' ? tOr(`keep.category.${value}`, value) : value]];
+  });
