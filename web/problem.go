@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"porchlight/gate"
 	"porchlight/identity"
@@ -135,7 +136,8 @@ func problemOf(err error) *Problem {
 	}
 	for _, k := range kinds {
 		if errors.Is(err, k.err) {
-			return &Problem{Type: k.typ, Title: k.title, Status: k.status, Detail: k.err.Error()}
+			_, detail, _ := strings.Cut(k.err.Error(), ": ") // without the package's name
+			return &Problem{Type: k.typ, Title: k.title, Status: k.status, Detail: detail}
 		}
 	}
 	return nil

@@ -64,10 +64,12 @@ export function fingerprint(recipient: string): string {
 
 /** A recovery key as it is printed: its secret in groups of five, so that it can be typed. */
 export function printable(identity: string): string {
-  return (identity.match(/.{1,5}/g) ?? []).join(' ');
+  const prefix = 'AGE-SECRET-KEY-1';
+  const secret = identity.slice(prefix.length);
+  return [prefix, ...(secret.match(/.{1,5}/g) ?? [])].join(' ');
 }
 
 /** The identity in what somebody typed from paper. Throws when a letter is wrong (bech32 checks it). */
 export async function fromPrint(text: string): Promise<KeyPair> {
-  return pair(text.replace(/[\s]/g, '').toUpperCase());
+  return pair(text.replace(/\s/g, '').toUpperCase());
 }
