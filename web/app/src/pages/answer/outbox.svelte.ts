@@ -49,7 +49,8 @@ export interface Answer {
   state: 'draft' | 'sending' | 'sent';
   /** JSON, exactly as sent. */
   consent: string;
-  identity: { disclosure: Disclosure; email?: string; address?: string };
+  /** Only the one that disclosure names is sent, sealed. */
+  identity: { disclosure: Disclosure; email: string; address: string };
   message: string;
   clips: ClipRecord[];
 }
@@ -112,7 +113,7 @@ export function newAnswer(request: string, agency: Answer['agency'], vault: stri
     made: Date.now(),
     state: 'draft',
     consent: '',
-    identity: { disclosure: 'through-porchlight' },
+    identity: { disclosure: 'through-porchlight', email: '', address: '' },
     message: '',
     clips: [],
   };
@@ -206,13 +207,14 @@ async function uploadStep(answer: Answer, clip: ClipRecord, tell: Tell, signal?:
 async function shareStep(answer: Answer, clip: ClipRecord): Promise<void> {
   const hash = clip.sha256 ?? '';
   const { blur, start, end, mute } = clip.edits;
+  const { disclosure, email, address } = answer.identity;
   const letter = await sealLetter(
     {
       plaintext_sha256: hash,
       plaintext_salt: clip.salt,
       filename: clip.filename,
       duration_seconds: clip.duration,
-      identity: answer.identity,
+      identity: { disclosure, ...(disclosure === 'email' && { email }), ...(disclosure === 'address' && { address }) },
       message: answer.message,
       edits: {
         ...(start !== undefined && end !== undefined && { trimmed: { start, end } }),
