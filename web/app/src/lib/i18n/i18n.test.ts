@@ -28,15 +28,18 @@ describe('the catalogues', () => {
   });
 
   test('unused keys are reported', () => {
-    const sources = readdirSync(web, { recursive: true, encoding: 'utf8' })
-      .filter((f) => /\.(svelte|ts|go|html)$/.test(f) && !/node_modules|dist\/|_test\.go|\.test\.ts/.test(f))
-      .map((f) => readFileSync(join(web, f), 'utf8'))
-      .join('\n');
-    // A key may stand whole, or start a key put together from data: `status.${s}` in TypeScript, "status." in Go.
+    const walk = (dir: string): string[] =>
+      readdirSync(dir, { withFileTypes: true }).flatMap((e) => {
+        if (/^\.|^(node_modules|dist|build|bin|demo-data)$/.test(e.name)) return [];
+        const path = join(dir, e.name);
+        if (e.isDirectory()) return walk(path);
+        return /\.(svelte|ts|go|html)$/.test(path) && !/[_.]test\.(go|ts)$/.test(path) ? [readFileSync(path, 'utf8')] : [];
+      });
+    const sources = walk(join(web, '..')).join('\n');
     const unused = Object.keys(en).filter((key) => {
       const base = key.replace(/\.(one|other)$/, '');
       const prefixes = [...base.matchAll(/[.-]/g)].map((m) => base.slice(0, m.index + 1));
-      return ![`'${base}'`, `"${base}"`, `\`${base}\``, ...prefixes.flatMap((p) => [`\`${p}$`, `"${p}"`, `'${p}'`])].some((s) =>
+      return ![`'${base}'`, `"${base}"`, `\`${base}\``, ...prefixes.flatMap((p) => [`\`${p}$`, `"${p}"`, `'${p}'`, `word "${p.slice(0, -1)}"`])].some((s) =>
         sources.includes(s),
       );
     });
