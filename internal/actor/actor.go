@@ -17,6 +17,7 @@ import (
 	"net/http/cookiejar"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"porchlight/gate"
@@ -112,6 +113,7 @@ type Person struct {
 	own    *age.X25519Identity  // derived from the passkey
 	vaults []age.Identity       // opened so far
 	vault  *age.X25519Recipient // of her agency
+	touch  sync.Mutex           // one answer of the passkey at a time
 }
 
 // NewPerson gives somebody a new device.
@@ -133,7 +135,9 @@ func (p *Person) Act(ctx context.Context, path string, in, out any) (entry uint6
 	got, err := p.send(ctx, http.MethodPost, path, header, in, out)
 	var problem *web.Problem
 	if errors.As(err, &problem) && problem.Type == "/problems/signature-required" {
-		answer, err := p.sign(problem)
+		p.touch.Lock() // answers arrive in the order of the passkey's counter
+		defer p.touch.Unlock()
+		answer, err := p.Sign(problem)
 		if err != nil {
 			return 0, fmt.Errorf("signing %s: %w", path, err)
 		}
@@ -147,9 +151,9 @@ func (p *Person) Act(ctx context.Context, path string, in, out any) (entry uint6
 	return strconv.ParseUint(got.Get("Porchlight-Entry"), 10, 64)
 }
 
-// sign answers a signature-required problem after checking that the challenge
+// Sign answers a signature-required problem after checking that the challenge
 // is that of the act shown.
-func (p *Person) sign(q *web.Problem) ([]byte, error) {
+func (p *Person) Sign(q *web.Problem) ([]byte, error) {
 	nonce, err := base64.RawURLEncoding.DecodeString(q.Nonce)
 	if err != nil {
 		return nil, err

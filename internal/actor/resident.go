@@ -33,12 +33,14 @@ type Footage struct {
 // Answer is a resident's answer to a request: what she keeps.
 type Answer struct {
 	*Client
-	Secret   []byte // of her follow-up link
-	Link     string
-	Items    []string
-	Receipts []string
-	identity *age.X25519Identity
-	vault    *age.X25519Recipient
+	Submission string
+	Upload     []byte // token of its uploads
+	Secret     []byte // of her follow-up link
+	Link       string
+	Items      []string
+	Receipts   []string
+	identity   *age.X25519Identity
+	vault      *age.X25519Recipient
 }
 
 // Letter is what goes sealed to the agency with a clip; docs/architecture.md, Keys.
@@ -94,6 +96,7 @@ func (c *Client) begin(ctx context.Context, request, identity string) (a *Answer
 	}
 	id, upload = gate.NewActID(), make([]byte, 32)
 	rand.Read(upload)
+	a.Submission, a.Upload = id, upload
 	uploadHash, ownerHash := sha256.Sum256(upload), sha256.Sum256(token)
 	_, err = c.send(ctx, http.MethodPost, "/submissions", nil, web.SubmissionDraft{
 		ID: id, Request: request, UploadHash: uploadHash[:], OwnerHash: ownerHash[:],
@@ -175,8 +178,8 @@ func (c *Client) upload(ctx context.Context, token http.Header, sealed []byte) (
 	return id, nil
 }
 
-// capability is the header that shows her link's token.
-func (a *Answer) capability() http.Header {
+// Capability is the header that shows her link's token.
+func (a *Answer) Capability() http.Header {
 	token, err := agekey.Stretch(a.Secret, agekey.CapabilityToken)
 	if err != nil {
 		panic(err) // a secret of 16 bytes
@@ -186,20 +189,20 @@ func (a *Answer) capability() http.Header {
 
 // Follow reads what became of her clips.
 func (a *Answer) Follow(ctx context.Context) (f web.FollowedSubmission, err error) {
-	_, err = a.send(ctx, http.MethodGet, "/clips", a.capability(), nil, &f)
+	_, err = a.send(ctx, http.MethodGet, "/clips", a.Capability(), nil, &f)
 	return f, err
 }
 
 // Receipt proves one act on one of her clips.
 func (a *Answer) Receipt(ctx context.Context, item string, entry uint64) (string, error) {
 	var out web.ReceiptText
-	_, err := a.send(ctx, http.MethodGet, fmt.Sprintf("/clips/%s/receipts/%d", item, entry), a.capability(), nil, &out)
+	_, err := a.send(ctx, http.MethodGet, fmt.Sprintf("/clips/%s/receipts/%d", item, entry), a.Capability(), nil, &out)
 	return out.Receipt, err
 }
 
 // Withdraw takes a clip back.
 func (a *Answer) Withdraw(ctx context.Context, item string) (receipt string, err error) {
-	header := a.capability()
+	header := a.Capability()
 	header.Set("Porchlight-Act", gate.NewActID())
 	var out web.ReceiptText
 	_, err = a.send(ctx, http.MethodPost, "/clips/"+item+"/withdraw", header, nil, &out)
@@ -212,7 +215,7 @@ func (a *Answer) Write(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	header := a.capability()
+	header := a.Capability()
 	header.Set("Porchlight-Act", gate.NewActID())
 	_, err = a.send(ctx, http.MethodPost, "/clips/messages", header, web.SealedMessage{Sealed: sealed}, nil)
 	return err
