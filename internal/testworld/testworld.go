@@ -108,18 +108,19 @@ func Populate(ctx context.Context, url, link string) (*Town, error) {
 	if err := w.Operator.Enrol(ctx, link); err != nil {
 		return nil, err
 	}
+	officers := []identity.Role{identity.RoleRequester, identity.RoleInvestigator}
 	all, all2 := errgroup.WithContext(ctx)
 	// An operator signs one act after the other; what follows each runs beside.
 	for _, a := range []struct {
 		*Agency
-		kind    string
-		working bool // has every role
-	}{{w.Police, "municipal", true}, {w.Sheriff, "county", true}, {w.Federal, "federal", false}} {
+		kind   string
+		others []identity.Role
+	}{{w.Police, "municipal", officers}, {w.Sheriff, "county", officers}, {w.Federal, "federal", nil}} {
 		admin, err := w.InviteAgency(all2, a.Agency, a.kind)
 		if err != nil {
 			return nil, err
 		}
-		all.Go(func() error { return a.staff(all2, url, admin, a.working) })
+		all.Go(func() error { return a.Staff(all2, url, admin, a.others...) })
 	}
 	for role, p := range map[identity.Role]**actor.Person{identity.RoleModerator: &w.Moderator, identity.RoleAuditor: &w.Auditor} {
 		join, err := Invite(all2, w.Operator, p, web.NewPerson{Name: "The " + string(role), Role: string(role)})
@@ -155,12 +156,9 @@ func (w *Town) InviteAgency(ctx context.Context, a *Agency, kind string) (token 
 	return token, err
 }
 
-// Staff enrols an agency just invited, with one person a role.
-func (a *Agency) Staff(ctx context.Context, url, token string) error {
-	return a.staff(ctx, url, token, true)
-}
-
-func (a *Agency) staff(ctx context.Context, url, token string, working bool) error {
+// Staff enrols the agency that token invites: its administrator, a custodian
+// who publishes its vault, and whoever else is named.
+func (a *Agency) Staff(ctx context.Context, url, token string, others ...identity.Role) error {
 	a.Admin = actor.NewPerson(url, "Admin of "+a.Name)
 	if err := a.Admin.Enrol(ctx, token); err != nil {
 		return err
@@ -168,22 +166,18 @@ func (a *Agency) staff(ctx context.Context, url, token string, working bool) err
 	if _, err := a.Admin.Act(ctx, "/agencies/"+a.ORI+"/join", web.Contact{Contact: "desk@agency.example"}, nil); err != nil {
 		return err
 	}
-	roles := []struct {
-		role identity.Role
-		p    **actor.Person
-	}{{identity.RoleCustodian, &a.Custodian}, {identity.RoleRequester, &a.Requester}, {identity.RoleInvestigator, &a.Investigator}}
-	if !working {
-		roles = roles[:1]
+	seat := map[identity.Role]**actor.Person{
+		identity.RoleCustodian: &a.Custodian, identity.RoleRequester: &a.Requester, identity.RoleInvestigator: &a.Investigator,
 	}
 	all, ctx := errgroup.WithContext(ctx)
-	for _, r := range roles {
-		join, err := Invite(ctx, a.Admin, r.p, web.NewPerson{Name: string(r.role) + " of " + a.Name, Agency: a.ORI, Role: string(r.role)})
+	for _, role := range append([]identity.Role{identity.RoleCustodian}, others...) {
+		join, err := Invite(ctx, a.Admin, seat[role], web.NewPerson{Name: string(role) + " of " + a.Name, Agency: a.ORI, Role: string(role)})
 		if err != nil {
 			return err
 		}
 		all.Go(func() error {
 			err := join()
-			if err == nil && r.role == identity.RoleCustodian {
+			if err == nil && role == identity.RoleCustodian {
 				_, err = a.Custodian.PublishVault(ctx)
 			}
 			return err
