@@ -60,9 +60,12 @@ func (s *Service) Post(ctx context.Context, by gate.Caller, d Draft) (Request, e
 	if err := d.Check(); err != nil {
 		return Request{}, err
 	}
-	agency, err := s.Agencies.Agency(ctx, by.Who.Agency)
-	if err != nil {
-		return Request{}, fmt.Errorf("looking up the asking agency: %w", err)
+	var agency Agency // none for people of the exchange, whom policy refuses
+	var err error
+	if by.Who.Agency != "" {
+		if agency, err = s.Agencies.Agency(ctx, by.Who.Agency); err != nil {
+			return Request{}, fmt.Errorf("looking up the asking agency: %w", err)
+		}
 	}
 	before, err := posts(s.DB.Read(), agency.ORI, d.Case)
 	if err != nil {
@@ -73,7 +76,7 @@ func (s *Service) Post(ctx context.Context, by gate.Caller, d Draft) (Request, e
 	r := Request{ID: by.ActID, Agency: agency.ORI, Draft: d, State: Pending, PostedBy: by.Who.PersonID}
 	_, err = s.Gate.Do(ctx, gate.Act{
 		Action: "request.post", By: by, Role: identity.RoleRequester,
-		Objects: []string{r.ID, r.Agency},
+		Objects: strings.Fields(r.ID + " " + r.Agency),
 		Public: map[string]string{
 			"request": r.ID, "incident": string(d.Incident),
 			"area_m2":        strconv.FormatFloat(math.Round(m2/1000)*1000, 'f', 0, 64),
