@@ -347,7 +347,7 @@ func (s *Service) Package(ctx context.Context, session, actID, lang string, w io
 	if err != nil {
 		return err
 	}
-	o, err := s.opened(session, actID)
+	o, err := s.opened(ctx, session, actID)
 	if err == nil && o.form != Ciphertext {
 		err = ErrClosed
 	}
@@ -379,7 +379,7 @@ func (s *Service) PackageParts(ctx context.Context, session, actID, lang string)
 }
 
 func (s *Service) packageInput(ctx context.Context, session, actID, lang string) (PackageInput, error) {
-	o, err := s.opened(session, actID)
+	o, err := s.opened(ctx, session, actID)
 	if err != nil {
 		return PackageInput{}, err
 	}

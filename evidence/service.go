@@ -72,8 +72,8 @@ func New(ctx context.Context, o Options) (*Service, error) {
 // Items lists the items the person's agency holds, newest first; state and
 // caseNumber narrow the list when not empty. Nothing in it opens a clip.
 func (s *Service) Items(ctx context.Context, who identity.Principal, state State, caseNumber string) ([]Item, error) {
-	if !who.Has(identity.RoleCustodian) && !who.Has(identity.RoleInvestigator) {
-		return nil, gate.ErrRole
+	if err := s.reads(ctx, who); err != nil {
+		return nil, err
 	}
 	return s.items(ctx, `id IN (SELECT item FROM evidence_custody WHERE agency = ? AND (expires = 0 OR expires > ?) UNION
 		SELECT id FROM evidence_item WHERE agency = ?) AND (? = '' OR state = ?) AND (? = '' OR case_number = ?)
@@ -81,10 +81,33 @@ func (s *Service) Items(ctx context.Context, who identity.Principal, state State
 		who.Agency, micros(s.Now()), who.Agency, state, state, caseNumber, caseNumber)
 }
 
+// reads lets investigators and custodians of an active agency read of items.
+// What they do with them is policy's to say; reading of them is no act.
+func (s *Service) reads(ctx context.Context, who identity.Principal) error {
+	if !who.Has(identity.RoleCustodian) && !who.Has(identity.RoleInvestigator) {
+		return gate.ErrRole
+	}
+	return s.active(ctx, who.Agency)
+}
+
+func (s *Service) active(ctx context.Context, agency string) error {
+	f, err := s.Agencies.AgencyFacts(ctx, agency)
+	if err != nil {
+		return fmt.Errorf("looking up an agency: %w", err)
+	}
+	if f.Status != "active" {
+		return gate.ErrSuspended
+	}
+	return nil
+}
+
 // Item returns one item, who has custody of it (without headers) and its holds.
 func (s *Service) Item(ctx context.Context, who identity.Principal, id string) (Item, []Custody, []Hold, error) {
 	it, _, err := s.reach(ctx, who, id)
 	if err != nil {
+		return Item{}, nil, nil, err
+	}
+	if err := s.reads(ctx, who); err != nil {
 		return Item{}, nil, nil, err
 	}
 	custody, err := s.custodies(ctx, id)
@@ -125,6 +148,9 @@ func (s *Service) Receipt(ctx context.Context, who identity.Principal, id string
 
 func (s *Service) history(ctx context.Context, who identity.Principal, id string) ([]gate.Record, error) {
 	if _, _, err := s.reach(ctx, who, id); err != nil {
+		return nil, err
+	}
+	if err := s.reads(ctx, who); err != nil {
 		return nil, err
 	}
 	return s.Gate.History(ctx, id)
@@ -213,6 +239,11 @@ func (s *Service) release(ctx context.Context, g *gate.Grant, session string, it
 	if !s.Now().Before(until) {
 		return nil, ErrClosed
 	}
+	if g.Replayed { // it carries no fresh signature: only for the session that gave one
+		if _, err := s.opened(ctx, session, g.ActID); err != nil {
+			return nil, err
+		}
+	}
 	header, letter, err := s.keys(ctx, g, it.ID, agency)
 	if err != nil {
 		return nil, err
@@ -230,23 +261,30 @@ func (s *Service) release(ctx context.Context, g *gate.Grant, session string, it
 
 // Payload gives the ciphertext of an item that the act opened to this session.
 // It returns ErrClosed when the act opened nothing, to another session, or too
-// long ago, and ErrNotFound once the payload is destroyed.
+// long ago, or when the agency lost the item or was suspended since.
 func (s *Service) Payload(ctx context.Context, session, actID string) (io.ReadSeekCloser, int64, error) {
-	o, err := s.opened(session, actID)
+	o, err := s.opened(ctx, session, actID)
 	if err != nil {
 		return nil, 0, err
 	}
 	return s.payload(ctx, o.grant, o.item)
 }
 
-func (s *Service) opened(session, actID string) (opened, error) {
+func (s *Service) opened(ctx context.Context, session, actID string) (opened, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	o, ok := s.open[actID]
+	s.mu.Unlock()
 	if !ok || o.session != session || !s.Now().Before(o.until) {
 		return opened{}, ErrClosed
 	}
-	return o, nil
+	_, err := s.custody(ctx, o.item, o.agency)
+	if err == nil {
+		err = s.active(ctx, o.agency)
+	}
+	if errors.Is(err, ErrNotFound) || errors.Is(err, gate.ErrSuspended) {
+		return opened{}, ErrClosed
+	}
+	return o, err
 }
 
 // payload opens the ciphertext for a grant that covers the item.

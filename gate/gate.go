@@ -127,8 +127,10 @@ var (
 	// ErrUnsettled: the log has not yet said whether it holds the entry. Repeat
 	// the same act later.
 	ErrUnsettled = errors.New("gate: the log has not yet published this act; repeat it in a moment")
-	// ErrRole: the caller holds no role at all.
-	ErrRole = errors.New("gate: the caller holds no role")
+	// ErrRole: the caller holds no role, or none that may read this.
+	ErrRole = errors.New("gate: the caller holds no role for this")
+	// ErrSuspended: the caller's agency is not active and may read nothing.
+	ErrSuspended = errors.New("gate: the caller's agency is suspended")
 )
 
 // Log is what the gate needs of the ledger.

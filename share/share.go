@@ -446,6 +446,14 @@ func (s *Service) Correspondence(ctx context.Context, who identity.Principal, it
 	if err != nil {
 		return "", nil, err
 	}
+	if !who.Has(identity.RoleRequester) && !who.Has(identity.RoleInvestigator) && !who.Has(identity.RoleCustodian) {
+		return "", nil, gate.ErrRole
+	}
+	if a, err := s.Agencies.Agency(ctx, who.Agency); err != nil {
+		return "", nil, fmt.Errorf("looking up the agency: %w", err)
+	} else if a.Status != "active" {
+		return "", nil, gate.ErrSuspended
+	}
 	ms, err = s.Intake.messages(ctx, sub.ID)
 	return sub.Recipient, ms, err
 }

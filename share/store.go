@@ -81,6 +81,9 @@ func (in *Intake) submission(ctx context.Context, id string) (Submission, error)
 // claim keeps a finished upload from every writer until release, for Share. One
 // that was shared already is returned too: the act may be a repeat.
 func (in *Intake) claim(ctx context.Context, token, submission, id string) (s Submission, u *Upload, release func(), err error) {
+	if _, err := in.find(ctx, token, id, true); err != nil {
+		return s, nil, nil, err // who has no token must not even hold it
+	}
 	letGo, err := in.hold(id, func() {})
 	if err != nil {
 		return s, nil, nil, err

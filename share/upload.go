@@ -219,15 +219,15 @@ const segment = 256 << 20
 // calls it. Errors: ErrUnknown, ErrBusy, ErrOffset, ErrTooLarge when r brings
 // more than was announced, ErrFull, and ErrNotSealed, after which the upload is gone.
 func (in *Intake) Write(ctx context.Context, token, id string, offset, size int64, r io.Reader, stop func()) (*Upload, error) {
+	if _, err := in.load(ctx, token, id); err != nil {
+		return nil, err // who has no token must not even hold it
+	}
 	release, err := in.hold(id, stop)
 	if err != nil {
-		if _, err := in.load(ctx, token, id); err != nil {
-			return nil, err
-		}
 		return nil, err
 	}
 	defer release()
-	u, err := in.load(ctx, token, id)
+	u, err := in.load(ctx, token, id) // as the last writer left it
 	if err != nil {
 		return nil, err
 	}
@@ -393,6 +393,9 @@ func (in *Intake) find(ctx context.Context, token, id string, shared bool) (*Upl
 
 // Terminate removes an upload that was not shared yet. ErrUnknown, ErrBusy.
 func (in *Intake) Terminate(ctx context.Context, token, id string) error {
+	if _, err := in.load(ctx, token, id); err != nil {
+		return err // who has no token must not even hold it
+	}
 	release, err := in.hold(id, func() {})
 	if err != nil {
 		return err
