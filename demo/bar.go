@@ -25,8 +25,8 @@ import (
 type Player struct {
 	ID     string // in the bar's forms
 	Name   string
-	Role   string // as in web/messages, people.role.*; empty for one the visitor enrolled
-	Agency string // its name, empty for the exchange's own people
+	Roles  []string // as in web/messages, people.role.*; none for one the visitor enrolled
+	Agency string   // its name, empty for the exchange's own people
 	Key    *softkey.Key
 }
 

@@ -75,8 +75,8 @@ func TestBar(t *testing.T) {
 	saved := 0
 	bar := &demo.Bar{Next: w.X.Handler(), URL: w.URL, Page: func() demo.Page { return demo.Page{Town: "Millbrook"} },
 		Save: func([]*demo.Player) error { saved++; return nil }}
-	if err := bar.Add(&demo.Player{ID: "ana", Name: w.Police.Custodian.Name, Role: "custodian", Agency: w.Police.Name, Key: w.Police.Custodian.Key},
-		&demo.Player{ID: "op", Name: w.Operator.Name, Role: "operator", Key: w.Operator.Key}); err != nil {
+	if err := bar.Add(&demo.Player{ID: "ana", Name: w.Police.Custodian.Name, Roles: []string{"custodian"}, Agency: w.Police.Name, Key: w.Police.Custodian.Key},
+		&demo.Player{ID: "op", Name: w.Operator.Name, Roles: []string{"operator"}, Key: w.Operator.Key}); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(bar.Handler())

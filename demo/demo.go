@@ -129,6 +129,9 @@ func (d *Demo) Play(ctx context.Context, say func(string, ...any)) (Result, erro
 	if err != nil {
 		return Result{}, err
 	}
+	if err := d.up(ctx); err != nil {
+		return Result{}, err
+	}
 	evening := time.Now().In(zone).AddDate(0, 0, -1)
 	// The clips are rendered while people enrol.
 	type rendered struct {
@@ -164,16 +167,43 @@ func (d *Demo) Play(ctx context.Context, say func(string, ...any)) (Result, erro
 	return r, os.WriteFile(filepath.Join(d.dir, resultFile), b, 0o644)
 }
 
+// up returns once the exchange answers over HTTP.
+func (d *Demo) up(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.BaseURL+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
 // Handler is the exchange's site with the demo's bar before it. Passkeys are
 // kept after each use: one whose counter went back would pass for a copy.
 func (d *Demo) Handler() http.Handler {
 	b := &Bar{Next: d.Exchange.Handler(), URL: d.BaseURL, Page: d.page}
 	for _, m := range d.Cast.People {
-		if err := b.Add(&Player{ID: m.ID, Name: m.Name, Role: m.Roles[len(m.Roles)-1], Agency: m.agencyName(), Key: m.Key}); err != nil {
+		if err := b.Add(&Player{ID: m.ID, Name: m.Name, Roles: m.Roles, Agency: m.agencyName(), Key: m.Key}); err != nil {
 			panic(err) // nothing is saved yet
 		}
 	}
-	b.Save = func([]*Player) error { return d.Cast.save() }
+	if err := b.Add(d.Cast.visitors...); err != nil {
+		panic(err) // nothing is saved yet
+	}
+	b.Save = d.Cast.keep
 	return b.Handler()
 }
 

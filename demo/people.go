@@ -9,15 +9,18 @@ import (
 	"sync"
 
 	client "porchlight/internal/actor"
+	"porchlight/internal/softkey"
 )
 
 // Cast is everybody with an account in the demo, by id ("custodian-police").
 // Their passkeys are software, kept in a file of the demo's directory: this
 // package is the only place that knows them.
 type Cast struct {
-	path   string
-	mu     sync.Mutex // saving
 	People []*Member
+
+	path     string
+	mu       sync.Mutex // saving
+	visitors []*Player  // whom visitors enrolled
 }
 
 // Member is one person of the demo and her device.
@@ -74,27 +77,38 @@ func (c *Cast) of(ori, role string) *Member {
 
 // stored is a player in the file.
 type stored struct {
-	ID     string          `json:"id"`
-	Device json.RawMessage `json:"device"`
+	ID     string       `json:"id"`
+	Name   string       `json:"name"`
+	Device *softkey.Key `json:"device"`
 }
 
-// save keeps the devices for the next start.
+// save keeps the devices for the next start, all or none.
 func (c *Cast) save() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var out []stored
 	for _, p := range c.People {
-		device, err := json.Marshal(p.Key)
-		if err != nil {
-			return err
-		}
-		out = append(out, stored{p.ID, device})
+		out = append(out, stored{p.ID, p.Name, p.Key})
+	}
+	for _, v := range c.visitors {
+		out = append(out, stored{v.ID, v.Name, v.Key})
 	}
 	b, err := json.MarshalIndent(out, "", " ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(c.path, b, 0o600)
+	if err := os.WriteFile(c.path+".new", b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(c.path+".new", c.path)
+}
+
+// keep takes the bar's players over: those who are not of the cast are visitors.
+func (c *Cast) keep(players []*Player) error {
+	c.mu.Lock()
+	c.visitors = slices.DeleteFunc(slices.Clone(players), func(p *Player) bool { return c.Find(p.ID) != nil })
+	c.mu.Unlock()
+	return c.save()
 }
 
 // load puts the kept devices into people's hands.
@@ -108,12 +122,10 @@ func (c *Cast) load() error {
 		return fmt.Errorf("%s: %w", c.path, err)
 	}
 	for _, s := range in {
-		p := c.Find(s.ID)
-		if p == nil {
-			return fmt.Errorf("%s: nobody is called %s", c.path, s.ID)
-		}
-		if err := json.Unmarshal(s.Device, p.Key); err != nil {
-			return fmt.Errorf("%s: %w", c.path, err)
+		if p := c.Find(s.ID); p != nil {
+			p.Key = s.Device
+		} else {
+			c.visitors = append(c.visitors, &Player{ID: s.ID, Name: s.Name, Key: s.Device})
 		}
 	}
 	return nil

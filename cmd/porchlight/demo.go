@@ -96,7 +96,7 @@ func runDemo(cmd *cobra.Command, d *demo.Demo, once bool, log *slog.Logger) erro
 
 // printCast says who to sign in as.
 func printCast(w io.Writer, d *demo.Demo) {
-	fmt.Fprintf(w, "\n%s is at %s\n\nNothing there is real. Choose who you are in the bar at the foot of each page:\n\n", d.Town.Name, d.BaseURL)
+	fmt.Fprintf(w, "\n%s is at %s\n\nNothing there is real. Choose who you are in the bar at the top of each page:\n\n", d.Town.Name, d.BaseURL)
 	t := tabwriter.NewWriter(w, 0, 8, 3, ' ', 0)
 	for _, p := range d.Cast.People {
 		fmt.Fprintf(t, "  %s\t%s\t%s\n", p.Name, p.Title, p.Place)
