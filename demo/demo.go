@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -158,6 +159,9 @@ func (d *Demo) Play(ctx context.Context, say func(string, ...any)) (Result, erro
 	if err != nil {
 		return r, err
 	}
+	if err := d.introduce(ctx); err != nil {
+		return r, err
+	}
 	r.Exchange, r.Ledger, r.LogKey = d.Dir, filepath.Join(d.Dir, "ledger"), d.logKey
 	b, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
@@ -165,6 +169,25 @@ func (d *Demo) Play(ctx context.Context, say func(string, ...any)) (Result, erro
 	}
 	d.New = false
 	return r, os.WriteFile(filepath.Join(d.dir, resultFile), b, 0o644)
+}
+
+// introduce leaves the exchange's description beside what it gave out, where
+// porchlight verify looks for its keys.
+func (d *Demo) introduce(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.BaseURL+"/.well-known/porchlight.json", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(d.dir, "exchange.json"), text, 0o644)
 }
 
 // up returns once the exchange answers over HTTP.

@@ -81,7 +81,12 @@
       if (!publicKey || mediation === 'conditional') return new Promise(() => {});
       const options = plain(publicKey);
       const player = options.allowCredentials?.length ? '' : await choose();
-      return credential(await ask('/demo/get', { player, options }));
+      const answer = credential(await ask('/demo/get', { player, options }));
+      if (player) {
+        const now = document.querySelector('.demo-now');
+        now.textContent = now.dataset.now.replace('{name}', document.querySelector(`.demo-bar button[value="${CSS.escape(player)}"] span`).textContent);
+      }
+      return answer;
     },
     async create({ publicKey } = {}) {
       return credential(await ask('/demo/create', { options: plain(publicKey) }));
