@@ -107,9 +107,10 @@ func (in *Intake) claim(ctx context.Context, token, submission, id string) (s Su
 }
 
 // handOver ends an upload whose bytes now belong to an item. Its row stays until
-// it would have expired, so that a repeat of the act finds the same values.
+// it would have expired, so that a repeat of the act finds the same values; the
+// header does not, or destroying the item would leave a key to it.
 func handOver(tx *sql.Tx, id string) error {
-	r, err := tx.Exec(`UPDATE share_upload SET shared = 1 WHERE id = ? AND NOT dead AND NOT shared`, id)
+	r, err := tx.Exec(`UPDATE share_upload SET shared = 1, header = x'' WHERE id = ? AND NOT dead AND NOT shared`, id)
 	if err != nil {
 		return err
 	}
