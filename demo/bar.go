@@ -378,12 +378,12 @@ func (b *Bar) create(w http.ResponseWriter, r *http.Request) {
 	w.Write(made)
 }
 
-// clip serves a video of the town, for a visitor who plays a resident.
+// clip serves a video of the town or its still, for a visitor who plays a resident.
 func (b *Bar) clip(w http.ResponseWriter, r *http.Request) {
 	for _, c := range b.Page().Clips {
-		if filepath.Base(c.Path) == r.PathValue("file") {
+		if name := r.PathValue("file"); name == c.File() || name == c.File()+".jpg" {
 			w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
-			http.ServeFile(w, r, c.Path)
+			http.ServeFile(w, r, filepath.Join(filepath.Dir(c.Path), name))
 			return
 		}
 	}

@@ -140,18 +140,23 @@ const (
 	driveL, driveR    = 3.3, 6.5
 )
 
-func newStage(s scene) *stage {
+// bareStage has the camera and the light.
+func bareStage(s scene) *stage {
 	at, wide, pitch := vec{0, 1.42, 0}, 124.0, 0.075
 	if s.drive {
 		at, wide, pitch = vec{4.1, 2.3, .2}, 96, 0.20
 	}
 	l := newLens(at, wide, pitch)
-	st := &stage{scene: s, lens: l, weather: newWeather(s.mood, l), back: newCanvas(l), lettered: map[string]*image.Gray{},
+	return &stage{scene: s, lens: l, weather: newWeather(s.mood, l), back: newCanvas(l), lettered: map[string]*image.Gray{},
 		r: rand.New(rand.NewPCG(s.seed, 0x5ce7e))}
+}
+
+func newStage(s scene) *stage {
+	st := bareStage(s)
 	st.skyAndGround()
 	st.acrossTheStreet()
 	st.street()
-	for _, p := range s.parked {
+	for _, p := range st.parked {
 		p.paint(st.layer(p.depth(0)-.9), st, 0)
 	}
 	st.mailbox(st.layer(9.7))

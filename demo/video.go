@@ -48,7 +48,7 @@ func (c Clip) File() string { return filepath.Base(c.Path) }
 const clipIndex = "clips.json"
 
 // look is bumped when drawing changes, so that cached clips are made anew.
-const look = 3
+const look = 4
 
 // recording is a clip to be made.
 type recording struct {
@@ -125,7 +125,8 @@ func (r recording) make(ctx context.Context, dir string) (Clip, error) {
 	return c, nil
 }
 
-// render draws the frames into ffmpeg and moves the finished file to path.
+// render draws the frames into ffmpeg and moves the finished file to path, and a
+// still of it to path.jpg.
 func (r recording) render(ctx context.Context, path string) error {
 	bin, err := exec.LookPath("ffmpeg")
 	if err != nil {
@@ -176,11 +177,22 @@ func (r recording) render(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	still := exec.CommandContext(ctx, bin, "-hide_banner", "-loglevel", "error", "-nostdin", "-ss", fmt.Sprintf("%.2f", r.seconds*.42), "-i", file,
+		"-frames:v", "1", "-vf", "scale=640:-2", "-q:v", "4", file+".jpg")
+	if out, err := still.CombinedOutput(); err != nil {
+		return fmt.Errorf("ffmpeg: %w: %s", err, bytes.TrimSpace(out))
+	}
+	if err := os.Rename(file+".jpg", path+".jpg"); err != nil {
+		return err
+	}
 	return os.Rename(file, path)
 }
 
 // frames writes the scene as raw yuv420p pictures.
 func (r recording) frames(ctx context.Context, w io.Writer) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	st := newStage(r.scene)
 	work := newCanvas(st.lens)
 	copy(work.Pix, st.back.Pix)

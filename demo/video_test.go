@@ -52,6 +52,9 @@ func TestClips(t *testing.T) {
 		if !tagged {
 			t.Errorf("%s carries no camera serial: %v", c.Name, probe.Format.Tags)
 		}
+		if still, err := os.Stat(c.Path + ".jpg"); err != nil || still.Size() < 2000 {
+			t.Errorf("%s has no still: %v", c.Name, err)
+		}
 		before, _ := os.Stat(c.Path)
 		again, err := r.make(context.Background(), dir)
 		if err != nil || again != c {
@@ -72,7 +75,7 @@ func TestClips(t *testing.T) {
 // What an actor paints outside its reach would stay in the picture for ever.
 func TestActorsStayInReach(t *testing.T) {
 	for _, r := range Make(7).recordings(evening)[:3] {
-		st := newStage(r.scene)
+		st := bareStage(r.scene)
 		c := newCanvas(st.lens)
 		for s := 0.0; s < r.seconds; s += 0.9 {
 			for _, a := range r.cast {
