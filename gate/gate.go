@@ -257,7 +257,9 @@ func (g *Gate) Do(ctx context.Context, a Act, effect func(tx *sql.Tx, grant *Gra
 	// stateNew or statePending: nothing is in the log.
 	if a.By.Who.PersonID != "" {
 		if rec.state == stateNew || len(a.By.Assertion) == 0 || rec.expires.Before(g.Now()) {
-			return nil, g.askSignature(ctx, g.draft(a), a)
+			fresh := g.draft(a)
+			fresh.stored = rec.stored
+			return nil, g.askSignature(ctx, fresh, a)
 		}
 		signed, err := g.Signatures.VerifySignature(ctx, a.By.Who.PersonID, rec.nonce, rec.entry.Act.Bytes(), a.By.Assertion)
 		if err != nil {

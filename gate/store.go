@@ -34,6 +34,7 @@ CREATE TABLE act_objects (
 	act    TEXT NOT NULL,
 	PRIMARY KEY (object, act)
 ) WITHOUT ROWID;
+CREATE INDEX act_objects_by_act ON act_objects (act);
 CREATE TABLE act_private (
 	act   TEXT NOT NULL,
 	name  TEXT NOT NULL,
@@ -69,6 +70,7 @@ type record struct {
 	keepUntil time.Time
 	objects   []string
 	private   []ledger.Disclosure // sorted by name
+	stored    bool                // there is a row of this id
 }
 
 func (r *record) sign(s identity.Signed) {
@@ -98,8 +100,10 @@ func (r *record) outcome(tx *sql.Tx, s state) error {
 // save stores the act as it is, replacing what was there.
 func (g *Gate) save(ctx context.Context, r record) error {
 	return g.DB.Write(ctx, func(tx *sql.Tx) error {
-		if err := drop(tx, r.id); err != nil {
-			return err
+		if r.stored {
+			if err := drop(tx, r.id); err != nil {
+				return err
+			}
 		}
 		_, err := tx.Exec(`INSERT INTO acts (id, state, digest, at, entry, idx, nonce, expires, keep_until)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.id, r.state, r.digest[:], r.at.UnixMicro(), string(r.entry.Bytes()),
@@ -172,7 +176,7 @@ func (g *Gate) query(ctx context.Context, q string, args ...any) ([]record, erro
 		copy(r.digest[:], digest)
 		copy(r.nonce[:], nonce)
 		r.at, r.expires, r.keepUntil = time.UnixMicro(at).UTC(), time.UnixMicro(expires), time.UnixMicro(keep)
-		r.index = uint64(idx)
+		r.index, r.stored = uint64(idx), true
 		rs = append(rs, r)
 	}
 	if err := rows.Err(); err != nil {

@@ -117,7 +117,7 @@ func (c *Client) Share(ctx context.Context, request string, clips ...Footage) (*
 		if err != nil {
 			return nil, err
 		}
-		upload, err := c.upload(ctx, token, sealed)
+		upload, err := c.upload(ctx, token, bytes.NewReader(sealed), int64(len(sealed)), 8<<20)
 		if err != nil {
 			return nil, fmt.Errorf("uploading %s: %w", clip.Name, err)
 		}
@@ -147,14 +147,14 @@ func (c *Client) Share(ctx context.Context, request string, clips ...Footage) (*
 	return a, nil
 }
 
-// upload sends one sealed clip by tus in pieces and returns its id.
-func (c *Client) upload(ctx context.Context, token http.Header, sealed []byte) (string, error) {
-	const piece = 8 << 20
-	tus := func(method, url string, header map[string]string, body io.Reader) (http.Header, error) {
+// upload sends n bytes of r by tus in pieces and returns the upload's id.
+func (c *Client) upload(ctx context.Context, token http.Header, r io.Reader, n, piece int64) (id string, err error) {
+	tus := func(method, url string, header map[string]string, body io.Reader, length int64) (http.Header, error) {
 		req, err := http.NewRequestWithContext(ctx, method, url, body)
 		if err != nil {
 			return nil, err
 		}
+		req.ContentLength = length
 		req.Header = token.Clone()
 		req.Header.Set("Tus-Resumable", "1.0.0")
 		for k, v := range header {
@@ -162,16 +162,16 @@ func (c *Client) upload(ctx context.Context, token http.Header, sealed []byte) (
 		}
 		return c.do(req, nil)
 	}
-	created, err := tus(http.MethodPost, c.URL+"/api/v1/uploads", map[string]string{"Upload-Length": strconv.Itoa(len(sealed))}, nil)
+	created, err := tus(http.MethodPost, c.URL+"/api/v1/uploads", map[string]string{"Upload-Length": strconv.FormatInt(n, 10)}, nil, 0)
 	if err != nil {
 		return "", err
 	}
-	id := path.Base(created.Get("Location"))
-	for off := 0; off < len(sealed); off += piece {
-		_, err := tus(http.MethodPatch, c.URL+"/api/v1/uploads/"+id, map[string]string{
-			"Upload-Offset": strconv.Itoa(off), "Content-Type": "application/offset+octet-stream",
-		}, bytes.NewReader(sealed[off:min(off+piece, len(sealed))]))
-		if err != nil {
+	id = path.Base(created.Get("Location"))
+	for off := int64(0); off < n; off += piece {
+		m := min(piece, n-off)
+		if _, err := tus(http.MethodPatch, c.URL+"/api/v1/uploads/"+id, map[string]string{
+			"Upload-Offset": strconv.FormatInt(off, 10), "Content-Type": "application/offset+octet-stream",
+		}, io.LimitReader(r, m), m); err != nil {
 			return "", err
 		}
 	}
@@ -218,5 +218,23 @@ func (a *Answer) Write(ctx context.Context, text string) error {
 	header := a.Capability()
 	header.Set("Porchlight-Act", gate.NewActID())
 	_, err = a.send(ctx, http.MethodPost, "/clips/messages", header, web.SealedMessage{Sealed: sealed}, nil)
+	return err
+}
+
+// Begin opens a submission for which nothing is shared yet.
+func (c *Client) Begin(ctx context.Context, request string) (*Answer, error) {
+	a, _, _, err := c.begin(ctx, request, "through-porchlight")
+	return a, err
+}
+
+// Send uploads n bytes that begin as a clip sealed to the agency does and go on
+// with those of r, in pieces. Nobody can open such a clip: it is for measuring.
+func (a *Answer) Send(ctx context.Context, r io.Reader, n, piece int64) error {
+	header, err := Seal(nil, a.vault)
+	if err != nil {
+		return err
+	}
+	token := http.Header{"Upload-Token": {base64.RawURLEncoding.EncodeToString(a.Upload)}}
+	_, err = a.upload(ctx, token, io.MultiReader(bytes.NewReader(header), r), n, piece)
 	return err
 }
