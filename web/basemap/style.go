@@ -136,7 +136,7 @@ func (m *Map) style(s scheme) []byte {
 		{"id": "landuse", "type": "fill", "source": "landuse", "paint": object{"fill-color": by("kind", "industry", "corn", "corn", "soy", "soy", "hay", "hay", "school", "school")}},
 		{"id": "parks", "type": "fill", "source": "parks", "paint": object{"fill-color": by("kind", "park", "wood", "wood", "cemetery", "cemetery", "pitch", "pitch")}},
 		{"id": "water", "type": "fill", "source": "water", "filter": []any{"==", []any{"geometry-type"}, "Polygon"}, "paint": object{"fill-color": c["water"]}},
-		{"id": "buildings", "type": "fill", "source": "buildings", "minzoom": 13, "paint": object{
+		{"id": "buildings", "type": "fill", "source": "buildings", "minzoom": 13.8, "paint": object{
 			"fill-color":         by("kind", "public", "house", "building", "garage", "building", "barn", "building", "silo", "building"),
 			"fill-outline-color": by("kind", "public-line", "house", "building-line", "garage", "building-line", "barn", "building-line", "silo", "building-line")}},
 		{"id": "trees", "type": "circle", "source": "trees", "minzoom": 15, "paint": object{"circle-color": c["tree"], "circle-opacity": 0.75, "circle-radius": zoom(15, 1.2, 20, 38)}},

@@ -278,8 +278,15 @@ func (d *drawing) overlays() {
 		if x1-x0 < 16 && y1-y0 < 16 { // too small to see: a dot shows where
 			fmt.Fprintf(&d.out, `<circle class="bm-spot bm-%s" cx="%.1f" cy="%.1f" r="7"/>`, html.EscapeString(o.Class), x, y)
 		}
-		if o.Label != "" && d.claim(x, y, textWidth(o.Label, 14)+10, 20) {
-			fmt.Fprintf(&d.out, `<text class="bm-text bm-overlay-name" x="%.1f" y="%.1f">%s</text>`, x, y+5, html.EscapeString(o.Label))
+		if o.Label != "" {
+			// In the middle, or in a corner when another area's label is there.
+			w := textWidth(o.Label, 14) + 10
+			for _, at := range [][2]float64{{x, y}, {x0 + w/2 + 4, y0 + 14}, {x1 - w/2 - 4, y0 + 14}, {x0 + w/2 + 4, y1 - 14}, {x1 - w/2 - 4, y1 - 14}} {
+				if d.claim(at[0], at[1], w, 20) {
+					fmt.Fprintf(&d.out, `<text class="bm-text bm-overlay-name" x="%.1f" y="%.1f">%s</text>`, at[0], at[1]+5, html.EscapeString(o.Label))
+					break
+				}
+			}
 		}
 		if o.Href != "" {
 			d.out.WriteString(`</a>`)
