@@ -14,8 +14,10 @@ import (
 	"net/url"
 	"runtime/debug"
 	"sync"
+	"syscall"
 
-	_ "modernc.org/sqlite"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // DB is one database. Safe for concurrent use.
@@ -86,7 +88,8 @@ func (d *DB) Read() *sql.DB { return d.read }
 // Write runs fn in a transaction and returns when it is durable. Writes that
 // wait together share one commit, each inside its own savepoint: an error of fn
 // undoes fn's work alone and is returned as it is. fn must use only tx (a Write
-// inside fn would wait for itself) and must not keep it.
+// inside fn would wait for itself) and must not keep it. When the disk has no
+// room the error is also syscall.ENOSPC.
 func (d *DB) Write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	j := job{ctx: ctx, fn: fn, result: make(chan error, 1)}
 	select {
@@ -96,7 +99,16 @@ func (d *DB) Write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	case <-d.closed:
 		return ErrClosed
 	}
-	return <-j.result // once taken a write is answered, whatever ctx says
+	return full(<-j.result) // once taken a write is answered, whatever ctx says
+}
+
+// full makes SQLite's words for a full disk known as syscall.ENOSPC.
+func full(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_FULL || e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE) {
+		return fmt.Errorf("%w: %w", syscall.ENOSPC, err)
+	}
+	return err
 }
 
 func (d *DB) writer() {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -521,7 +522,7 @@ func unmarshal(state []byte) hash.Hash {
 
 // full names a full disk in this package's words.
 func full(err error) error {
-	if errors.Is(err, blob.ErrFull) || err != nil && strings.Contains(err.Error(), "(13)") { // SQLITE_FULL
+	if errors.Is(err, blob.ErrFull) || errors.Is(err, syscall.ENOSPC) {
 		return fmt.Errorf("%w: %w", ErrFull, err)
 	}
 	return err

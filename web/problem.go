@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"syscall"
 
 	"porchlight/gate"
 	"porchlight/identity"
@@ -116,6 +117,7 @@ var kinds = []struct {
 	{gate.ErrActConflict, 409, problemConflict, "This act id was used for something else"},
 	{gate.ErrVoided, 409, problemConflict, "This act was cut short"},
 	{gate.ErrUnsettled, 503, problemUnavailable, "The ledger has not answered yet"},
+	{syscall.ENOSPC, 507, problemFull, "The exchange has no room left"},
 	{gate.ErrRole, 403, problemSignIn, "Your account holds no role for this"},
 	{gate.ErrSuspended, 403, problemRefused, "Your agency is suspended"},
 	{gate.ErrNotFound, 404, problemNotFound, "Not found"},
