@@ -13,20 +13,20 @@ export class NotAClip extends Error {
   override name = 'NotAClip';
 }
 
-interface Watch {
+export interface Watch {
   signal?: AbortSignal | undefined;
   onProgress?: ((fraction: number) => void) | undefined;
 }
 
-function run(job: Job, { signal, onProgress }: Watch): Promise<News> {
-  signal?.throwIfAborted();
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
-  return new Promise<News>((resolve, reject) => {
+/** Hands a worker its one job and waits for the answer; the worker ends with it. */
+export function ask<Answer>(worker: Worker, job: unknown, { signal, onProgress }: Watch): Promise<Answer> {
+  return new Promise<Answer>((resolve, reject) => {
+    signal?.throwIfAborted();
     signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
     worker.onerror = (event) => reject(new Error(event.message || 'the media worker did not start'));
     worker.onmessage = ({ data }: MessageEvent<News>) => {
       if (data.kind === 'progress') onProgress?.(data.fraction);
-      else if (data.kind !== 'failed') resolve(data);
+      else if (data.kind !== 'failed') resolve(data as Answer);
       else if (data.name === 'QuotaExceededError') reject(new NoRoom(data.message));
       else reject(data.name === 'NotAClip' ? new NotAClip(data.message) : new Error(data.message));
     };
@@ -34,9 +34,12 @@ function run(job: Job, { signal, onProgress }: Watch): Promise<News> {
   }).finally(() => worker.terminate());
 }
 
+const run = <Answer>(job: Job, watch: Watch) =>
+  ask<Answer>(new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }), job, watch);
+
 /** What a file holds. Rejects with NotAClip when it is no video. */
 export async function probe(file: Blob, watch: Watch = {}): Promise<Probe> {
-  return (await run({ op: 'probe', file }, watch) as { probe: Probe }).probe;
+  return (await run<{ probe: Probe }>({ op: 'probe', file }, watch)).probe;
 }
 
 /**
@@ -47,7 +50,7 @@ export async function probe(file: Blob, watch: Watch = {}): Promise<Probe> {
  */
 export async function prepare(file: Blob, name: string, edits: Edits, watch: Watch = {}): Promise<Prepared> {
   if (!(await hasRoom(file.size))) throw new NoRoom('not enough storage on this device');
-  const { made } = (await run({ op: 'prepare', file, name, edits }, watch)) as { made: Made };
+  const { made } = await run<{ made: Made }>({ op: 'prepare', file, name, edits }, watch);
   const out = await openFile(name);
   if (!out) throw new Error('the prepared clip is gone');
   // A container's own kind, so that the preview plays it.

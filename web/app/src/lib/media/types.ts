@@ -45,6 +45,8 @@ export interface Edits {
   end?: number;
   mute?: boolean;
   blur?: Track[];
+  /** The part that was looked through for faces. */
+  looked?: { start: number; end: number };
 }
 
 export interface Prepared {
