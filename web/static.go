@@ -5,13 +5,13 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"io/fs"
 	"mime"
 	"net/http"
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 
 	"porchlight/web/app"
 )
@@ -29,11 +29,12 @@ type asset struct {
 	csp         string
 	etag        string
 	body        []byte
-	gzipped     []byte // nil when it does not pay
+	gzipped     func() []byte // made when first wanted; nil when it does not pay
 }
 
-// newAsset prepares a file once, so that serving it is a copy.
-func newAsset(name string, body []byte) (*asset, error) {
+// newAsset prepares a file once, so that serving it is a copy. Packing waits until
+// somebody asks: the face finder's runtime takes a second and few want it.
+func newAsset(name string, body []byte) *asset {
 	sum := sha256.Sum256(body)
 	a := &asset{
 		contentType: mime.TypeByExtension(path.Ext(name)), body: body,
@@ -50,24 +51,20 @@ func newAsset(name string, body []byte) (*asset, error) {
 	if strings.HasPrefix(name, "assets/") {
 		a.cache = "public, max-age=31536000, immutable"
 	}
-	if strings.HasPrefix(a.contentType, "image/png") || len(body) < 512 {
-		return a, nil
-	}
-	var z bytes.Buffer
-	w, err := gzip.NewWriterLevel(&z, gzip.BestCompression)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(body); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	if z.Len() < len(body)*9/10 {
-		a.gzipped = z.Bytes()
-	}
-	return a, nil
+	a.gzipped = sync.OnceValue(func() []byte {
+		if a.contentType == "image/png" || len(body) < 512 {
+			return nil
+		}
+		var z bytes.Buffer
+		w := gzip.NewWriter(&z)
+		w.Write(body) // a buffer takes everything
+		w.Close()
+		if z.Len() > len(body)*9/10 {
+			return nil
+		}
+		return z.Bytes()
+	})
+	return a
 }
 
 func (a *asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -84,9 +81,11 @@ func (a *asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := a.body
-	if a.gzipped != nil && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		body = a.gzipped
-		h.Set("Content-Encoding", "gzip")
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if z := a.gzipped(); z != nil {
+			body = z
+			h.Set("Content-Encoding", "gzip")
+		}
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	if r.Method != http.MethodHead {
@@ -104,10 +103,7 @@ func (s *Server) files(prefix string, root fs.FS, csp map[string]string) error {
 		if err != nil {
 			return err
 		}
-		a, err := newAsset(name, body)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
+		a := newAsset(name, body)
 		a.csp = csp[name]
 		s.handle(anyone, "GET "+prefix+name, a)
 		return nil
@@ -131,10 +127,7 @@ func (s *Server) appRoutes() error {
 	if err != nil {
 		return err
 	}
-	shell, err := newAsset("index.html", body)
-	if err != nil {
-		return err
-	}
+	shell := newAsset("index.html", body)
 	shell.csp, shell.cache = app.CSP, "no-cache"
 	for _, p := range appPaths {
 		s.handle(anyone, p, shell)
