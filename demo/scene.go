@@ -72,7 +72,6 @@ func (w *weather) tint(v rgb) rgb {
 var (
 	sodium   = rgb{1, .62, .28}
 	warm     = rgb{1, .72, .42}
-	bluish   = rgb{.55, .68, 1}
 	upward   = vec{0, 1, 0}
 	toCamera = vec{0, 0, -1}
 )

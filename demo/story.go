@@ -25,7 +25,6 @@ type Result struct {
 	Package  string    `json:"package"` // court package: porchlight verify PACKAGE
 	Receipts []string  `json:"receipts"`
 	Recovery []string  `json:"recovery_keys"` // what custodians would have printed
-	Follow   string    `json:"follow"`        // a resident's follow-up link
 	Request  string    `json:"request"`       // id of the request that is open
 	Clips    []Clip    `json:"clips"`
 	Answers  []Follow  `json:"answers"`
@@ -161,10 +160,13 @@ func (s *Story) vaults(ctx context.Context) error {
 	return nil
 }
 
-// around is a box about the streets of the story, grown by metres.
-func (s *Story) around(metres float64) web.GeoPolygon {
+// incident names the streets of the story.
+var incident = []string{"Elm Street", "Oak Street", "Sycamore Street"}
+
+// around is a box about streets, where they are nearest the story, grown by metres.
+func (s *Story) around(metres float64, streets ...string) web.GeoPolygon {
 	w, e, so, n := 180.0, -180.0, 90.0, -90.0
-	for _, street := range []string{"Elm Street", "Oak Street", "Sycamore Street"} {
+	for _, street := range streets {
 		d := s.Town.onStreet(street).Door
 		w, e, so, n = min(w, d[0]), max(e, d[0]), min(so, d[1]), max(n, d[1])
 	}
@@ -192,7 +194,7 @@ func (s *Story) draft() web.RequestDraft {
 		Case: "MG-2026-04417", Incident: "vehicle-break-in",
 		Narrative: "Several parked cars were searched on and around Elm Street. We look for footage of a person in a grey hood " +
 			"and of a dark sedan that left towards Oak Street. Nothing else is asked for.",
-		Area: s.around(250), From: s.clock(16, 30), To: s.clock(18, 0), TimeZone: chicago,
+		Area: s.around(250, incident...), From: s.clock(16, 30), To: s.clock(18, 0), TimeZone: chicago,
 		Expires: time.Now().Add(7 * 24 * time.Hour).UTC(), Contact: s.Town.Agencies[0].People[1].Email,
 	}
 }
@@ -226,7 +228,7 @@ func (s *Story) ask(ctx context.Context) error {
 	crash := s.draft()
 	crash.Case, crash.Incident = "PC-2026-0912", "hit-and-run"
 	crash.Narrative = "A white delivery van struck a parked bicycle trailer and drove on. Nobody was hurt. We look for footage that shows the van."
-	crash.Area, crash.From, crash.To = s.around(330), s.clock(15, 0), s.clock(15, 45)
+	crash.Area, crash.From, crash.To = s.around(170, "Walnut Street", "Cherry Street", "Locust Street"), s.clock(15, 0), s.clock(15, 45)
 	crash.Contact = s.Town.Agencies[1].People[0].Email
 	second, err := sheriff.Post(ctx, crash)
 	if err != nil {
@@ -249,7 +251,7 @@ func (s *Story) ask(ctx context.Context) error {
 		what   string
 		change func(*web.RequestDraft)
 	}{
-		{"a request for half the town", func(d *web.RequestDraft) { d.Area = s.around(900) }},
+		{"a request for half the town", func(d *web.RequestDraft) { d.Area = s.around(900, incident...) }},
 		{"a request about a protest", func(d *web.RequestDraft) {
 			d.Narrative = "Looking for footage of people who marched in the protest against the school board."
 		}},

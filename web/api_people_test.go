@@ -338,7 +338,7 @@ func TestPeopleOverHTTP(t *testing.T) {
 	}
 
 	// A refusal names its rule and proves itself.
-	token, inv = invitation()
+	_, inv = invitation()
 	status, p := cara.act("/people", with(inv, map[string]any{"name": "Eve", "agency": "IL0160000", "role": "custodian"}), nil)
 	if status != 403 || p.Type != "/problems/refused" || len(p.Rules) == 0 || !strings.HasPrefix(p.Receipt, "porchlight-receipt/v1\n") {
 		t.Fatalf("a custodian invited: %d %+v", status, p)
@@ -371,7 +371,7 @@ func TestPeopleOverHTTP(t *testing.T) {
 	}
 
 	// Inputs that cannot be say where.
-	token, inv = invitation()
+	_, inv = invitation()
 	bad := with(inv, map[string]any{"ori": "IL0160200", "name": "X", "kind": "county", "state": "IL", "contact": "y", "admin": "Z",
 		"jurisdiction": json.RawMessage(`{"type":"Polygon","coordinates":[[[0,0],[1,1],[1,0],[0,1],[0,0]]]}`)})
 	status, p = op.act("/agencies", bad, nil)

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -114,6 +113,26 @@ func route[I, O any](s *Server, who access, method, path, id, summary string, h 
 func (s *Server) handle(who access, pattern string, h http.Handler) {
 	s.access[pattern] = who
 	s.mux.Handle(pattern, h)
+}
+
+// nowhere answers what no route takes: 405 when the path has other methods,
+// otherwise as notFound does.
+func (s *Server) nowhere(notFound http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var allow []string
+		for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			if _, p := s.mux.Handler(&http.Request{Method: m, URL: r.URL, Host: r.Host}); p != "/" && p != "/api/" {
+				allow = append(allow, m)
+			}
+		}
+		if len(allow) == 0 {
+			notFound(w, r)
+			return
+		}
+		w.Header().Set("Allow", strings.Join(allow, ", "))
+		writeProblem(w, &Problem{Type: problemInvalid, Title: "Not with this method", Status: http.StatusMethodNotAllowed,
+			Detail: "This address takes " + strings.Join(allow, ", ") + "."})
+	})
 }
 
 // Handler is the whole site.
@@ -280,13 +299,4 @@ func (a ActHeaders) resident() gate.Caller {
 // Recorded is embedded in the output of every operation that is an act.
 type Recorded struct {
 	Entry uint64 `header:"Porchlight-Entry" doc:"Index of the act's entry in the ledger."`
-}
-
-// host is the exchange's host name without port.
-func host(baseURL string) string {
-	u, err := url.Parse(baseURL)
-	if err != nil {
-		return ""
-	}
-	return u.Hostname()
 }

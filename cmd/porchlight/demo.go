@@ -101,7 +101,7 @@ func printCast(w io.Writer, d *demo.Demo) {
 	for _, p := range d.Cast.People {
 		fmt.Fprintf(t, "  %s\t%s\t%s\n", p.Name, p.Title, p.Place)
 	}
-	fmt.Fprintf(t, "  you\ta resident\tno account: open a request and share a clip from demo-data/clips\n")
+	fmt.Fprintf(t, "  you\ta resident\tno account: open a request and share a clip of the town's cameras\n")
 	t.Flush()
 	fmt.Fprintln(w, "\nStop with Ctrl-C; start again and the town goes on.")
 }

@@ -74,7 +74,7 @@ var only = []struct{ path, by, why string }{
 	{"porchlight/internal/softkey", "demo internal/actor", "passkeys in software are for the demo and for tests"},
 	{"porchlight/exchange", "cmd/porchlight demo internal/apidoc internal/testworld internal/bench", "nothing below stands on the whole"},
 	{"modernc.org/sqlite", "db", "one package knows the engine"},
-	{"github.com/transparency-dev/tessera", "ledger", "one package knows the log's engine"},
+	{"github.com/transparency-dev/tessera", "ledger internal/bench", "one package knows the log's engine, and the benchmark compares with it"},
 	{"github.com/cedar-policy/cedar-go", "policy", "only policy speaks Cedar"},
 	{"github.com/go-webauthn/webauthn", "identity", "only identity checks passkeys"},
 	{"github.com/danielgtaylor/huma", "web", "only web speaks HTTP to the app"},
