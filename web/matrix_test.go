@@ -26,6 +26,7 @@ import (
 	"filippo.io/age"
 	"golang.org/x/sync/errgroup"
 
+	"porchlight/exchange"
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/internal/actor"
@@ -183,6 +184,7 @@ var matrix = []row{
 	// ---- pages, files, figures: the same for everybody
 	{"GET /{$}", "", everybody, get("/")},
 	{"/", "", noone, get("/no-such-page")},
+	{"/api/", "", noone, get("/api/v1/no-such-thing")},
 	{"GET /requests", "", everybody, get("/requests")},
 	{"GET /r/{id}", "", everybody, func(c *cell) request { return request{method: "GET", path: "/r/" + c.w.Request.ID} }},
 	{"GET /r/{id}", "", noone, func(c *cell) request { return request{method: "GET", path: "/r/" + c.w.waiting} }}, // pending
@@ -739,42 +741,42 @@ func (c *cell) recorded(r row, a answered) error {
 	return nil
 }
 
-// state is everything the store holds but for records of acts, sessions and
+// storeState is everything the store holds but for records of acts, sessions and
 // counters of passkeys.
-func (w *matrixWorld) state() map[string]string {
-	w.t.Helper()
-	rows, err := w.X.DB.Read().Query(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
-	check(w.t, err)
+func storeState(t testing.TB, x *exchange.Exchange) map[string]string {
+	t.Helper()
+	rows, err := x.DB.Read().Query(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
+	check(t, err)
 	defer rows.Close()
 	var tables []string
 	for rows.Next() {
 		var name string
-		check(w.t, rows.Scan(&name))
+		check(t, rows.Scan(&name))
 		if !slices.Contains([]string{"acts", "act_private", "act_objects", "identity_sessions", "identity_spent"}, name) {
 			tables = append(tables, name)
 		}
 	}
-	check(w.t, rows.Err())
+	check(t, rows.Err())
 	out := map[string]string{}
 	for _, table := range tables {
 		columns := "*"
 		if table == "identity_credentials" {
 			columns = "id, person, label, state"
 		}
-		rows, err := w.X.DB.Read().Query(`SELECT ` + columns + ` FROM ` + table)
-		check(w.t, err)
+		rows, err := x.DB.Read().Query(`SELECT ` + columns + ` FROM ` + table)
+		check(t, err)
 		names, err := rows.Columns()
-		check(w.t, err)
+		check(t, err)
 		var lines []string
 		for rows.Next() {
 			values, into := make([]any, len(names)), make([]any, len(names))
 			for i := range values {
 				into[i] = &values[i]
 			}
-			check(w.t, rows.Scan(into...))
+			check(t, rows.Scan(into...))
 			lines = append(lines, fmt.Sprint(values))
 		}
-		check(w.t, rows.Err())
+		check(t, rows.Err())
 		slices.Sort(lines)
 		out[table] = strings.Join(lines, "\n")
 	}
@@ -810,7 +812,7 @@ func TestAuthorizationMatrix(t *testing.T) {
 
 	// First all that must not happen, everybody at once: the ledger grows by the
 	// refusals, and nothing else changes.
-	before := w.state()
+	before := storeState(t, w.X)
 	from, err := w.X.Log.Size(t.Context())
 	check(t, err)
 	var mu sync.Mutex
@@ -847,7 +849,7 @@ func TestAuthorizationMatrix(t *testing.T) {
 	if int(size-from) != refused {
 		t.Errorf("%d refusals left %d entries", refused, size-from)
 	}
-	after := w.state()
+	after := storeState(t, w.X)
 	for table := range before {
 		if before[table] != after[table] {
 			t.Errorf("what must not happen changed %s:\n%s\nbefore:\n%s", table, after[table], before[table])

@@ -56,7 +56,8 @@ func (s *Server) siteRoutes() error {
 	}
 	s.handle(anyone, "GET /ledger/{index}/receipt", http.HandlerFunc(t.receipt))
 	s.handle(anyone, "POST /preferences", http.HandlerFunc(pages.Preferences))
-	s.handle(anyone, "/", t.page(func(*http.Request) (pages.View, error) { return nil, errNoPage }))
+	s.handle(anyone, "/", s.nowhere(t.page(func(*http.Request) (pages.View, error) { return nil, errNoPage })))
+	s.handle(anyone, "/api/", s.nowhere(func(w http.ResponseWriter, _ *http.Request) { writeProblem(w, errNoPage) }))
 	if s.Basemap != nil {
 		s.handle(anyone, "GET /map/", s.Basemap.Handler())
 	}
@@ -64,8 +65,8 @@ func (s *Server) siteRoutes() error {
 }
 
 // page renders what f returns, errors as a page too.
-func (t *site) page(f pageFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (t *site) page(f pageFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		status := http.StatusOK
 		v, err := f(r)
 		if err != nil {
@@ -76,7 +77,7 @@ func (t *site) page(f pageFunc) http.Handler {
 		if err := t.pages.Render(w, r, status, v); err != nil {
 			t.Logger.Error("page failed", "err", err)
 		}
-	})
+	}
 }
 
 func (t *site) home(r *http.Request) (pages.View, error) {
