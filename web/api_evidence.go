@@ -483,7 +483,7 @@ type OpenedOutput struct {
 type OpenedItem struct {
 	Act         string     `json:"act" doc:"Names this view: /api/v1/views/{act}/payload, or /api/v1/exports/{act}/package and /parts."`
 	Header      []byte     `json:"header" doc:"Age header for your agency's vault."`
-	Letter      []byte     `json:"letter" doc:"Age file; empty for a partner that got none."`
+	Letter      []byte     `json:"letter,omitempty" doc:"Age file; absent for a partner that got none."`
 	Notes       []NoteView `json:"notes"`
 	PayloadSize int64      `json:"payload_size"`
 	Until       time.Time  `json:"until"`

@@ -476,6 +476,13 @@ type GeoPolygon struct {
 	Coordinates [][][]float64 `json:"coordinates" maxItems:"1" doc:"One ring of [longitude, latitude], closed, at most 500 corners."`
 }
 
+// TransformSchema says that a position is two numbers, for clients with tuples.
+func (GeoPolygon) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	number := map[string]string{"type": huma.TypeNumber}
+	s.Properties["coordinates"].Items.Items.Extensions = map[string]any{"prefixItems": []any{number, number}}
+	return s
+}
+
 func (g GeoPolygon) polygon() (geo.Polygon, error) {
 	data, err := json.Marshal(g)
 	if err != nil {

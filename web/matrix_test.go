@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"filippo.io/age"
+	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/sync/errgroup"
 
 	"porchlight/exchange"
@@ -388,6 +389,7 @@ type matrixWorld struct {
 	*testworld.World
 	t      testing.TB
 	askers map[byte]*asker
+	api    *huma.OpenAPI
 
 	withdrawing         string          // pending item of the owner
 	own, shared         string          // accepted items of the police; shared with sheriff and campus
@@ -625,6 +627,7 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 type answered struct {
 	status int
 	header http.Header
+	body   []byte
 	web.Problem
 }
 
@@ -647,7 +650,33 @@ func (c *cell) ask(r row) answered {
 		header.Set("Porchlight-Assertion", base64.RawURLEncoding.EncodeToString(answer))
 		a = c.send(q, header)
 	}
+	check(c.w.t, c.w.described(r.route, a))
 	return a
+}
+
+// described checks a JSON answer against the API's description: no list is ever
+// null, nothing required is left out.
+func (w *matrixWorld) described(route string, a answered) error {
+	method, path, _ := strings.Cut(route, " ")
+	item := w.api.Paths[path]
+	if item == nil || !strings.Contains(a.header.Get("Content-Type"), "json") {
+		return nil
+	}
+	op := map[string]*huma.Operation{"GET": item.Get, "POST": item.Post}[method]
+	answer := op.Responses["default"].Content["application/problem+json"]
+	if a.status < 400 {
+		answer = op.Responses[strconv.Itoa(a.status)].Content["application/json"]
+	}
+	var body any
+	if err := json.Unmarshal(a.body, &body); err != nil {
+		return err
+	}
+	var found huma.ValidateResult
+	huma.Validate(w.api.Components.Schemas, answer.Schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, body, &found)
+	if err := errors.Join(found.Errors...); err != nil {
+		return fmt.Errorf("%s: %w", route, err)
+	}
+	return nil
 }
 
 func (c *cell) send(q request, header http.Header) (a answered) {
@@ -673,7 +702,7 @@ func (c *cell) send(q request, header http.Header) (a answered) {
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	check(c.w.t, err)
-	a.status, a.header = res.StatusCode, res.Header
+	a.status, a.header, a.body = res.StatusCode, res.Header, text
 	if res.Header.Get("Content-Type") == "application/problem+json" && len(text) > 0 {
 		check(c.w.t, json.Unmarshal(text, &a.Problem))
 	}
@@ -786,8 +815,11 @@ func storeState(t testing.TB, x *exchange.Exchange) map[string]string {
 func TestAuthorizationMatrix(t *testing.T) {
 	w := newMatrixWorld(t)
 	columns := strings.ReplaceAll(who, " ", "")
-	routes, err := web.Routes(web.Options{BaseURL: w.URL, Identity: w.X.Identity, Gate: w.X.Gate, Log: w.X.Log, Policy: w.X.Policy, Roster: w.X.Roster,
-		Canvass: w.X.Canvass, Feed: w.X.Feed, Notices: w.X.Notices, Evidence: w.X.Evidence, Intake: w.X.Intake, Share: w.X.Share})
+	services := web.Options{BaseURL: w.URL, Identity: w.X.Identity, Gate: w.X.Gate, Log: w.X.Log, Policy: w.X.Policy, Roster: w.X.Roster,
+		Canvass: w.X.Canvass, Feed: w.X.Feed, Notices: w.X.Notices, Evidence: w.X.Evidence, Intake: w.X.Intake, Share: w.X.Share}
+	routes, err := web.Routes(services)
+	check(t, err)
+	w.api, err = web.Description(services)
 	check(t, err)
 
 	// Every route has a row and every row a route.

@@ -83,6 +83,7 @@ func internalProblem() *Problem {
 }
 
 func init() {
+	huma.DefaultArrayNullable = false // a list that is not there is an empty list
 	// huma makes its own errors (validation, unreadable bodies) with this.
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 		p := &Problem{Type: problemInvalid, Title: "Something in the request is not right", Status: status, Detail: msg}

@@ -3,10 +3,16 @@
 
 import { sha256 } from '@noble/hashes/sha2.js';
 import { base64, base64urlnopad } from '@scure/base';
-import { call } from './http';
+import { send, type Answer, type Input, type Schemas } from './api/client';
+import type { paths } from './api/schema';
 import { get, type RequestOptions } from './keys/passkey';
 import { problemOf } from './problem';
 import { ulid } from './ulid';
+
+/** The paths whose POST is an act. */
+export type ActPath = {
+  [P in keyof paths]: paths[P] extends { post: { parameters: { header: { 'Porchlight-Act': string } } } } ? P : never;
+}[keyof paths];
 
 export interface Acted<T> {
   data: T;
@@ -17,7 +23,6 @@ export interface Acted<T> {
 }
 
 export interface ActOptions {
-  method?: 'POST' | 'PUT' | 'DELETE';
   /** Id of the act. Keep it to repeat an act whose answer was lost. */
   id?: string;
   /** Commitments made on this device: name to standard base64. The act must carry them as they are. */
@@ -27,33 +32,33 @@ export interface ActOptions {
 /** What is about to be signed is not what was asked for. The exchange, or something before it, is at fault. */
 export class ActMismatch extends Error {}
 
-interface SignatureRequired {
-  act: string;
-  nonce: string;
-  disclosures?: { name: string; salt: string; value: string }[];
-  options: RequestOptions;
-}
+type SignatureRequired = Required<Pick<Schemas['Problem'], 'act' | 'nonce'>> & Pick<Schemas['Problem'], 'disclosures'> & { options: RequestOptions };
 
 /**
  * Sends an act ("noun.verb") and, when asked, signs exactly it with the passkey.
  * Throws a Problem, PasskeyRefused or ActMismatch.
  */
-export async function act<T>(action: string, path: string, body?: unknown, options: ActOptions = {}): Promise<Acted<T>> {
-  const { method = 'POST', id = ulid(), sealed = {} } = options;
-  const headers: Record<string, string> = { 'Porchlight-Act': id };
+export async function act<P extends ActPath>(
+  action: string,
+  to: P,
+  input: Omit<Input<paths[P]['post']>, 'header' | 'query'>,
+  options: ActOptions = {},
+): Promise<Acted<Answer<paths[P]['post']>>> {
+  const { id = ulid(), sealed = {} } = options;
+  const header: Record<string, string> = { 'Porchlight-Act': id };
   let prf: Uint8Array | undefined;
   for (;;) {
     try {
-      const { data, headers: got } = await call<T>(method, path, body, headers);
-      return { data, entry: Number(got.get('Porchlight-Entry')), ...(prf && { prf }) };
+      const { data, headers } = await send<Answer<paths[P]['post']>>('post', to, { ...input, header });
+      return { data, entry: Number(headers.get('Porchlight-Entry')), ...(prf && { prf }) };
     } catch (e) {
       const problem = problemOf(e);
-      if (problem.type !== '/problems/signature-required' || headers['Porchlight-Assertion']) throw e;
+      if (problem.type !== '/problems/signature-required' || header['Porchlight-Assertion']) throw e;
       const ask = problem as unknown as SignatureRequired;
       checkAct(ask, action, id, sealed);
       const answer = await get(ask.options);
       prf = answer.prf;
-      headers['Porchlight-Assertion'] = base64urlnopad.encode(utf8(JSON.stringify(answer.response)));
+      header['Porchlight-Assertion'] = base64urlnopad.encode(utf8(JSON.stringify(answer.response)));
     }
   }
 }

@@ -1,5 +1,5 @@
 // Who is signed in. Signing in, enrolling and signing out set it.
-import { get, post } from './http';
+import { get, post, type Schemas } from './api/client';
 
 export interface Me {
   id: string;
@@ -7,39 +7,25 @@ export interface Me {
   /** requester, investigator, custodian, admin, moderator, auditor, operator */
   roles: string[];
   /** Absent for people of the exchange itself. */
-  agency?: {
-    ori: string;
-    name: string;
-    kind: string;
-    status: 'invited' | 'active' | 'suspended';
-    /** Age recipient of its vault, once published. */
-    vault?: string;
-  };
+  agency?: Schemas['MyAgency'];
   /** Credential id of the passkey signed in with, base64url. */
   device: string;
 }
 
-/** Me as the API says it; without a person nobody is signed in. */
-export interface MeAnswer {
-  person?: { id: string; name: string; roles: string[] };
-  agency?: Me['agency'];
-  device?: string;
-}
-
 export const me = $state<{ current?: Me }>({});
 
-/** Takes over what the API says of who is signed in. */
-export function setMe({ person, agency, device = '' }: MeAnswer): void {
+/** Takes over what the API says of who is signed in; without a person nobody is. */
+export function setMe({ person, agency, device = '' }: Schemas['Me']): void {
   me.current = person && { id: person.id, name: person.name, roles: person.roles, agency, device };
 }
 
 /** Asks the exchange who is signed in. Throws a Problem. */
 export async function loadMe(): Promise<void> {
-  setMe(await get<MeAnswer>('/me'));
+  setMe(await get('/api/v1/me'));
 }
 
 export async function signOut(): Promise<void> {
-  await post('/signout');
+  await post('/api/v1/signout');
   setMe({});
 }
 

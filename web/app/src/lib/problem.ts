@@ -1,26 +1,8 @@
 // An RFC 9457 problem as the API sends it, and anything thrown turned into one.
+import type { Schemas } from './api/client';
 
-export interface RefusingRule {
-  id: string;
-  /** One sentence a resident understands, by language; English is always there. */
-  plain: Record<string, string>;
-  citation: string;
-  /** URL of the text, empty if none. */
-  source?: string;
-}
-
-export interface Problem {
-  type: string;
-  title: string;
-  status?: number;
-  detail?: string;
-  instance?: string;
-  /** Of /problems/refused: what refused it, and the receipt of the refusal. */
-  rules?: RefusingRule[];
-  receipt?: string;
-  /** Of a validation problem: what is wrong where. */
-  errors?: { message?: string; location?: string; value?: unknown }[];
-}
+/** The API's own, or one made here: then only type and title are sure. */
+export type Problem = Partial<Schemas['Problem']> & { type: string; title: string; instance?: string };
 
 /** The problem that an error, a rejected fetch or a parsed answer stands for. */
 export function problemOf(e: unknown): Problem {

@@ -956,7 +956,7 @@ export interface components {
             contact: string;
         };
         Correspondence: {
-            messages: components["schemas"]["MessageView"][] | null;
+            messages: components["schemas"]["MessageView"][];
             /** @description The age recipient the owner reads with now. */
             recipient: string;
         };
@@ -1036,6 +1036,8 @@ export interface components {
             at: string;
             /** Format: int64 */
             entry: number;
+            /** @description Name of the agency it was shared with or taken back from. */
+            other_name?: string;
             /** @description done, denied or void */
             outcome: string;
             person?: string;
@@ -1065,7 +1067,7 @@ export interface components {
             ciphertext_sha256: string;
             /** Format: date-time */
             dispose_at?: string;
-            events: components["schemas"]["FollowedEvent"][] | null;
+            events: components["schemas"]["FollowedEvent"][];
             /** @description The lawful ground on which a withdrawal was refused. */
             ground?: string;
             item: string;
@@ -1096,17 +1098,20 @@ export interface components {
         };
         FollowedSubmission: {
             agency: components["schemas"]["FollowedAgency"];
-            clips: components["schemas"]["FollowedClip"][] | null;
+            clips: components["schemas"]["FollowedClip"][];
             consent: string;
             id: string;
             /** Format: date-time */
             made: string;
-            messages: components["schemas"]["MessageView"][] | null;
+            messages: components["schemas"]["MessageView"][];
             request: components["schemas"]["RequestView"];
         };
         GeoPolygon: {
             /** @description One ring of [longitude, latitude], closed, at most 500 corners. */
-            coordinates: ((number[] | null)[] | null)[] | null;
+            coordinates: [
+                number,
+                number
+            ][][];
             /** @enum {string} */
             type: "Polygon";
         };
@@ -1145,15 +1150,15 @@ export interface components {
             sealed: string;
         };
         ItemDetail: {
-            chain: components["schemas"]["EventView"][] | null;
+            chain: components["schemas"]["EventView"][];
             consent: components["schemas"]["ConsentView"];
-            custody: components["schemas"]["CustodyView"][] | null;
-            holds: components["schemas"]["HoldView"][] | null;
+            custody: components["schemas"]["CustodyView"][];
+            holds: components["schemas"]["HoldView"][];
             item: components["schemas"]["ItemView"];
         };
         ItemList: {
-            categories: components["schemas"]["CategoryView"][] | null;
-            items: components["schemas"]["ItemView"][] | null;
+            categories: components["schemas"]["CategoryView"][];
+            items: components["schemas"]["ItemView"][];
         };
         ItemView: {
             /** @description ORI of the custodian. */
@@ -1192,10 +1197,10 @@ export interface components {
         MemberView: {
             /** @description ORI. */
             agency?: string;
-            devices: components["schemas"]["DeviceView"][] | null;
+            devices: components["schemas"]["DeviceView"][];
             id: string;
             name: string;
-            roles: string[] | null;
+            roles: string[];
             /** Format: date-time */
             since: string;
             /** @enum {string} */
@@ -1245,7 +1250,7 @@ export interface components {
         };
         NewLink: {
             /** @description Her messages, sealed again for the new recipient. */
-            messages?: components["schemas"]["Item"][] | null;
+            messages?: components["schemas"]["Item"][];
             /** @description SHA-256 of the new 32-byte capability token. */
             owner_hash: string;
             recipient: string;
@@ -1308,9 +1313,9 @@ export interface components {
             act: string;
             /** @description Age header for your agency's vault. */
             header: string;
-            /** @description Age file; empty for a partner that got none. */
-            letter: string;
-            notes: components["schemas"]["NoteView"][] | null;
+            /** @description Age file; absent for a partner that got none. */
+            letter?: string;
+            notes: components["schemas"]["NoteView"][];
             /** Format: int64 */
             payload_size: number;
             receipt: string;
@@ -1325,8 +1330,8 @@ export interface components {
             /** @description The folder the bag lies in. */
             dir: string;
             /** @description bag-info.txt without Payload-Oxum. */
-            info: components["schemas"]["InfoLine"][] | null;
-            parts: components["schemas"]["PackagePart"][] | null;
+            info: components["schemas"]["InfoLine"][];
+            parts: components["schemas"]["PackagePart"][];
         };
         PasskeyAdded: {
             /** @description Credential id, base64url. */
@@ -1347,7 +1352,7 @@ export interface components {
             agency?: string;
             id: string;
             name: string;
-            roles: string[] | null;
+            roles: string[];
             /** @enum {string} */
             state: "invited" | "enrolled" | "removed";
         };
@@ -1378,9 +1383,9 @@ export interface components {
             /** @description What happened and what to do. */
             detail?: string;
             /** @description signature-required: the private values the act commits to. */
-            disclosures?: components["schemas"]["Disclosed"][] | null;
+            disclosures?: components["schemas"]["Disclosed"][];
             /** @description Which input is wrong, one by one. */
-            errors?: components["schemas"]["ErrorDetail"][] | null;
+            errors?: components["schemas"]["ErrorDetail"][];
             /** @description signature-required: base64url; the challenge is SHA-256(nonce || act). */
             nonce?: string;
             /** @description signature-required: PublicKeyCredentialRequestOptionsJSON. */
@@ -1388,7 +1393,7 @@ export interface components {
             /** @description refused: proof that the refusal is in the ledger. */
             receipt?: string;
             /** @description refused: the rules that refused the act. */
-            rules?: components["schemas"]["RefusedBy"][] | null;
+            rules?: components["schemas"]["RefusedBy"][];
             /**
              * Format: int64
              * @description HTTP status.
@@ -1614,7 +1619,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AgencyView"][] | null;
+                    "application/json": components["schemas"]["AgencyView"][];
                 };
             };
             /** @description Error */
@@ -1758,7 +1763,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RequestView"][] | null;
+                    "application/json": components["schemas"]["RequestView"][];
                 };
             };
             /** @description Error */
@@ -2059,7 +2064,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RequestView"][] | null;
+                    "application/json": components["schemas"]["RequestView"][];
                 };
             };
             /** @description Error */
@@ -2088,7 +2093,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RequestView"][] | null;
+                    "application/json": components["schemas"]["RequestView"][];
                 };
             };
             /** @description Error */
@@ -3084,7 +3089,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MemberView"][] | null;
+                    "application/json": components["schemas"]["MemberView"][];
                 };
             };
             /** @description Error */
@@ -3189,7 +3194,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RequestView"][] | null;
+                    "application/json": components["schemas"]["RequestView"][];
                 };
             };
             /** @description Error */
@@ -3610,7 +3615,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WrappedKeyView"][] | null;
+                    "application/json": components["schemas"]["WrappedKeyView"][];
                 };
             };
             /** @description Error */

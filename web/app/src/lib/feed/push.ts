@@ -1,6 +1,6 @@
 // Notices by web push for a coarse cell. The exchange keeps the browser's
 // endpoint and the cell; which cells those are is also kept on the device.
-import { post } from '$lib/http';
+import { post } from '$lib/api/client';
 
 const kept = 'porchlight.notice-cells';
 
@@ -24,10 +24,10 @@ export async function startPush(cell: string, key: string, words: { title: strin
   await navigator.serviceWorker.register('/sw.js');
   const { pushManager } = await navigator.serviceWorker.ready;
   const subscription = await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
-  const { endpoint, keys } = subscription.toJSON();
+  const { endpoint = '', keys = {} } = subscription.toJSON();
   // The worker has no words of its own; see src/sw/notice.ts.
   await (await caches.open('notice-words')).put('/notice-words', Response.json(words));
-  await post('/notices/push', { cell, endpoint, p256dh: keys?.p256dh, auth: keys?.auth });
+  await post('/api/v1/notices/push', { body: { cell, endpoint, p256dh: keys.p256dh ?? '', auth: keys.auth ?? '' } });
   keep([...new Set([...pushCells(), cell])]);
   return true;
 }
@@ -38,7 +38,7 @@ export async function stopPush(cell: string): Promise<void> {
   const subscription = await pushManager.getSubscription();
   const left = pushCells().filter((c) => c !== cell);
   if (subscription) {
-    await post('/notices/push/leave', { endpoint: subscription.endpoint, ...(left.length > 0 && { cell }) });
+    await post('/api/v1/notices/push/leave', { body: { endpoint: subscription.endpoint, ...(left.length > 0 && { cell }) } });
     if (left.length === 0) await subscription.unsubscribe();
   }
   keep(left);

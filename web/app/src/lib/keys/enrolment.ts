@@ -7,7 +7,7 @@ import { p256 } from '@noble/curves/nist.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { base64, base64urlnopad } from '@scure/base';
 import { commitment } from '../act';
-import { get } from '../http';
+import { get } from '../api/client';
 
 /** The exchange could not prove that this device enrolled with this key. */
 export class EnrolmentUnproved extends Error {}
@@ -22,7 +22,7 @@ interface Signed {
 
 /** Checks the enrolment of a device (credential id) of one's own agency. Throws EnrolmentUnproved or a Problem. */
 export async function checkDevice(device: string, recipient: string, rpId: string): Promise<void> {
-  const { receipt } = await get<{ receipt: string }>(`/devices/${device}/receipt`);
+  const { receipt } = await get('/api/v1/devices/{device}/receipt', { path: { device } });
   await checkEnrolment(receipt, device, recipient, rpId);
 }
 

@@ -2,17 +2,8 @@
 // in memory only, gone with the page.
 
 import { base64 } from '@scure/base';
-import { get } from '../http';
+import { get, type WrappedKey } from '../api/client';
 import { deviceKeys, unwrap } from './keys';
-
-export interface WrappedKey {
-  /** Recipient of the vault. */
-  vault: string;
-  /** Credential id, base64url; empty for the printed recovery key. */
-  device: string;
-  /** Age file, base64. */
-  wrapped: string;
-}
 
 /** Vault recipients to identities. */
 export type Vaults = ReadonlyMap<string, string>;
@@ -23,7 +14,7 @@ export class NoVaultKey extends Error {}
 /** Opens every vault that this device, or the recovery key's identity, has a wrapped key for. Throws NoVaultKey when there is none. */
 export async function openVaults(identity: string, keys?: readonly WrappedKey[]): Promise<Vaults> {
   const open = new Map<string, string>();
-  for (const key of keys ?? (await get<WrappedKey[]>('/vault/keys'))) {
+  for (const key of keys ?? (await get('/api/v1/vault/keys'))) {
     if (open.has(key.vault)) continue;
     try {
       open.set(key.vault, await unwrap(base64.decode(key.wrapped), identity, key.vault));

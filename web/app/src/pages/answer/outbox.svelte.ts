@@ -5,13 +5,13 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { base64, base64urlnopad } from '@scure/base';
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import { commitment } from '$lib/act';
+import { post } from '$lib/api/client';
 import type { Edits } from '$lib/media/types';
 import { capability, newSecret, newToken } from '$lib/seal/capability';
 import { listFiles, openFile, removeFiles } from '$lib/seal/files';
 import { sealLetter, type Disclosure } from '$lib/seal/letter';
 import { seal } from '$lib/seal/seal';
 import { Upload } from '$lib/seal/upload';
-import { call } from './api';
 import { ulid } from '$lib/ulid';
 
 export interface ClipRecord {
@@ -143,7 +143,7 @@ export async function send(answer: Answer, onProgress: (p: Progress) => void, si
   const cap = await capability(answer.secret);
   answer.state = 'sending';
   await keep(answer);
-  await call('POST', '/submissions', {
+  await post('/api/v1/submissions', {
     body: {
       id: answer.id,
       request: answer.request,
@@ -224,11 +224,11 @@ async function shareStep(answer: Answer, clip: ClipRecord): Promise<void> {
     },
     answer.vault,
   );
-  const { receipt } = await call<{ receipt: string }>('POST', `/submissions/${answer.id}/clips`, {
-    act: clip.act,
-    uploadToken: answer.upload.token,
+  const { receipt } = await post('/api/v1/submissions/{submission}/clips', {
+    path: { submission: answer.id },
+    header: { 'Porchlight-Act': clip.act, 'Upload-Token': answer.upload.token },
     body: {
-      upload: clip.uploaded,
+      upload: clip.uploaded ?? '',
       letter: base64.encode(letter),
       plaintext_sha256: commitment('plaintext_sha256', base64.decode(clip.salt), hash),
       vault: answer.vault,

@@ -1,12 +1,12 @@
 // The request a resident answers, and the key of the agency that asks: checked
 // on this device against the ledger's proof, never taken on the server's word.
+import { get, type Agency, type RequestView } from '$lib/api/client';
 import { checkVaultKey, type Descriptor } from '$lib/ledger';
 import type { Problem } from '$lib/problem';
-import { call, type AgencyView, type RequestView } from './api';
 
 export interface Asked {
   request: RequestView;
-  agency: AgencyView;
+  agency: Agency;
   /** What clips are sealed to, proved by the entry; undefined while the agency has none. */
   key?: { recipient: string; entry: number };
   closed: boolean;
@@ -14,15 +14,15 @@ export interface Asked {
 
 /** Loads request, agency and key. Rejects with a Problem, or a VaultKeyError when the key is not what the ledger says. */
 export async function openRequest(id: string): Promise<Asked> {
-  const request = await call<RequestView & { state?: string }>('GET', `/requests/${encodeURIComponent(id)}`);
-  const agency = await call<AgencyView>('GET', `/agencies/${encodeURIComponent(request.agency)}`);
-  const closed = (request.state !== undefined && request.state !== 'open') || new Date(request.expires).getTime() <= Date.now();
+  const request = await get('/api/v1/requests/{id}', { path: { id } });
+  const agency = await get('/api/v1/agencies/{ori}', { path: { ori: request.agency } });
+  const closed = request.state !== 'open' || new Date(request.expires).getTime() <= Date.now();
   const asked: Asked = { request, agency, closed };
   if (agency.vault && agency.status === 'active') asked.key = { recipient: await prove(agency), entry: agency.vault.entry };
   return asked;
 }
 
-async function prove({ ori, vault }: AgencyView): Promise<string> {
+async function prove({ ori, vault }: Agency): Promise<string> {
   const [receipt, descriptor] = await Promise.all([
     text(`/ledger/${vault?.entry}/receipt`),
     text('/.well-known/porchlight.json').then((json) => JSON.parse(json) as Descriptor),

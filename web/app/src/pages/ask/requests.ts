@@ -1,5 +1,5 @@
 // Requests as the desk's API gives them (web/api_canvass.go).
-import type { Polygon } from '$lib/map/shapes';
+import type { RequestView, Schemas } from '$lib/api/client';
 
 export const incidents = [
   'arson',
@@ -21,39 +21,10 @@ export const incidents = [
   'vandalism',
   'vehicle-break-in',
   'vehicle-theft',
-] as const;
+] as const satisfies Schemas['RequestDraft']['incident'][];
 
 /** What residents read of a request. */
-export interface Shown {
-  incident: string;
-  narrative: string;
-  area: Polygon;
-  from: string;
-  to: string;
-  time_zone: string;
-  expires: string;
-  contact: string;
-}
-
-export type State = 'pending' | 'open' | 'resolved' | 'expired' | 'rejected';
-
-export interface RequestView extends Shown {
-  id: string;
-  agency: string;
-  agency_name: string;
-  state: State;
-  published?: string;
-  closed?: string;
-  post_entry: number;
-  decision_entry?: number;
-  close_entry?: number;
-  inside?: { case: string; posted: string; posted_by: string; decided?: string; decided_by?: string; reason?: string };
-}
-
-export interface RequestAct {
-  request: RequestView;
-  receipt: string;
-}
+export type Shown = Pick<RequestView, 'incident' | 'narrative' | 'area' | 'from' | 'to' | 'time_zone' | 'expires' | 'contact'>;
 
 /** The exchange's limits, to warn early; its rules decide (policy/packs/base/requests.cedar). */
 export const limits = { minM2: 64_750, maxM2: 1_294_994, minMinutes: 15, maxMinutes: 720, days: [1, 3, 7, 14], narrative: 2000, case: 40, contact: 200 };

@@ -4,10 +4,10 @@ import { base64 } from '@scure/base';
 import { Decrypter } from 'age-encryption';
 import { deviceKeys } from '$lib/keys/keys';
 import { openVaults, openVaultsWith, NoVaultKey, type Vaults } from '$lib/keys/vault';
-import type { Acted } from '$lib/act';
+import { act, type Acted } from '$lib/act';
+import type { Opened } from '$lib/api/client';
 import type { Letter } from '$lib/seal/letter';
 import { openHeader } from '$lib/vault/age';
-import { itemAct, type Opened } from './api';
 
 let vaults: Vaults | undefined;
 
@@ -24,12 +24,12 @@ export interface OpenItem {
 
 /** The act item.view, then everything it released, decrypted. Throws Problems, PasskeyRefused, NoVaultKey. */
 export async function viewItem(id: string, purpose: string): Promise<OpenItem> {
-  return open(await itemAct<Opened>('item.view', id, 'view', purpose ? { purpose } : {}));
+  return open(await act('item.view', '/api/v1/items/{item}/view', { path: { item: id }, body: purpose ? { purpose } : {} }));
 }
 
 /** The act item.export, and the same. */
 export async function exportItem(id: string, form: 'ciphertext' | 'plaintext', purpose: string): Promise<OpenItem> {
-  return open(await itemAct<Opened>('item.export', id, 'export', { form, purpose }));
+  return open(await act('item.export', '/api/v1/items/{item}/export', { path: { item: id }, body: { form, purpose } }));
 }
 
 async function open({ data, entry, prf }: Acted<Opened>): Promise<OpenItem> {
