@@ -7,6 +7,7 @@ import (
 	"context"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -48,6 +49,7 @@ const (
 	noticeKeyFile    = "notice.key" // of the links in mails
 	databaseFile     = "porchlight.db"
 	lockFile         = "lock"
+	descriptorFile   = "exchange.json" // how the exchange introduces itself; porchlight verify finds it there
 	ledgerDir        = "ledger"
 	blobDir          = "blobs"
 )
@@ -145,6 +147,13 @@ func (x *Exchange) openStores(ctx context.Context) (err error) {
 	for _, w := range x.Witnesses {
 		name, _, _ := strings.Cut(w.VKey, "+")
 		x.descriptor.Witnesses = append(x.descriptor.Witnesses, ledger.DescriptorWitness{Name: name, Key: w.VKey})
+	}
+	introduction, err := json.MarshalIndent(x.descriptor, "", " ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(x.path(descriptorFile), append(introduction, '\n'), 0o644); err != nil {
+		return err
 	}
 	if x.Policy, err = policy.Load(policy.Packs()); err != nil {
 		return err

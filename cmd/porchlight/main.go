@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -24,7 +26,8 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	root, began := newRootCmd()
 	root.SetArgs(args)
-	err := fang.Execute(ctx, root, fang.WithVersion(version()), fang.WithoutCompletions())
+	plainly := func(w io.Writer, _ fang.Styles, err error) { fmt.Fprintf(w, "porchlight: %v\n", err) }
+	err := fang.Execute(ctx, root, fang.WithVersion(version()), fang.WithErrorHandler(plainly))
 	if err != nil && !*began {
 		err = usageError(err) // cobra refused the flags or arguments
 	}
@@ -43,13 +46,27 @@ Try it:       porchlight demo
 Check it:     porchlight verify FILE|DIR|URL
 Run it:       porchlight init, then porchlight serve
 Watch it:     porchlight witness`,
-		PersistentPreRun: func(*cobra.Command, []string) { *began = true },
 	}
 	root.AddCommand(
 		newInitCmd(), newServeCmd(), newDemoCmd(), newWitnessCmd(), newVerifyCmd(),
 		newBackupCmd(), newRestoreCmd(), newPolicyCmd(),
 	)
+	noteBegin(root, began)
 	return root, began
+}
+
+// noteBegin sets began when a command of the tree runs: then its flags and
+// arguments were accepted.
+func noteBegin(cmd *cobra.Command, began *bool) {
+	if do := cmd.RunE; do != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			*began = true
+			return do(cmd, args)
+		}
+	}
+	for _, c := range cmd.Commands() {
+		noteBegin(c, began)
+	}
 }
 
 // version is the commit this program was built from.
