@@ -89,6 +89,9 @@ func (s *Server) requestRoutes() {
 		func(ctx context.Context, in *struct {
 			ORI string `path:"ori" maxLength:"9"`
 		}) (*RequestList, error) {
+			if _, err := s.Roster.Agency(ctx, in.ORI); err != nil {
+				return nil, peopleProblem(err)
+			}
 			rs, err := s.Canvass.Published(ctx, in.ORI)
 			return s.requestList(ctx, rs, false, err)
 		})

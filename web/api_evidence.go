@@ -156,7 +156,28 @@ func (s *Server) payload(w http.ResponseWriter, r *http.Request) {
 	}
 	defer body.Close()
 	w.Header().Set("Content-Type", "application/octet-stream")
-	http.ServeContent(w, r, "", time.Time{}, body)
+	http.ServeContent(&rangeWriter{ResponseWriter: w}, r, "", time.Time{}, body)
+}
+
+// rangeWriter says as a problem what http.ServeContent says as plain text.
+type rangeWriter struct {
+	http.ResponseWriter
+	refused bool
+}
+
+func (w *rangeWriter) WriteHeader(status int) {
+	if w.refused = status == http.StatusRequestedRangeNotSatisfiable; w.refused {
+		writeProblem(w.ResponseWriter, &Problem{Type: problemInvalid, Title: "No such range", Status: status, Detail: "The clip has no such bytes."})
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *rangeWriter) Write(p []byte) (int, error) {
+	if w.refused {
+		return len(p), nil
+	}
+	return w.ResponseWriter.Write(p)
 }
 
 // packageFile streams a ciphertext package. If it breaks off, so does the

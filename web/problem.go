@@ -9,8 +9,10 @@ import (
 	"strings"
 	"syscall"
 
+	"porchlight/canvass"
 	"porchlight/gate"
 	"porchlight/identity"
+	"porchlight/roster"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -90,6 +92,8 @@ func init() {
 		switch {
 		case status == http.StatusNotFound:
 			p.Type = problemNotFound
+		case msg == "cannot read request body": // huma's 500: the client broke off or sent no HTTP
+			return badRequest("The request's body broke off or is not HTTP.")
 		case status >= 500:
 			return internalProblem()
 		}
@@ -123,6 +127,8 @@ var kinds = []struct {
 	{gate.ErrSuspended, 403, problemRefused, "Your agency is suspended"},
 	{gate.ErrNotFound, 404, problemNotFound, "Not found"},
 	{identity.ErrNotFound, 404, problemNotFound, "Not found"},
+	{roster.ErrNotFound, 404, problemNotFound, "Not found"},
+	{canvass.ErrNotFound, 404, problemNotFound, "Not found"},
 	{identity.ErrInvitation, 410, problemPasskey, "This invitation cannot be used"},
 	{identity.ErrSyncedPasskey, 422, problemPasskey, "This passkey is not bound to one device"},
 	{identity.ErrNoPRF, 422, problemPasskey, "This passkey cannot protect the vault key"},
