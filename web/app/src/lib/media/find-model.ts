@@ -121,7 +121,8 @@ export class Finder {
   /** Fetches the runtime and the model (about 4 MB over the line) and makes them ready; least is the lowest score that counts. */
   static async load(width: number, height: number, least: number): Promise<Finder> {
     // A module worker has no importScripts, by which LiteRT would load this script.
-    Object.assign(self, { importScripts: () => Object.assign(self, { ModuleFactory: () => litert({ locateFile: () => litertURL }) }) });
+    const options = { locateFile: () => litertURL, printErr: console.debug }; // it writes its notes as errors
+    Object.assign(self, { importScripts: () => Object.assign(self, { ModuleFactory: () => litert(options) }) });
     await loadLiteRt('litert.js');
     return new Finder(await loadAndCompile(modelURL, { accelerator: 'wasm' }), width, height, least);
   }

@@ -14,16 +14,9 @@ export interface FindJob {
   end: number;
 }
 
-export interface Found {
-  tracks: Track[];
-  /** How many pictures were looked at, and for how many seconds. */
-  pictures: number;
-  seconds: number;
-}
-
 export type FindNews =
   | { kind: 'progress'; fraction: number }
-  | { kind: 'found'; found: Found }
+  | { kind: 'found'; tracks: Track[] }
   | { kind: 'failed'; name: string; message: string };
 
 const post = (news: FindNews) => postMessage(news);
@@ -35,7 +28,7 @@ const longest = 2560;
 /** The lowest score that counts: rather a false alarm than a face missed. */
 const least = 0.25;
 
-async function find({ file, start, end }: FindJob): Promise<Found> {
+async function find({ file, start, end }: FindJob): Promise<Track[]> {
   const source = new Input({ formats: ALL_FORMATS, source: new BlobSource(file) });
   const video = await source.getPrimaryVideoTrack();
   if (!video || !(await video.canDecode())) {
@@ -45,7 +38,6 @@ async function find({ file, start, end }: FindJob): Promise<Found> {
   const scale = Math.min(1, longest / Math.max(w, h));
   const finder = await Finder.load(Math.round(w * scale), Math.round(h * scale), least);
 
-  const began = performance.now();
   const times: number[] = [];
   for (let t = start; t < end; t += 1 / rate) times.push(t);
   const sightings: Sighting[] = [];
@@ -59,12 +51,12 @@ async function find({ file, start, end }: FindJob): Promise<Found> {
     post({ kind: 'progress', fraction: pictures / times.length });
   }
   source.dispose();
-  return { tracks: distinct(link(sightings, start, end)), pictures, seconds: (performance.now() - began) / 1000 };
+  return distinct(link(sightings, start, end));
 }
 
 onmessage = async ({ data }: MessageEvent<FindJob>) => {
   try {
-    post({ kind: 'found', found: await find(data) });
+    post({ kind: 'found', tracks: await find(data) });
   } catch (error) {
     const e = error instanceof Error ? error : new Error(String(error));
     post({ kind: 'failed', name: e.name, message: e.message });

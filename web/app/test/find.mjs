@@ -1,0 +1,191 @@
+// Two drawn people walk through a clip; their faces are found and covered in a
+// real browser, under the real content policy:
+//   node test/find.mjs GO_SERVER REQUEST_ID CSP [SCREENSHOT_DIR]
+// web/find_test.go starts it. Needs ffmpeg and /usr/bin/chromium. Prints JSON:
+// { frames, covered, fps, boxes }.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, request as httpRequest } from 'node:http';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { build } from 'vite';
+import { person } from './face.mjs';
+
+const [go, requestID, csp, shots] = process.argv.slice(2);
+const root = fileURLToPath(new URL('..', import.meta.url));
+const dir = mkdtempSync(join(tmpdir(), 'porchlight-find-'));
+const at = (name) => join(dir, name);
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const ffmpeg = (...args) => execFileSync('ffmpeg', ['-v', 'error', '-y', ...args], { maxBuffer: 1 << 30 });
+if (shots) mkdirSync(shots, { recursive: true });
+
+await build({ root, logLevel: 'error', build: { outDir: at('dist'), emptyOutDir: true } });
+const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.svg': 'image/svg+xml', '.json': 'application/json', '.webmanifest': 'application/manifest+json' };
+const served = [];
+const server = createServer((req, res) => {
+  const path = new URL(req.url, 'http://x').pathname;
+  if (/^\/(api|ledger|\.well-known)\//.test(path)) {
+    req.pipe(httpRequest(go + req.url, { method: req.method, headers: req.headers }, (back) => {
+      res.writeHead(back.statusCode, back.headers);
+      back.pipe(res);
+    }));
+    return;
+  }
+  served.push(path);
+  const file = join(dir, 'dist', path);
+  const found = path !== '/' && existsSync(file) ? file : at('dist/index.html');
+  res.writeHead(200, { 'Content-Type': types[extname(found)] ?? 'application/octet-stream', 'Content-Security-Policy': csp });
+  res.end(readFileSync(found));
+});
+await new Promise((done) => server.listen(0, '127.0.0.1', done));
+const base = `http://127.0.0.1:${server.address().port}`;
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+// The clip. A person is drawn 1.5 times as high as wide; width and place go with the time.
+const width = 1920;
+const height = 1080;
+const rate = 30;
+const seconds = 10;
+const people = [
+  { look: { size: 300 }, w: (t) => 90 + 7 * t, x: (t) => 60 + 150 * t, y: () => 330, expr: ['90+7*t', '60+150*t', '330'] },
+  {
+    look: { size: 400, skin: [112, 74, 54], hair: [24, 18, 16], coat: [150, 60, 52], eye: [40, 26, 18] },
+    w: () => 230, x: (t) => 1960 - 330 * (t - 2), y: (t) => 420 + 30 * Math.sin(2 * t), expr: ['230', '1960-330*(t-2)', '420+30*sin(2*t)'],
+  },
+];
+/** Eyes, nose and mouth of a person at t, in whole pixels; undefined unless all of it is in the picture. */
+function face(p, t) {
+  const unit = p.w(t) / 200;
+  const box = { x: Math.ceil(p.x(t) + 64 * unit), y: Math.ceil(p.y(t) + 84 * unit), w: Math.floor(72 * unit), h: Math.floor(88 * unit) };
+  return box.x >= 0 && box.y >= 0 && box.x + box.w < width && box.y + box.h < height ? box : undefined;
+}
+const easel = await browser.newPage();
+for (const [i, p] of people.entries()) {
+  writeFileSync(at(`person${i}.png`), Buffer.from((await easel.evaluate(person, p.look)).split(',')[1], 'base64'));
+}
+await easel.close();
+const layers = people.map(({ expr: [w, x, y] }, i) => `[${i + 1}]scale=w='${w}':h='1.5*(${w})':eval=frame[p${i}];[b${i}][p${i}]overlay=x='${x}':y='${y}'[b${i + 1}]`);
+ffmpeg('-f', 'lavfi', '-i', `gradients=s=${width}x${height}:r=${rate}:d=${seconds}:c0=0x8296a0:c1=0x5a6b4c:x0=0:y0=0:x1=0:y1=${height}:speed=0.00001`,
+  ...people.flatMap((_, i) => ['-loop', '1', '-framerate', String(rate), '-t', String(seconds), '-i', at(`person${i}.png`)]),
+  '-filter_complex', `[0]drawbox=x=1200:y=200:w=420:h=500:color=0x8a5a44:t=fill,drawbox=x=1280:y=280:w=90:h=120:color=0xd8dce0:t=fill,noise=alls=9:allf=t,format=rgba[b0];${layers.join(';')};[b${people.length}]format=yuv420p[v]`,
+  '-map', '[v]', '-t', String(seconds), '-c:v', 'libx264', '-preset', 'veryfast', '-g', '30', at('street.mp4'));
+ffmpeg('-i', at('street.mp4'), '-t', '2', '-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', 'log-level=error', '-tag:v', 'hvc1', at('garage.mov'));
+
+/** Of every third frame, for each whole face in it: the spread of brightness there; a covered face has next to none. */
+function spreads(file) {
+  const raw = ffmpeg('-i', file, '-vf', `select='not(mod(n,3))',scale=${width}:${height}`, '-fps_mode', 'passthrough', '-f', 'rawvideo', '-pix_fmt', 'gray', '-');
+  const found = [];
+  for (let n = 0; (n + 1) * width * height <= raw.length; n++) {
+    const t = (n * 3) / rate;
+    people.forEach((p, who) => {
+      const box = face(p, t);
+      if (!box) return;
+      let [low, high] = [255, 0];
+      for (let y = box.y; y < box.y + box.h; y++) {
+        const line = raw.subarray((n * height + y) * width + box.x, (n * height + y) * width + box.x + box.w);
+        for (const v of line) [low, high] = [Math.min(low, v), Math.max(high, v)];
+      }
+      found.push({ t, who, spread: high - low });
+    });
+  }
+  return found;
+}
+
+const context = await browser.newContext({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, locale: 'en-US' });
+const asked = [];
+context.on('request', (r) => asked.push(r.url()));
+const page = await context.newPage();
+page.setDefaultTimeout(120_000);
+const errors = [];
+page.on('pageerror', (e) => errors.push(e.message));
+page.on('console', (m) => m.type() === 'error' && errors.push(m.text()));
+const button = (name) => page.getByRole('button', { name, exact: true });
+const shot = (name) => shots && page.screenshot({ path: join(shots, `find-${name}.png`) });
+const finder = () => served.filter((path) => /\.(wasm|tflite)$|find-worker/.test(path));
+
+try {
+  await page.goto(`${base}/r/${requestID}/share`);
+  const chooser = page.waitForEvent('filechooser');
+  await button('Choose clips').tap();
+  await (await chooser).setFiles([at('street.mp4'), at('garage.mov')]);
+  const edit = button('Cut, mute, cover');
+  await edit.nth(1).waitFor();
+
+  // What cannot be decoded says so, and offers no search.
+  await edit.nth(1).tap();
+  await page.getByText('This browser cannot show the picture').waitFor();
+  assert.equal(await button('Find faces').count(), 0);
+  await button('Cancel').tap();
+
+  await edit.first().tap();
+  await button('Find faces').waitFor();
+  await page.getByText('It misses faces').waitFor();
+  await button('Find faces').scrollIntoViewIfNeeded();
+  await shot('before');
+  assert.deepEqual(finder(), [], 'loaded before anybody asked');
+
+  // A search that is stopped changes nothing.
+  await button('Find faces').tap();
+  await page.waitForFunction(() => document.querySelector('dialog progress')?.value > 0);
+  await shot('working');
+  await button('Stop looking').tap();
+  await button('Find faces').waitFor();
+  assert.equal(await page.locator('.cover').count(), 0);
+
+  const began = performance.now();
+  await button('Find faces').tap();
+  await page.getByText(/faces? found/).waitFor();
+  const fps = (5 * seconds) / ((performance.now() - began) / 1000);
+  await page.getByText('it may have missed some').waitFor();
+  const boxes = await page.locator('.cover').count();
+  const sure = (await page.locator('.cover').allTextContents()).map((text) => Number(/(\d+)%/.exec(text)?.[1]));
+  assert.deepEqual(sure, [...sure].sort((a, b) => a - b), 'the least sure come first');
+  await page.locator('.box').first().waitFor();
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+  assert.deepEqual(violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`), []);
+  await shot('found');
+  await button('Remove').last().scrollIntoViewIfNeeded();
+  await shot('list');
+
+  await button('Apply').tap();
+  await page.getByText('areas covered').waitFor();
+  const download = page.waitForEvent('download');
+  await page.locator('video').first().evaluate((video) => {
+    const link = document.createElement('a');
+    link.href = video.src;
+    link.download = 'covered.mp4';
+    link.click();
+  });
+  await (await download).saveAs(at('covered.mp4'));
+  await shot('covered');
+
+  const before = spreads(at('street.mp4'));
+  assert.ok(before.every(({ spread }) => spread > 60), 'the faces are not where the test looks');
+  const after = spreads(at('covered.mp4'));
+  assert.equal(after.length, before.length);
+  const seen = after.filter(({ spread }) => spread > 24);
+  if (seen.length > 0) console.error('not covered:', seen.map(({ t, who }) => `${who} at ${t.toFixed(1)} s`).join(', '));
+  assert.ok(finder().length >= 3, `${finder()}`);
+  const strangers = asked.filter((url) => /^\w+s?:\/\//.test(url) && !url.startsWith(base));
+  assert.deepEqual(strangers, []);
+  assert.deepEqual(errors, []);
+  console.log(JSON.stringify({ frames: after.length, covered: 1 - seen.length / after.length, fps, boxes }));
+} catch (error) {
+  await shot('failed');
+  console.error(errors.join('\n'));
+  throw error;
+} finally {
+  await browser.close();
+  server.close();
+  server.closeAllConnections();
+  if (process.env.KEEP) console.error(dir);
+  else rmSync(dir, { recursive: true, force: true });
+}
