@@ -36,6 +36,7 @@ func (x *Exchange) Sweep(ctx context.Context) {
 		{"expiring requests", x.Canvass.Expire},
 		{"destroying evidence past its retention", x.Evidence.Sweep},
 		{"removing abandoned uploads", x.Intake.Sweep},
+		{"closing acts that stood open", x.Gate.Settle},
 		{"forgetting private values past their retention", x.Gate.Purge},
 	} {
 		n, err := job.run(ctx)

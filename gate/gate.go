@@ -251,6 +251,9 @@ func (g *Gate) Do(ctx context.Context, a Act, effect func(tx *sql.Tx, grant *Gra
 		if err := g.find(ctx, &rec); err != nil {
 			return nil, err
 		}
+		if rec.state == stateVoid {
+			return nil, ErrVoided
+		}
 		return g.finish(ctx, a, rec, effect)
 	}
 

@@ -375,6 +375,69 @@ func TestUnpublishedIsSettledByTheRepeat(t *testing.T) {
 	}
 }
 
+// An effect failed, and whether its void reached the log was not known: the act
+// stays void however it is asked for again, and Settle closes what is left.
+func TestVoidThatIsNotKnown(t *testing.T) {
+	for _, kept := range []bool{true, false} {
+		w := newWorld(t)
+		a := shareAct()
+		w.log.fault = func(e ledger.Entry) (bool, error) {
+			if e.Act.Action == "act.void" {
+				return kept, ledger.ErrUnpublished
+			}
+			return true, nil
+		}
+		broken := func(*sql.Tx, *gate.Grant) error { return errors.New("the disk is full") }
+		if _, err := w.Do(t.Context(), a, broken); err == nil {
+			t.Fatal("the effect did not fail")
+		}
+		w.log.fault = nil
+		want := map[bool]error{true: gate.ErrVoided, false: gate.ErrUnsettled}[kept]
+		if _, err := w.Do(t.Context(), a, effect); !errors.Is(err, want) || w.effects(t) != 0 {
+			t.Errorf("void kept %t, act repeated: %v, %d effects", kept, err, w.effects(t))
+		}
+		if n, err := w.Settle(t.Context()); n != 0 || err != nil {
+			t.Errorf("settled %d young acts, %v", n, err)
+		}
+		w.now = w.now.Add(time.Hour)
+		if _, err := w.Settle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var open int
+		if err := w.DB.Read().QueryRow(`SELECT count(*) FROM acts WHERE state = 'decided'`).Scan(&open); err != nil || kept && open != 0 {
+			t.Errorf("void kept %t: %d acts open, %v", kept, open, err)
+		}
+		if _, err := w.Do(t.Context(), a, effect); kept && !errors.Is(err, gate.ErrVoided) || w.effects(t) != 0 {
+			t.Errorf("void kept %t, act repeated later: %v, %d effects", kept, err, w.effects(t))
+		}
+		w.open(t)
+		if _, _, err := w.Recover(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Do(t.Context(), a, effect); !errors.Is(err, gate.ErrVoided) || len(w.log.actions()) != 2 {
+			t.Errorf("void kept %t, after a start: %v, log %v", kept, err, w.log.actions())
+		}
+	}
+}
+
+// Settle voids what stands open without a restart, once nobody repeats it.
+func TestSettle(t *testing.T) {
+	w := newWorld(t)
+	w.log.fault = func(ledger.Entry) (bool, error) { return true, ledger.ErrUnpublished }
+	a := shareAct()
+	if _, err := w.Do(t.Context(), a, effect); !errors.Is(err, gate.ErrUnsettled) {
+		t.Fatal(err)
+	}
+	w.log.fault = nil
+	w.now = w.now.Add(time.Hour)
+	if n, err := w.Settle(t.Context()); n != 1 || err != nil {
+		t.Fatalf("settled %d, %v", n, err)
+	}
+	if _, err := w.Do(t.Context(), a, effect); !errors.Is(err, gate.ErrVoided) || !slices.Equal(w.log.actions(), []string{"submission.share", "act.void"}) {
+		t.Errorf("%v, log %v", err, w.log.actions())
+	}
+}
+
 // TestRecover crashes with the entry in the log, with it not in the log, and in
 // the middle of a void, and starts again.
 func TestRecover(t *testing.T) {

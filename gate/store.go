@@ -213,32 +213,100 @@ func (g *Gate) details(ctx context.Context, r *record) error {
 }
 
 // find looks in the log for a decided act whose index was never learned, and
-// sets it. ErrUnsettled when it is not there (yet).
+// sets it; and its state to void when a void of it stands in the log as well,
+// which is then known to the store too. ErrUnsettled when the log does not say
+// (yet) whether it holds the act, or a void of it.
 func (g *Gate) find(ctx context.Context, r *record) error {
-	found, err := g.scan(ctx, r.index, map[string]bool{r.id: true})
+	at, voided := ^uint64(0), false
+	voids := map[string]bool{} // of this act, by their ids
+	for e, err := range g.Log.Entries(ctx, r.index) {
+		switch {
+		case err != nil:
+			return fmt.Errorf("reading the log: %w", err)
+		case e.Entry.Act.ID == r.id:
+			at = e.Index
+		case e.Entry.Act.Action == "act.void" && e.Entry.Act.Public["of"] == fmt.Sprint(at):
+			voided, voids[e.Entry.Act.ID] = true, true
+		}
+	}
+	if at == ^uint64(0) {
+		return ErrUnsettled
+	}
+	r.index = at
+	open, err := g.query(ctx, `SELECT `+recordColumns+` FROM acts WHERE state = ?`, stateDecided)
 	if err != nil {
 		return err
 	}
-	i, ok := found[r.id]
-	if !ok {
-		return ErrUnsettled
+	for _, o := range open {
+		if o.entry.Act.Action == "act.void" && o.entry.Act.Public["of"] == fmt.Sprint(at) && !voids[o.id] {
+			return ErrUnsettled
+		}
 	}
-	r.index = i
-	return nil
+	if !voided {
+		return nil
+	}
+	r.state = stateVoid
+	return g.DB.Write(ctx, func(tx *sql.Tx) error { return r.outcome(tx, stateVoid) })
 }
 
-// scan returns where in the log, from index from on, the entries of ids stand.
-func (g *Gate) scan(ctx context.Context, from uint64, ids map[string]bool) (map[string]uint64, error) {
-	found := map[string]uint64{}
+// Settle closes acts that have stood open for so long that nobody repeats them
+// any more: after the log did not answer, or the disk was full. Those whose
+// entry the log does not show wait for the next start. It returns how many.
+func (g *Gate) Settle(ctx context.Context) (n int, err error) {
+	const quiet = 2 * SignWithin
+	open, err := g.query(ctx, `SELECT `+recordColumns+` FROM acts WHERE state = ? AND at < ?`, stateDecided, g.Now().Add(-quiet).UnixMicro())
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range open {
+		if e := g.settle(ctx, r.id); e == nil {
+			n++
+		} else if !errors.Is(e, ErrUnsettled) {
+			err = errors.Join(err, fmt.Errorf("closing act %s: %w", r.id, e))
+		}
+	}
+	return n, err
+}
+
+func (g *Gate) settle(ctx context.Context, id string) error {
+	defer g.busy.lock(id)()
+	r, err := g.load(ctx, id)
+	if err != nil || r.state != stateDecided {
+		return err
+	}
+	err = g.find(ctx, &r)
+	switch end := stateDone; {
+	case err != nil || r.state == stateVoid:
+		return err
+	case !r.entry.Decision.Permit:
+		end = stateDenied
+		fallthrough
+	case r.entry.Act.Action == "act.void": // its act finds it in the log
+		return g.DB.Write(ctx, func(tx *sql.Tx) error { return r.outcome(tx, end) })
+	}
+	return g.void(ctx, r, "interrupted")
+}
+
+// scan returns where in the log, from index from on, the entries of ids stand,
+// and which indexes a void there closes.
+func (g *Gate) scan(ctx context.Context, from uint64, ids map[string]bool) (found map[string]uint64, closed map[uint64]bool, err error) {
+	found, closed = map[string]uint64{}, map[uint64]bool{}
 	for e, err := range g.Log.Entries(ctx, from) {
 		if err != nil {
-			return nil, fmt.Errorf("reading the log: %w", err)
+			return nil, nil, fmt.Errorf("reading the log: %w", err)
 		}
 		if ids[e.Entry.Act.ID] {
 			found[e.Entry.Act.ID] = e.Index
 		}
+		if e.Entry.Act.Action == "act.void" {
+			var of uint64
+			if _, err := fmt.Sscan(e.Entry.Act.Public["of"], &of); err != nil {
+				return nil, nil, fmt.Errorf("void entry %d: %w", e.Index, err)
+			}
+			closed[of] = true
+		}
 	}
-	return found, nil
+	return found, closed, nil
 }
 
 // Recover closes what a crash left open, and must run before the first act.
@@ -254,19 +322,9 @@ func (g *Gate) Recover(ctx context.Context) (forgotten, voided int, err error) {
 	for _, r := range open {
 		from, ids[r.id] = min(from, r.index), true
 	}
-	found, err := g.scan(ctx, from, ids)
+	found, closed, err := g.scan(ctx, from, ids)
 	if err != nil {
 		return 0, 0, err
-	}
-	closed := map[uint64]bool{} // indexes that a recorded void already closes
-	for _, r := range open {
-		if _, ok := found[r.id]; ok && r.entry.Act.Action == "act.void" {
-			var of uint64
-			if _, err := fmt.Sscan(r.entry.Act.Public["of"], &of); err != nil {
-				return forgotten, voided, fmt.Errorf("void entry %s: %w", r.id, err)
-			}
-			closed[of] = true
-		}
 	}
 	for _, r := range open {
 		i, ok := found[r.id]
