@@ -114,6 +114,7 @@ function parse(text: string): Feed {
   const body = JSON.parse(json) as { interval_seconds: number; requests: Item[] };
   const at = new Date(made);
   if (Number.isNaN(at.getTime()) || !Array.isArray(body.requests)) throw new FeedError('malformed');
+  for (const { request } of body.requests) heard.set(request.id, request);
   return { cell, made: at, interval: body.interval_seconds, requests: body.requests };
 }
 
@@ -132,6 +133,11 @@ function fromBase64(text: string): Uint8Array<ArrayBuffer> {
     throw new FeedError('malformed');
   }
 }
+
+const heard = new Map<string, Content>();
+
+/** A request this page has read in the feed, so that nobody need be asked for it again. */
+export const recall = (id: string): Content | undefined => heard.get(id);
 
 export interface Near {
   item: Item;
