@@ -189,7 +189,7 @@ type RequestDraft struct {
 	Narrative string     `json:"narrative" maxLength:"8000" doc:"What happened and what would help, at most 2000 characters."`
 	Area      GeoPolygon `json:"area"`
 	From      time.Time  `json:"from" doc:"Start of the window footage is asked for."`
-	To        time.Time  `json:"to"`
+	To        time.Time  `json:"to" doc:"End of that window."`
 	TimeZone  string     `json:"time_zone" maxLength:"64" doc:"IANA zone in which people read the window." example:"America/Chicago"`
 	Expires   time.Time  `json:"expires" doc:"Until when it can be answered."`
 	Contact   string     `json:"contact" maxLength:"800" doc:"How residents reach the agency about it."`
@@ -224,8 +224,8 @@ type RequestView struct {
 	Narrative  string     `json:"narrative"`
 	Area       GeoPolygon `json:"area"`
 	AreaM2     float64    `json:"area_m2"`
-	From       time.Time  `json:"from"`
-	To         time.Time  `json:"to"`
+	From       time.Time  `json:"from" doc:"Start of the window footage is asked for."`
+	To         time.Time  `json:"to" doc:"End of that window."`
 	TimeZone   string     `json:"time_zone"`
 	Expires    time.Time  `json:"expires"`
 	Contact    string     `json:"contact"`

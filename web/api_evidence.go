@@ -364,7 +364,7 @@ type ItemView struct {
 	Agency    string     `json:"agency" doc:"ORI of the custodian."`
 	Own       bool       `json:"own" doc:"Your agency is the custodian; else it was shared with it."`
 	Case      string     `json:"case,omitempty"`
-	State     string     `json:"state"`
+	State     string     `json:"state" doc:"pending, accepted, withdrawal-requested, declined, withdrawn or destroyed."`
 	Cause     string     `json:"cause,omitempty"`
 	Size      int64      `json:"size" doc:"Bytes of the payload."`
 	SHA256    string     `json:"ciphertext_sha256"`
@@ -406,7 +406,7 @@ type CustodyView struct {
 	Expires   *time.Time `json:"expires,omitempty"`
 	NoReshare bool       `json:"no_reshare"`
 	Since     time.Time  `json:"since"`
-	Entry     uint64     `json:"entry"`
+	Entry     uint64     `json:"entry" doc:"Index of the act that gave it."`
 }
 
 // HoldView is a hold, standing or past.
@@ -462,7 +462,7 @@ type ShareInput struct {
 
 // UnshareInput names the partner.
 type UnshareInput struct {
-	From string `json:"from" maxLength:"16"`
+	From string `json:"from" maxLength:"16" doc:"ORI of the partner."`
 }
 
 // HoldInput places a hold.

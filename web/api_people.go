@@ -500,7 +500,7 @@ type AgencyView struct {
 	ORI          string     `json:"ori"`
 	Name         string     `json:"name"`
 	Kind         string     `json:"kind"`
-	State        string     `json:"state"`
+	State        string     `json:"state" doc:"Two-letter code of its state."`
 	Contact      string     `json:"contact"`
 	Status       string     `json:"status" enum:"invited,active,suspended"`
 	Reason       string     `json:"reason,omitempty" doc:"Of the last suspension or restoration."`
@@ -549,7 +549,7 @@ type NewAgency struct {
 	ORI          string     `json:"ori" pattern:"^[A-Z]{2}[A-Z0-9]{7}$"`
 	Name         string     `json:"name" minLength:"1" maxLength:"120"`
 	Kind         string     `json:"kind" enum:"municipal,county,state,campus,tribal,fire,federal,private"`
-	State        string     `json:"state" pattern:"^[A-Z]{2}$"`
+	State        string     `json:"state" pattern:"^[A-Z]{2}$" doc:"Two-letter code of its state."`
 	Contact      string     `json:"contact" maxLength:"200"`
 	Jurisdiction GeoPolygon `json:"jurisdiction"`
 	Admin        string     `json:"admin" minLength:"1" maxLength:"120" doc:"Name of its first administrator."`

@@ -193,12 +193,15 @@ func (c Capability) token() string {
 
 // NewLink is the capability that replaces the present one.
 type NewLink struct {
-	OwnerHash []byte `json:"owner_hash" doc:"SHA-256 of the new 32-byte capability token."`
-	Recipient string `json:"recipient" maxLength:"80"`
-	Messages  []struct {
-		ID     string `json:"id" maxLength:"26"`
-		Sealed []byte `json:"sealed"`
-	} `json:"messages,omitempty" maxItems:"500" doc:"Her messages, sealed again for the new recipient."`
+	OwnerHash []byte            `json:"owner_hash" doc:"SHA-256 of the new 32-byte capability token."`
+	Recipient string            `json:"recipient" maxLength:"80"`
+	Messages  []ResealedMessage `json:"messages,omitempty" maxItems:"500" doc:"Her messages, sealed again for the new recipient."`
+}
+
+// ResealedMessage is a message sealed again for another recipient.
+type ResealedMessage struct {
+	ID     string `json:"id" maxLength:"26"`
+	Sealed []byte `json:"sealed"`
 }
 
 // SealedMessage is an age file to the agency's vault and the owner's recipient.
@@ -242,7 +245,7 @@ type FollowedAgency struct {
 // FollowedClip is one clip and every act on it, oldest first.
 type FollowedClip struct {
 	Item      string          `json:"item"`
-	State     string          `json:"state"`
+	State     string          `json:"state" doc:"pending, accepted, withdrawal-requested, declined, withdrawn or destroyed."`
 	Cause     string          `json:"cause,omitempty"`
 	Size      int64           `json:"size"`
 	SHA256    string          `json:"ciphertext_sha256"`

@@ -195,6 +195,7 @@ var matrix = []row{
 	{"GET /ledger/{index}", "", everybody, get("/ledger/1")},
 	{"GET /ledger/{index}/receipt", "", everybody, get("/ledger/1/receipt")},
 	{"GET /rules", "", everybody, get("/rules")},
+	{"GET /api", "", everybody, get("/api")},
 	{"GET /how", "", everybody, get("/how")},
 	{"GET /accessibility", "", everybody, get("/accessibility")},
 	{"GET /problems/{kind}", "", everybody, get("/problems/refused")},

@@ -43,11 +43,14 @@ func (s *Server) siteRoutes() error {
 	if err != nil {
 		return err
 	}
+	describe(s.api.OpenAPI())
+	api := apiPage(s.api.OpenAPI())
 	t := &site{Server: s, pages: p, figures: oversight.New(s.Log, s.Zone)}
 	for pattern, f := range map[string]pageFunc{
 		"GET /{$}": t.home, "GET /requests": t.requests, "GET /r/{id}": t.request,
 		"GET /agencies": t.agencies, "GET /agencies/{ori}": t.agency,
 		"GET /ledger": t.ledger, "GET /ledger/{index}": t.entry, "GET /rules": t.rules,
+		"GET /api":             func(*http.Request) (pages.View, error) { return api, nil },
 		"GET /how":             func(*http.Request) (pages.View, error) { return pages.How{}, nil },
 		"GET /accessibility":   func(*http.Request) (pages.View, error) { return pages.Accessibility{}, nil },
 		"GET /problems/{kind}": t.problemKind,

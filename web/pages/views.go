@@ -157,6 +157,37 @@ type Rule struct {
 	Cedar    string
 }
 
+// API is "/api": the API's description for people.
+type API struct {
+	Groups   []APIGroup
+	Problem  []APIField // members of every error
+	Problems []string   // last parts of the problem types
+}
+
+// APIGroup is the operations of one kind of thing.
+type APIGroup struct {
+	Name       string // first part of their paths
+	Operations []APIOperation
+}
+
+// APIOperation is one operation.
+type APIOperation struct {
+	ID, Method, Path, Summary string
+	Who                       string // anyone, session, capability or upload
+	Act                       bool   // it takes the headers of an act
+	Parameters                []APIField
+	Body, Answer              []APIField // one field without a name, or none
+}
+
+// APIField is a parameter or property, and what is inside it.
+type APIField struct {
+	Name, Type, Doc string
+	In              string // of a parameter: path, query, header or cookie
+	Required        bool
+	Enum            []string
+	Fields          []APIField
+}
+
 // How is "/how": how it works and what is kept about whom.
 type How struct{}
 
@@ -181,6 +212,7 @@ func (Agency) template() string        { return "agency" }
 func (Ledger) template() string        { return "ledger" }
 func (Entry) template() string         { return "entry" }
 func (Rules) template() string         { return "rules" }
+func (API) template() string           { return "api" }
 func (How) template() string           { return "how" }
 func (Accessibility) template() string { return "accessibility" }
 func (Problem) template() string       { return "problem" }

@@ -914,27 +914,37 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         AgencyView: {
+            /** @description How residents reach the agency. */
             contact: string;
             jurisdiction: components["schemas"]["GeoPolygon"];
+            /** @description Kind of the agency: municipal, county and so on. */
             kind: string;
+            /** @description Its name. */
             name: string;
+            /** @description Originating Agency Identifier, e.g. IL0160000. */
             ori: string;
             /** @description Of the last suspension or restoration. */
             reason?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
             since: string;
+            /** @description Two-letter code of its state. */
             state: string;
             /** @enum {string} */
             status: "invited" | "active" | "suspended";
             vault?: components["schemas"]["VaultView"];
         };
         CategoryView: {
+            /** @description The statute or promise. */
             citation: string;
             /**
              * Format: int64
              * @description Counted from acceptance; 0: until somebody decides.
              */
             days: number;
+            /** @description Its id. */
             id: string;
         };
         ClipHandover: {
@@ -948,11 +958,15 @@ export interface components {
             vault: string;
         };
         ConsentView: {
+            /** @description How she lets herself be known: through-porchlight, email or address. */
             identity: string;
+            /** @description Language of the text: en, es or nl. */
             language: string;
+            /** @description The text as it was shown. */
             text: string;
         };
         Contact: {
+            /** @description How residents reach the agency. */
             contact: string;
         };
         Correspondence: {
@@ -961,25 +975,44 @@ export interface components {
             recipient: string;
         };
         CustodyView: {
+            /** @description ORI of the agency. */
             agency: string;
             /** @description ORI of the agency that gave it. */
             by?: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Index of the act that gave it.
+             */
             entry: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
             expires?: string;
+            /** @description Its name. */
             name: string;
+            /** @description The partner cannot share it onward. */
             no_reshare: boolean;
+            /** @description What for. */
             purpose?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
             since: string;
         };
         DestroyInput: {
-            /** @enum {string} */
+            /**
+             * @description Why, in words.
+             * @enum {string}
+             */
             reason: "declined" | "withdrawn";
         };
         DeviceView: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was enrolled.
+             */
             added: string;
             /**
              * Format: int64
@@ -990,18 +1023,24 @@ export interface components {
             has_vault: boolean;
             /** @description Credential id, base64url. */
             id: string;
+            /** @description What it is called. */
             label: string;
             /** @description Age recipient; absent when the passkey cannot derive keys. */
             recipient?: string;
             /** @enum {string} */
             state: "active" | "disabled";
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it last signed.
+             */
             used?: string;
         };
         Disclosed: {
+            /** @description Its name. */
             name: string;
             /** @description Base64. */
             salt: string;
+            /** @description The value. */
             value: string;
         };
         Enrolling: {
@@ -1009,11 +1048,15 @@ export interface components {
             device: string;
             /** @description Age recipient derived from the passkey's PRF output; needed if it has one. */
             device_recipient?: string;
+            /** @description The secret of the link. */
             token: string;
         };
         EnrolmentView: {
             agency?: components["schemas"]["MyAgency"];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
             expires: string;
             /** @description PublicKeyCredentialCreationOptionsJSON. */
             options: unknown;
@@ -1030,61 +1073,98 @@ export interface components {
             value?: unknown;
         };
         EventView: {
+            /** @description What was done, noun.verb. */
             action: string;
+            /** @description ORI of the agency. */
             agency?: string;
+            /** @description Name of the agency. */
             agency_name?: string;
+            /** @description When, RFC 3339. */
             at: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Index of the entry in the ledger.
+             */
             entry: number;
             /** @description Name of the agency it was shared with or taken back from. */
             other_name?: string;
             /** @description done, denied or void */
             outcome: string;
+            /** @description The person. */
             person?: string;
+            /** @description Private values the caller may read. */
             private?: {
                 [key: string]: string;
             };
+            /** @description Public values of the act. */
             public?: {
                 [key: string]: string;
             };
+            /** @description The role that acted. */
             role: string;
+            /** @description A passkey signed it. */
             signed: boolean;
         };
         ExportInput: {
             /** @enum {string} */
             form: "ciphertext" | "plaintext";
+            /** @description What for. */
             purpose: string;
         };
         FollowedAgency: {
+            /** @description Its name. */
             name: string;
+            /** @description Originating Agency Identifier, e.g. IL0160000. */
             ori: string;
             /** @description Age recipient. */
             vault: string;
         };
         FollowedClip: {
+            /** @description Id of the retention category. */
             category?: string;
+            /** @description Why it was destroyed: declined, withdrawn or expired. */
             cause?: string;
+            /** @description Lower-case hex SHA-256 of the encrypted clip. */
             ciphertext_sha256: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When retention ends.
+             */
             dispose_at?: string;
             events: components["schemas"]["FollowedEvent"][];
             /** @description The lawful ground on which a withdrawal was refused. */
             ground?: string;
+            /** @description Id of the clip. */
             item: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it arrived.
+             */
             received: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Bytes of the encrypted payload.
+             */
             size: number;
+            /** @description pending, accepted, withdrawal-requested, declined, withdrawn or destroyed. */
             state: string;
         };
         FollowedEvent: {
+            /** @description What was done, noun.verb. */
             action: string;
             /** @description The role that acted. */
             actor: string;
+            /** @description ORI of the agency. */
             agency?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When, RFC 3339.
+             */
             at: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Index of the entry in the ledger.
+             */
             entry: number;
             /** @description done, denied or void */
             outcome: string;
@@ -1092,6 +1172,7 @@ export interface components {
             private?: {
                 [key: string]: string;
             };
+            /** @description Public values of the act. */
             public?: {
                 [key: string]: string;
             };
@@ -1099,9 +1180,14 @@ export interface components {
         FollowedSubmission: {
             agency: components["schemas"]["FollowedAgency"];
             clips: components["schemas"]["FollowedClip"][];
+            /** @description The JSON she agreed to, exactly as hashed into the entry. */
             consent: string;
+            /** @description Its id. */
             id: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was begun.
+             */
             made: string;
             messages: components["schemas"]["MessageView"][];
             request: components["schemas"]["RequestView"];
@@ -1118,36 +1204,53 @@ export interface components {
         HoldInput: {
             /** @description The order, letter or statute that grounds it. */
             order: string;
+            /** @description Why, in words. */
             reason: string;
             /** @description This hold is the answer to the owner's withdrawal. */
             refuses_withdrawal?: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
             until?: string;
         };
         HoldView: {
+            /** @description ORI of the agency. */
             agency: string;
+            /** @description Its id. */
             id: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was lifted.
+             */
             lifted?: string;
+            /** @description The order, letter or statute that grounds it. */
             order: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was placed.
+             */
             placed: string;
+            /** @description Why, in words. */
             reason: string;
+            /** @description It is in force. */
             stands: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
             until?: string;
         };
         InfoLine: {
+            /** @description What it is called. */
             label: string;
+            /** @description The value. */
             value: string;
         };
         InvitedPerson: {
             person: components["schemas"]["PersonView"];
+            /** @description The receipt, a porchlight-receipt/v1 text. */
             receipt: string;
-        };
-        Item: {
-            id: string;
-            sealed: string;
         };
         ItemDetail: {
             chain: components["schemas"]["EventView"][];
@@ -1163,27 +1266,42 @@ export interface components {
         ItemView: {
             /** @description ORI of the custodian. */
             agency: string;
+            /** @description Case number. */
             case?: string;
+            /** @description Id of the retention category. */
             category?: string;
+            /** @description Why it was destroyed: declined, withdrawn or expired. */
             cause?: string;
+            /** @description Lower-case hex SHA-256 of the encrypted clip. */
             ciphertext_sha256: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When retention ends.
+             */
             dispose_at?: string;
+            /** @description The lawful ground on which a withdrawal was refused. */
             ground?: string;
+            /** @description Its id. */
             id: string;
             /** @description Your agency is the custodian; else it was shared with it. */
             own: boolean;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it arrived.
+             */
             received: string;
+            /** @description Id of the request. */
             request: string;
             /**
              * Format: int64
              * @description Bytes of the payload.
              */
             size: number;
+            /** @description pending, accepted, withdrawal-requested, declined, withdrawn or destroyed. */
             state: string;
         };
         MailSubscription: {
+            /** @description E-mail address. */
             address: string;
             /** @description S2 token, level 10. */
             cell: string;
@@ -1198,21 +1316,36 @@ export interface components {
             /** @description ORI. */
             agency?: string;
             devices: components["schemas"]["DeviceView"][];
+            /** @description Its id. */
             id: string;
+            /** @description Its name. */
             name: string;
+            /** @description requester, investigator, custodian, admin, moderator, auditor, operator. */
             roles: string[];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
             since: string;
             /** @enum {string} */
             state: "invited" | "enrolled" | "removed";
         };
         MessageView: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When, RFC 3339.
+             */
             at: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Index of the entry in the ledger.
+             */
             entry: number;
+            /** @description The resident wrote it; else the agency. */
             from_owner: boolean;
+            /** @description Its id. */
             id: string;
+            /** @description An age file, base64; the exchange cannot read it. */
             sealed: string;
         };
         ModerationVerdict: {
@@ -1222,8 +1355,11 @@ export interface components {
             verdict: "approve" | "reject";
         };
         MyAgency: {
+            /** @description Kind of the agency: municipal, county and so on. */
             kind: string;
+            /** @description Its name. */
             name: string;
+            /** @description Originating Agency Identifier, e.g. IL0160000. */
             ori: string;
             /** @enum {string} */
             status: "invited" | "active" | "suspended";
@@ -1233,6 +1369,7 @@ export interface components {
         NewAgency: {
             /** @description Name of its first administrator. */
             admin: string;
+            /** @description How residents reach the agency. */
             contact: string;
             /**
              * Format: date-time
@@ -1240,19 +1377,26 @@ export interface components {
              */
             expires: string;
             jurisdiction: components["schemas"]["GeoPolygon"];
-            /** @enum {string} */
+            /**
+             * @description Kind of the agency: municipal, county and so on.
+             * @enum {string}
+             */
             kind: "municipal" | "county" | "state" | "campus" | "tribal" | "fire" | "federal" | "private";
+            /** @description Its name. */
             name: string;
+            /** @description Originating Agency Identifier, e.g. IL0160000. */
             ori: string;
+            /** @description Two-letter code of its state. */
             state: string;
             /** @description SHA-256 of the token's text. */
             token_hash: string;
         };
         NewLink: {
             /** @description Her messages, sealed again for the new recipient. */
-            messages?: components["schemas"]["Item"][];
+            messages?: components["schemas"]["ResealedMessage"][];
             /** @description SHA-256 of the new 32-byte capability token. */
             owner_hash: string;
+            /** @description Age X25519 recipient. */
             recipient: string;
         };
         NewPasskey: {
@@ -1260,6 +1404,7 @@ export interface components {
             label: string;
             /** @description RegistrationResponseJSON, without PRF results. */
             response: unknown;
+            /** @description The secret of the link. */
             token: string;
         };
         NewPerson: {
@@ -1274,7 +1419,10 @@ export interface components {
             id?: string;
             /** @description Of a new person. */
             name?: string;
-            /** @enum {string} */
+            /**
+             * @description The role that acted.
+             * @enum {string}
+             */
             role: "requester" | "investigator" | "custodian" | "admin" | "moderator" | "auditor" | "operator";
             /** @description SHA-256 of the token's text. */
             token_hash: string;
@@ -1294,16 +1442,24 @@ export interface components {
             sealed: string;
         };
         NoteView: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When, RFC 3339.
+             */
             at: string;
+            /** @description Who, by name. */
             by: string;
+            /** @description Its id. */
             id: string;
+            /** @description An age file, base64; the exchange cannot read it. */
             sealed: string;
         };
         NoticeLink: {
+            /** @description The secret of the link. */
             token: string;
         };
         NoticeWays: {
+            /** @description Notices can come by mail. */
             mail: boolean;
             /** @description VAPID public key (applicationServerKey), base64url. */
             push_key: string;
@@ -1316,14 +1472,23 @@ export interface components {
             /** @description Age file; absent for a partner that got none. */
             letter?: string;
             notes: components["schemas"]["NoteView"][];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Bytes of the encrypted payload.
+             */
             payload_size: number;
+            /** @description The receipt, a porchlight-receipt/v1 text. */
             receipt: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
             until: string;
         };
         PackagePart: {
+            /** @description The file's bytes, base64. */
             data: string;
+            /** @description Path in the package. */
             path: string;
         };
         PackageParts: {
@@ -1350,20 +1515,31 @@ export interface components {
         PersonView: {
             /** @description ORI. */
             agency?: string;
+            /** @description Its id. */
             id: string;
+            /** @description Its name. */
             name: string;
+            /** @description requester, investigator, custodian, admin, moderator, auditor, operator. */
             roles: string[];
             /** @enum {string} */
             state: "invited" | "enrolled" | "removed";
         };
         PrivateEntry: {
+            /** @description What was done, noun.verb. */
             action: string;
             /** @description The role that acted. */
             actor: string;
+            /** @description ORI of the agency. */
             agency?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When, RFC 3339.
+             */
             at: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Index of the entry in the ledger.
+             */
             index: number;
             /** @enum {string} */
             outcome: "done" | "denied" | "void";
@@ -1371,6 +1547,7 @@ export interface components {
             private: {
                 [key: string]: string;
             };
+            /** @description Public values of the act. */
             public?: {
                 [key: string]: string;
             };
@@ -1410,23 +1587,31 @@ export interface components {
         PushLeave: {
             /** @description Empty for all cells. */
             cell?: string;
+            /** @description Of the browser's PushSubscription, a URL. */
             endpoint: string;
         };
         PushSubscription: {
+            /** @description Of the browser's PushSubscription, base64url. */
             auth: string;
             /** @description S2 token, level 10. */
             cell: string;
+            /** @description Of the browser's PushSubscription, a URL. */
             endpoint: string;
+            /** @description Of the browser's PushSubscription, base64url. */
             p256dh: string;
         };
         Reason: {
+            /** @description Why, in words. */
             reason: string;
         };
         ReceiptText: {
+            /** @description The receipt, a porchlight-receipt/v1 text. */
             receipt: string;
         };
         RefusedBy: {
+            /** @description The statute or promise. */
             citation: string;
+            /** @description Its id. */
             id: string;
             /** @description One plain sentence by language. */
             plain: {
@@ -1436,9 +1621,11 @@ export interface components {
             source?: string;
         };
         ReleaseInput: {
+            /** @description Id of the hold. */
             hold: string;
         };
         RequestActBody: {
+            /** @description The receipt, a porchlight-receipt/v1 text. */
             receipt: string;
             request: components["schemas"]["RequestView"];
         };
@@ -1458,7 +1645,10 @@ export interface components {
              * @description Start of the window footage is asked for.
              */
             from: string;
-            /** @enum {string} */
+            /**
+             * @description Type of incident.
+             * @enum {string}
+             */
             incident: "arson" | "assault" | "burglary" | "fire" | "fraud" | "hate-crime" | "hit-and-run" | "homicide" | "kidnapping" | "missing-person" | "package-theft" | "robbery" | "sexual-assault" | "shooting" | "theft" | "traffic-crash" | "vandalism" | "vehicle-break-in" | "vehicle-theft";
             /** @description What happened and what would help, at most 2000 characters. */
             narrative: string;
@@ -1467,16 +1657,26 @@ export interface components {
              * @example America/Chicago
              */
             time_zone: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description End of that window.
+             */
             to: string;
         };
         RequestInside: {
+            /** @description Case number. */
             case: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was moderated.
+             */
             decided?: string;
             /** @description Name. */
             decided_by?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was posted.
+             */
             posted: string;
             /** @description Name. */
             posted_by: string;
@@ -1486,54 +1686,102 @@ export interface components {
         RequestView: {
             /** @description ORI */
             agency: string;
+            /** @description Kind of the agency: municipal, county and so on. */
             agency_kind: string;
+            /** @description Name of the agency. */
             agency_name: string;
             area: components["schemas"]["GeoPolygon"];
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Size of the area in square metres.
+             */
             area_m2: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Index of the entry that closed it.
+             */
             close_entry?: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was closed.
+             */
             closed?: string;
+            /** @description How residents reach the agency. */
             contact: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Index of the entry of its moderation.
+             */
             decision_entry?: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
             expires: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Start of the window footage is asked for.
+             */
             from: string;
+            /** @description Its id. */
             id: string;
+            /** @description Type of incident. */
             incident: string;
             /** @description Only for the agency, moderators and auditors. */
             inside?: components["schemas"]["RequestInside"];
+            /** @description What happened and what would help. */
             narrative: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Index of the entry that posted it.
+             */
             post_entry: number;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was published.
+             */
             published?: string;
             /** @enum {string} */
             state: "pending" | "open" | "resolved" | "expired" | "rejected";
+            /** @description IANA zone in which people read the window. */
             time_zone: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description End of that window.
+             */
             to: string;
         };
+        ResealedMessage: {
+            /** @description Its id. */
+            id: string;
+            /** @description An age file, base64; the exchange cannot read it. */
+            sealed: string;
+        };
         SealedMessage: {
+            /** @description An age file, base64; the exchange cannot read it. */
             sealed: string;
         };
         ShareInput: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
             expires: string;
             /** @description Age header: the clip's file key sealed to the partner's vault. */
             header: string;
             /** @description Age file: what the partner may know of the owner's letter. */
             letter?: string;
+            /** @description The partner cannot share it onward. */
             no_reshare: boolean;
+            /** @description What for. */
             purpose: string;
             /** @description ORI of the partner. */
             to: string;
         };
         SharedOutputBody: {
+            /** @description Id of the clip. */
             item: string;
+            /** @description The receipt, a porchlight-receipt/v1 text. */
             receipt: string;
         };
         SubmissionDraft: {
@@ -1545,14 +1793,17 @@ export interface components {
             owner_hash: string;
             /** @description Her age X25519 recipient, derived from her link. */
             recipient: string;
+            /** @description Id of the request. */
             request: string;
             /** @description SHA-256 of the 32-byte upload token. */
             upload_hash: string;
         };
         Token: {
+            /** @description The secret of the link. */
             token: string;
         };
         TriageInput: {
+            /** @description true accepts, false declines. */
             accept: boolean;
             /** @description accept: the case number. */
             case?: string;
@@ -1562,6 +1813,7 @@ export interface components {
             reason?: string;
         };
         UnshareInput: {
+            /** @description ORI of the partner. */
             from: string;
         };
         VaultGrant: {
@@ -1580,7 +1832,10 @@ export interface components {
             entry: number;
             /** @description Age X25519 recipient. */
             recipient: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
             since: string;
         };
         ViewInput: {
@@ -1751,6 +2006,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Originating Agency Identifier, e.g. IL0160000. */
                 ori: string;
             };
             cookie?: never;
@@ -1983,7 +2239,9 @@ export interface operations {
                 Authorization: string;
             };
             path: {
+                /** @description Id of the clip. */
                 item: string;
+                /** @description Index of the entry in the ledger. */
                 entry: number;
             };
             cookie?: never;
@@ -2022,6 +2280,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the clip. */
                 item: string;
             };
             cookie?: never;
@@ -2255,6 +2514,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Index of the entry in the ledger. */
                 index: number;
             };
             cookie?: never;
@@ -2294,6 +2554,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description Id of the act that opened it. */
                 act: string;
             };
             cookie?: never;
@@ -2359,6 +2620,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of the clip. */
                 item: string;
             };
             cookie?: never;
@@ -2395,6 +2657,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the clip. */
                 item: string;
             };
             cookie?: never;
@@ -2436,6 +2699,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the clip. */
                 item: string;
             };
             cookie?: never;
@@ -2477,6 +2741,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the clip. */
                 item: string;
             };
             cookie?: never;
@@ -2518,6 +2783,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the clip. */
                 item: string;
             };
             cookie?: never;
@@ -2554,6 +2820,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of the clip. */
                 item: string;
             };
             cookie?: never;
@@ -2590,6 +2857,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the clip. */
                 item: string;
             };
             cookie?: never;
@@ -2631,6 +2899,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the clip. */
                 item: string;
             };
             cookie?: never;
@@ -2667,7 +2936,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of the clip. */
                 item: string;
+                /** @description Index of the entry in the ledger. */
                 entry: number;
             };
             cookie?: never;
@@ -2704,6 +2975,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the clip. */
                 item: string;
             };
             cookie?: never;
@@ -2745,6 +3017,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the clip. */
                 item: string;
             };
             cookie?: never;
@@ -2786,6 +3059,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the clip. */
                 item: string;
             };
             cookie?: never;
@@ -2827,6 +3101,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the clip. */
                 item: string;
             };
             cookie?: never;
@@ -3152,6 +3427,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description The person. */
                 person: string;
             };
             cookie?: never;
@@ -3252,6 +3528,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Its id. */
                 id: string;
             };
             cookie?: never;
@@ -3288,6 +3565,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Its id. */
                 id: string;
             };
             cookie?: never;
@@ -3325,6 +3603,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Its id. */
                 id: string;
             };
             cookie?: never;
@@ -3425,6 +3704,7 @@ export interface operations {
             header?: never;
             path?: never;
             cookie?: {
+                /** @description The session to end. */
                 porchlight_session?: string;
             };
         };
@@ -3488,9 +3768,11 @@ export interface operations {
                 "Porchlight-Act": string;
                 /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
                 "Porchlight-Assertion"?: string;
+                /** @description Base64url; given out when the answer was begun. */
                 "Upload-Token": string;
             };
             path: {
+                /** @description Id of the answer. */
                 submission: string;
             };
             cookie?: never;
