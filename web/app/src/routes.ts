@@ -19,4 +19,5 @@ export const routes: readonly Route[] = [
   { path: '/desk/requests', shell: 'desk', page: () => import('./pages/ask/Mine.svelte') },
   { path: '/desk/requests/new', shell: 'desk', page: () => import('./pages/ask/New.svelte') },
   { path: '/desk/moderation', shell: 'desk', page: () => import('./pages/ask/Moderation.svelte') },
+  { path: '/verify', shell: 'door', page: () => import('./pages/prove/Verify.svelte') },
 ];
