@@ -57,7 +57,7 @@ const people = [
   { look: { size: 300 }, w: (t) => 90 + 7 * t, x: (t) => 60 + 150 * t, y: () => 330, expr: ['90+7*t', '60+150*t', '330'] },
   {
     look: { size: 400, skin: [112, 74, 54], hair: [24, 18, 16], coat: [150, 60, 52], eye: [40, 26, 18] },
-    w: () => 230, x: (t) => 1960 - 330 * (t - 2), y: (t) => 420 + 30 * Math.sin(2 * t), expr: ['230', '1960-330*(t-2)', '420+30*sin(2*t)'],
+    w: () => 230, x: (t) => 1960 - 330 * (t - 2), y: (t) => 570 + 30 * Math.sin(2 * t), expr: ['230', '1960-330*(t-2)', '570+30*sin(2*t)'],
   },
 ];
 /** Eyes, nose and mouth of a person at t, in whole pixels; undefined unless all of it is in the picture. */
@@ -78,12 +78,12 @@ ffmpeg('-f', 'lavfi', '-i', `gradients=s=${width}x${height}:r=${rate}:d=${second
   '-map', '[v]', '-t', String(seconds), '-c:v', 'libx264', '-preset', 'veryfast', '-g', '30', at('street.mp4'));
 ffmpeg('-i', at('street.mp4'), '-t', '2', '-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', 'log-level=error', '-tag:v', 'hvc1', at('garage.mov'));
 
-/** Of every third frame, for each whole face in it: the spread of brightness there; a covered face has next to none. */
+/** Of every other frame, for each whole face in it: the spread of brightness there; a covered face has next to none. */
 function spreads(file) {
-  const raw = ffmpeg('-i', file, '-vf', `select='not(mod(n,3))',scale=${width}:${height}`, '-fps_mode', 'passthrough', '-f', 'rawvideo', '-pix_fmt', 'gray', '-');
+  const raw = ffmpeg('-i', file, '-vf', `select='not(mod(n,2))',scale=${width}:${height}`, '-fps_mode', 'passthrough', '-f', 'rawvideo', '-pix_fmt', 'gray', '-');
   const found = [];
   for (let n = 0; (n + 1) * width * height <= raw.length; n++) {
-    const t = (n * 3) / rate;
+    const t = (n * 2) / rate;
     people.forEach((p, who) => {
       const box = face(p, t);
       if (!box) return;

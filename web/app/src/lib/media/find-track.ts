@@ -21,6 +21,10 @@ const hold = 0.6;
 /** It is this much larger than the face on each side, as parts of the face. */
 const pad = 0.3;
 
+/** A face needs one sight this sure, or this sure when it is seen only once. */
+const sure = 0.4;
+const sureOnce = 0.5;
+
 /** Where a face last seen in seen is expected at t: it goes on as it went, for a while. */
 function expected(seen: Path['seen'], t: number): Box {
   const last = seen.at(-1)!;
@@ -89,16 +93,16 @@ function thin(keys: Track['keys']): Track['keys'] {
 
 /**
  * The boxes over a clip of which [start, end] was looked through. Gaps are
- * bridged, edges held, boxes padded. A face seen once and doubted (score under
- * sure) is taken for nothing; else the score is that of its best sight.
+ * bridged, edges held, boxes padded. Its best sight decides whether it is taken
+ * for a face, and is its score; doubtful sights only lengthen its time.
  */
-export function link(sightings: Sighting[], start: number, end: number, sure = 0.5): Track[] {
+export function link(sightings: Sighting[], start: number, end: number): Track[] {
   const tracks: Track[] = [];
   for (const path of follow(sightings)) {
     const score = Math.max(...path.seen.map((face) => face.score));
     const first = path.seen[0]!;
     const last = path.seen.at(-1)!;
-    if (path.seen.length < 2 && score < sure) continue;
+    if (score < (path.seen.length < 2 ? sureOnce : sure)) continue;
     const from = Math.max(start, first.t - hold);
     const to = Math.min(end, last.t + hold);
     const keys = path.seen.map((face) => ({ t: face.t, ...grow(face) }));
