@@ -233,6 +233,10 @@ func (g *Gate) Do(ctx context.Context, a Act, effect func(tx *sql.Tx, grant *Gra
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		rec, err = g.draft(a), nil
+	case err == nil && rec.digest != digest(a) && rec.state == statePending && rec.sameCall(a):
+		// What she was asked to sign changed meanwhile, e.g. somebody else acted on
+		// the item whose history it names: she is asked again.
+		a.By.Assertion = nil
 	case err == nil && rec.digest != digest(a):
 		return nil, ErrActConflict
 	}

@@ -292,6 +292,31 @@ func TestPersonsSign(t *testing.T) {
 	ask() // too late: a new challenge
 }
 
+// What the act says may change between asking and signing; nothing that was not
+// shown is ever recorded.
+func TestChangedWhileBeingSigned(t *testing.T) {
+	w := newWorld(t)
+	a := viewAct()
+	a.Private = map[string]string{"chain": "1 2"}
+	var s *gate.SignatureRequired
+	if _, err := w.Do(t.Context(), a, effect); !errors.As(err, &s) {
+		t.Fatal(err)
+	}
+	a.Private = map[string]string{"chain": "1 2 3"}
+	a.By.Assertion = s.Options
+	if _, err := w.Do(t.Context(), a, effect); !errors.As(err, &s) {
+		t.Fatalf("signed what was not shown: %v", err)
+	}
+	a.By.Assertion = s.Options
+	g, err := w.Do(t.Context(), a, effect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rec, err := w.At(t.Context(), g.Index); err != nil || rec.Private("chain") != "1 2 3" {
+		t.Errorf("%+v, %v", rec, err)
+	}
+}
+
 func TestWithoutTheRole(t *testing.T) {
 	w := newWorld(t)
 	a := shareAct()

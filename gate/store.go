@@ -91,6 +91,18 @@ func (r *record) grant(a Act, replayed bool) *Grant {
 	}
 }
 
+// sameCall reports whether a is the same person asking for the same action on
+// the same things.
+func (r *record) sameCall(a Act) bool {
+	person := ""
+	for _, d := range r.private {
+		if d.Name == PrivatePerson {
+			person = d.Value
+		}
+	}
+	return person == a.By.Who.PersonID && r.entry.Act.Action == a.Action && slices.Equal(r.objects, a.Objects)
+}
+
 // outcome closes the act within tx.
 func (r *record) outcome(tx *sql.Tx, s state) error {
 	_, err := tx.Exec(`UPDATE acts SET state = ?, idx = ?, nonce = NULL WHERE id = ?`, s, r.index, r.id)

@@ -133,22 +133,29 @@ func Invitation() (token string, inv web.NewInvitation) {
 func (p *Person) Act(ctx context.Context, path string, in, out any) (entry uint64, err error) {
 	header := http.Header{"Porchlight-Act": {gate.NewActID()}}
 	got, err := p.send(ctx, http.MethodPost, path, header, in, out)
-	var problem *web.Problem
-	if errors.As(err, &problem) && problem.Type == "/problems/signature-required" {
-		p.touch.Lock() // answers arrive in the order of the passkey's counter
-		defer p.touch.Unlock()
-		answer, err := p.Sign(problem)
-		if err != nil {
-			return 0, fmt.Errorf("signing %s: %w", path, err)
+	for range 3 { // asked again when what is signed changed meanwhile
+		var problem *web.Problem
+		if !errors.As(err, &problem) || problem.Type != "/problems/signature-required" {
+			break
 		}
-		header.Set("Porchlight-Assertion", base64.RawURLEncoding.EncodeToString(answer))
-		if got, err = p.send(ctx, http.MethodPost, path, header, in, out); err != nil {
-			return 0, err
-		}
-	} else if err != nil {
+		got, err = p.answer(ctx, path, header, problem, in, out)
+	}
+	if err != nil {
 		return 0, err
 	}
 	return strconv.ParseUint(got.Get("Porchlight-Entry"), 10, 64)
+}
+
+// answer repeats an act with the passkey's answer.
+func (p *Person) answer(ctx context.Context, path string, header http.Header, asked *web.Problem, in, out any) (http.Header, error) {
+	p.touch.Lock() // answers arrive in the order of the passkey's counter
+	defer p.touch.Unlock()
+	assertion, err := p.Sign(asked)
+	if err != nil {
+		return nil, fmt.Errorf("signing %s: %w", path, err)
+	}
+	header.Set("Porchlight-Assertion", base64.RawURLEncoding.EncodeToString(assertion))
+	return p.send(ctx, http.MethodPost, path, header, in, out)
 }
 
 // Sign answers a signature-required problem after checking that the challenge

@@ -47,13 +47,14 @@ export async function act<P extends ActPath>(
   const { id = ulid(), sealed = {} } = options;
   const header: Record<string, string> = { 'Porchlight-Act': id };
   let prf: Uint8Array | undefined;
-  for (;;) {
+  for (let asked = 0; ; asked++) {
     try {
       const { data, headers } = await send<Answer<paths[P]['post']>>('post', to, { ...input, header });
       return { data, entry: Number(headers.get('Porchlight-Entry')), ...(prf && { prf }) };
     } catch (e) {
       const problem = problemOf(e);
-      if (problem.type !== '/problems/signature-required' || header['Porchlight-Assertion']) throw e;
+      // Asked again when what is signed changed meanwhile, e.g. a colleague acted on the same clip.
+      if (problem.type !== '/problems/signature-required' || asked === 3) throw e;
       const ask = problem as unknown as SignatureRequired;
       checkAct(ask, action, id, sealed);
       const answer = await get(ask.options);
