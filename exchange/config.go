@@ -10,7 +10,7 @@ import (
 
 // Config is everything an operator can set. `porchlight init` writes it as
 // porchlight.yaml into the data directory; environment variables
-// (PORCHLIGHT_LISTEN, PORCHLIGHT_SMTP_HOST ...) win over the file, flags over
+// (PORCHLIGHT_LISTEN, PORCHLIGHT_SMTP__HOST ...) win over the file, flags over
 // both. The zero value of each optional field is its default.
 type Config struct {
 	Dir     string `koanf:"-" yaml:"-"`               // data directory
