@@ -281,7 +281,8 @@ func (l *Log) Close() error {
 // Append adds e and returns its index once a published checkpoint covers it,
 // cosigned by the quorum where one is set, and the proof from e to that
 // checkpoint is verified. ErrUnpublished when that is not known in time; with
-// any other error (ErrTooLarge, ErrClosed, a failed disk) e is not in the log.
+// any other error (ErrTooLarge, ErrClosed, a failed disk, which is syscall.ENOSPC
+// when it is full) e is not in the log.
 func (l *Log) Append(ctx context.Context, e Entry) (index uint64, err error) {
 	data := e.Bytes()
 	if len(data) > MaxEntry {
@@ -320,6 +321,9 @@ func (l *Log) Append(ctx context.Context, e Entry) (index uint64, err error) {
 				return 0, fmt.Errorf("%w: %w", ErrUnpublished, errors.Join(err, ferr))
 			}
 			if !found {
+				if strings.Contains(err.Error(), syscall.ENOSPC.Error()) { // Tessera drops the error's kind
+					err = fmt.Errorf("%w: %w", syscall.ENOSPC, err)
+				}
 				return 0, fmt.Errorf("ledger: appending: %w", err)
 			}
 			index = i
