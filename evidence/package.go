@@ -320,9 +320,10 @@ func (s *Service) Export(ctx context.Context, by gate.Caller, session, id string
 	}
 	var before []string
 	for _, r := range history {
-		if r.Entry.Act.ID != by.ActID { // a repeat of this act finds itself
-			before = append(before, strconv.FormatUint(r.Index, 10))
+		if r.Entry.Act.ID == by.ActID { // a repeat of this act finds itself, and what came later
+			break
 		}
+		before = append(before, strconv.FormatUint(r.Index, 10))
 	}
 	act := s.act("item.export", by, it, c)
 	act.Public = map[string]string{"form": string(form)}
