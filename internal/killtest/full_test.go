@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"os"
 	"path"
@@ -41,7 +42,10 @@ func TestDiskFull(t *testing.T) {
 }
 
 func full(t *testing.T, disk string) {
-	w := testworld.Start(t, func(c *exchange.Config) { c.Dir = filepath.Join(disk, "x") })
+	w := testworld.Start(t, func(c *exchange.Config) {
+		c.Dir = filepath.Join(disk, "x")
+		c.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	})
 	ctx := t.Context()
 	l := &load{server: &server{url: w.URL, dir: w.Config.Dir}, Town: w.Town, promises: newPromises()}
 	var police web.AgencyView
