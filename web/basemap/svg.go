@@ -269,7 +269,8 @@ func (d *drawing) overlays() {
 			title = "<title>" + html.EscapeString(o.Title) + "</title>"
 		}
 		if o.Href != "" {
-			fmt.Fprintf(&d.out, `<a class="bm-link" href="%s" aria-label="%s">`, html.EscapeString(o.Href), html.EscapeString(o.Title))
+			name := strings.TrimSpace(o.Label + " " + o.Title) // what is read aloud holds what is seen
+			fmt.Fprintf(&d.out, `<a class="bm-link" href="%s" aria-label="%s">`, html.EscapeString(o.Href), html.EscapeString(name))
 		}
 		fmt.Fprintf(&d.out, `<path class="bm-overlay bm-%s" d="%s">%s</path>`, html.EscapeString(o.Class), b.String(), title)
 		x0, y1 := d.px(LonLat{box[0], box[1]})

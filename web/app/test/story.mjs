@@ -711,10 +711,11 @@ try {
   say('kept, shared and exported');
   await follow(rosa, ben);
   say('followed and taken back');
+  await verify(rosa);
+  say('checked by anybody, offline');
   await audit();
   await everybody(request);
   say('the public pages');
-  await verify(rosa);
   const trouble = readFileSync(x.log, 'utf8').split('\n').filter((line) => line.includes('"level":"ERROR"'));
   assert.deepEqual(trouble, [], 'the server complained');
   assert.deepEqual(complaints, []);
