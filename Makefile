@@ -21,7 +21,7 @@ run: build
 	$(BIN) demo --port $(PORT)
 
 test: setup-test build
-	go test -race ./...
+	go test -race -timeout 40m ./...
 	cd $(APP) && npm test
 	cd $(APP) && npm run story
 

@@ -1,33 +1,27 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"os/signal"
+	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"porchlight": func() {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		code := run(ctx, os.Args[1:])
-		stop()
-		os.Exit(code)
-	}})
-}
-
-// TestScripts runs testdata/script/*.txtar against the real program.
+// TestScripts runs testdata/script/*.txtar against the real program, built as
+// it is shipped: drawing the demo's videos under the race detector takes minutes.
 func TestScripts(t *testing.T) {
+	bin := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "porchlight"), ".").CombinedOutput(); err != nil {
+		t.Fatalf("building porchlight: %v\n%s", err, out)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "../../testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -36,6 +30,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			defer l.Close()
+			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("PORT", strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 			return nil
 		},
