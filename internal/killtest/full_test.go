@@ -57,6 +57,12 @@ func full(t *testing.T, disk string) {
 		t.Fatal(err)
 	}
 
+	// What the operator will remove to make room.
+	spare := filepath.Join(disk, "spare")
+	if err := os.WriteFile(spare, make([]byte, 4<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
 	// A clip larger than the disk: pieces are taken until one is refused.
 	clip := make([]byte, 30<<20)
 	rand.Read(clip)
@@ -131,7 +137,7 @@ func full(t *testing.T, disk string) {
 	}
 
 	// Room again: everything goes on.
-	if err := os.Remove(filler); err != nil {
+	if err := errors.Join(os.Remove(filler), os.Remove(spare)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Police.Requester.Post(ctx, testworld.Draft("26-300")); err != nil {
