@@ -388,9 +388,9 @@ async function shareMany(request) {
   await cdp.send('Network.enable');
   await cdp.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 3e6 });
   let kept = 0; // bytes of the long clip that the server had, when asked after its restart
-  let restarted = false;
+  let killed = false;
   page.on('response', (r) => {
-    if (restarted && r.request().method() === 'HEAD' && r.url().includes('/uploads/')) kept = Math.max(kept, Number(r.headers()['upload-offset'] ?? 0));
+    if (killed && r.request().method() === 'HEAD' && r.url().includes('/uploads/')) kept = Math.max(kept, Number(r.headers()['upload-offset'] ?? 0));
   });
   const piece = page.waitForResponse((r) => r.request().method() === 'PATCH' && r.status() === 204 && Number(r.headers()['upload-offset']) === 8 << 20);
   await page.getByRole('button', { name: t('answer.share.other', { n: 4 }) }).tap();
@@ -402,9 +402,9 @@ async function shareMany(request) {
   await context.setOffline(false);
   await piece;
   await x.kill();
+  killed = true;
   await look(ben, 'share-sending');
   await x.serve();
-  restarted = true;
   await cdp.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
   await sentHeading(page).waitFor();
   cutting(false);
