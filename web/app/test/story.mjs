@@ -10,7 +10,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { desk, openBrowser, phone, press, tabTo, type, words } from './lib/browser.mjs';
+import { openBrowser, press, tabTo, type, words } from './lib/browser.mjs';
 import { build, openExchange, town } from './lib/exchange.mjs';
 
 const began = performance.now();
@@ -648,7 +648,7 @@ async function audit() {
   await decide('suspend', 'Requests without a case number.');
   const said = await (await get(`/agencies/${county.ori}`)).text();
   assert.match(said, /Requests without a case number/, 'everybody can read why');
-  await look(olga, 'agencies', { whole: true });
+  await look(olga, 'desk-agencies', { whole: true });
   await decide('restore', 'Trained.');
 }
 
@@ -673,26 +673,29 @@ async function everybody(request) {
   await plain.page.getByRole('heading', { name: t('incident.vehicle-break-in') }).waitFor();
   await plain.context.close();
 
+  await Promise.all([visit(request), inLanguage('es', request), inLanguage('nl', request)]);
+}
+
+async function visit(request) {
   const visitor = await person('visitor');
   for (const [name, path] of Object.entries(publicPages(request))) {
     await visitor.page.goto(path);
     await look(visitor, name, { whole: true });
   }
   await visitor.context.close();
+}
 
-  for (const lang of ['es', 'nl']) {
-    const w = words(lang);
-    const someone = await person(lang, { onPhone: true, locale: lang === 'es' ? 'es-ES' : 'nl-NL' });
-    for (const [name, path] of Object.entries({ ...publicPages(request), share: `/r/${request}/share`, near: '/near' })) {
-      await someone.page.goto(path);
-      await settled(someone.page);
-      assert.equal(await someone.page.evaluate(() => document.documentElement.lang), lang, path);
-      await look(someone, `${lang}-${name}`);
-    }
-    await someone.page.goto(`/r/${request}/share`);
-    await someone.page.getByRole('button', { name: w('answer.pick') }).waitFor();
-    await someone.context.close();
+async function inLanguage(lang, request) {
+  const someone = await person(lang, { onPhone: true, locale: { es: 'es-ES', nl: 'nl-NL' }[lang] });
+  const { page } = someone;
+  for (const [name, path] of Object.entries({ ...publicPages(request), near: '/near', share: `/r/${request}/share` })) {
+    await page.goto(path);
+    await settled(page);
+    assert.equal(await page.evaluate(() => document.documentElement.lang), lang, path);
+    await look(someone, `${lang}-${name}`);
   }
+  await page.getByRole('button', { name: words(lang)('answer.pick') }).waitFor();
+  await someone.context.close();
 }
 
 // ---- the story

@@ -7,9 +7,9 @@ import { chromium } from 'playwright-core';
 process.env.PW_EXPERIMENTAL_SERVICE_WORKER_NETWORK_EVENTS = '1'; // what a service worker fetches is seen too
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-export const phone = { width: 390, height: 844 };
-export const desk = { width: 1280, height: 900 };
-const touch = { viewport: phone, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
+const phone = { width: 390, height: 844 };
+const desk = { width: 1280, height: 900 };
+const touch = { viewport: phone, isMobile: true, hasTouch: true };
 
 /** A message of the catalogue, so that the story follows the words. */
 const catalogues = {};
@@ -106,7 +106,7 @@ export async function openBrowser(site, shots) {
     }
   }
 
-  return { browser, person, look, settled, complain, complaints, shots, cutting: (on) => (cut = on) };
+  return { browser, person, look, settled, complaints, shots, cutting: (on) => (cut = on) };
 }
 
 /** Presses Tab until target has the focus. */
