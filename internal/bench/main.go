@@ -45,18 +45,16 @@ func main() {
 	}
 }
 
+// part is one comparison, run alone by its name.
+type part struct {
+	name string
+	do   func(context.Context, figures) error
+}
+
 func run(ctx context.Context, chosen []string) error {
-	parts := []struct {
-		name string
-		do   func(context.Context, figures) error
-	}{{"intake", intake}, {"receipt", receipt}, {"feed", feed}, {"policy", policyDecisions}}
+	parts := []part{{"intake", intake}, {"receipt", receipt}, {"feed", feed}, {"policy", policyDecisions}}
 	for _, c := range chosen {
-		if !slices.ContainsFunc(parts, func(p struct {
-			name string
-			do   func(context.Context, figures) error
-		}) bool {
-			return p.name == c
-		}) {
+		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == c }) {
 			return fmt.Errorf("no part is called %q: intake, receipt, feed, policy", c)
 		}
 	}
