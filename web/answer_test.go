@@ -13,22 +13,11 @@ import (
 // A resident on a phone, in a real browser: app/test/answer.mjs says what she
 // does. Needs node, the app's packages, ffmpeg and chromium, as `make test` has.
 func TestAnswerInTheBrowser(t *testing.T) {
-	w := newTown(t)
-	site := httptest.NewServer(w.server)
-	defer site.Close()
-	cmd := exec.CommandContext(t.Context(), "node", "test/answer.mjs", site.URL, w.request, app.CSP, os.Getenv("PORCHLIGHT_SHOTS"))
-	cmd.Dir, cmd.Stderr = "app", os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	var done struct {
 		Taps    int
 		Seconds float64
 	}
-	if err := json.Unmarshal(out, &done); err != nil {
-		t.Fatalf("%v in %s", err, out)
-	}
+	w := playInBrowser(t, "answer.mjs", &done)
 	t.Logf("request to receipt: %d taps, %.1f s", done.Taps, done.Seconds)
 	if done.Taps > 6 || done.Seconds > 60 {
 		t.Errorf("request to receipt took %d taps and %.1f s; at most 6 and 60", done.Taps, done.Seconds)
@@ -37,4 +26,23 @@ func TestAnswerInTheBrowser(t *testing.T) {
 	if status := w.cara.get("/items", &inbox); status != 200 || len(inbox.Items) != 3 {
 		t.Errorf("the custodian sees %+v, status %d", inbox.Items, status)
 	}
+}
+
+// playInBrowser runs a script of app/test against a town of its own and reads
+// what it prints into out.
+func playInBrowser(t *testing.T, script string, out any) *town {
+	t.Helper()
+	w := newTown(t)
+	site := httptest.NewServer(w.server)
+	defer site.Close()
+	cmd := exec.CommandContext(t.Context(), "node", "test/"+script, site.URL, w.request, app.CSP, os.Getenv("PORCHLIGHT_SHOTS"))
+	cmd.Dir, cmd.Stderr = "app", os.Stderr
+	text, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if err := json.Unmarshal(text, out); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	return w
 }

@@ -1,36 +1,17 @@
 package web_test
 
-import (
-	"encoding/json"
-	"net/http/httptest"
-	"os"
-	"os/exec"
-	"testing"
-
-	"porchlight/web/app"
-)
+import "testing"
 
 // Faces are found and covered on her device: app/test/find.mjs says how. Needs
 // node, the app's packages, ffmpeg and chromium, as `make test` has.
 func TestFindFacesInTheBrowser(t *testing.T) {
-	w := newTown(t)
-	site := httptest.NewServer(w.server)
-	defer site.Close()
-	cmd := exec.CommandContext(t.Context(), "node", "test/find.mjs", site.URL, w.request, app.CSP, os.Getenv("PORCHLIGHT_SHOTS"))
-	cmd.Dir, cmd.Stderr = "app", os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	var done struct {
 		Frames  int     // frames of the new clip that were looked at, one for each face in them
 		Covered float64 // the share of them in which the face cannot be seen
 		FPS     float64 // pictures a second that the finder looked at
 		Boxes   int
 	}
-	if err := json.Unmarshal(out, &done); err != nil {
-		t.Fatalf("%v in %s", err, out)
-	}
+	playInBrowser(t, "find.mjs", &done)
 	t.Logf("%d boxes cover %.1f %% of %d faces; %.1f pictures of 1920 x 1080 a second", done.Boxes, 100*done.Covered, done.Frames, done.FPS)
 	if done.Frames < 200 || done.Covered < .95 {
 		t.Errorf("%.3f of %d faces are covered; at least 0.95 of 200", done.Covered, done.Frames)
