@@ -656,7 +656,10 @@ func (c *cell) once(r row) answered {
 	maps.Copy(header, c.header)
 	maps.Copy(header, q.header)
 	a := c.send(q, header)
-	if a.Type == "/problems/signature-required" && c.person != nil {
+	// Asked again when what she signed is no longer what would be done: an export
+	// commits to all acts on the item, and others act on it meanwhile.
+	for signed := ""; a.Type == "/problems/signature-required" && c.person != nil && a.Act != signed; {
+		signed = a.Act
 		answer, err := c.person.Sign(&a.Problem)
 		check(c.w.t, err)
 		header.Set("Porchlight-Assertion", base64.RawURLEncoding.EncodeToString(answer))
