@@ -26,6 +26,9 @@ var arrows = []struct{ pkg, may string }{
 	{"blob", ""}, {"db", ""}, {"geo", ""}, {"ledger", ""}, {"policy", ""}, {"purpose", ""},
 	{"identity", "db"},
 	{"internal/agekey", ""}, {"internal/softkey", ""},
+	{"searchlog", ""},
+	{"audit", "policy/packs purpose searchlog"}, // runs without an exchange, and in a browser
+	{"audit/report", "audit policy/packs searchlog"},
 	{"gate", "db identity ledger policy"},
 	{"oversight", "ledger"}, // runs without an exchange
 	{"canvass", "db gate geo identity"},
@@ -84,7 +87,7 @@ var only = []struct{ path, by, why string }{
 	{"charm.land/fang", "cmd/porchlight", "only cmd has flags"},
 	{"github.com/digitorus", "evidence", "only court packages carry time stamps"},
 	{"github.com/SherClockHolmes/webpush-go", "canvass", "only notices are pushed"},
-	{"html/template", "web web/pages web/basemap evidence demo", "only these make pages"},
+	{"html/template", "audit/report web web/pages web/basemap evidence demo", "only these make pages"},
 	{"os/exec", "demo internal/bench", "the exchange starts no programs"},
 	{"net/http/pprof", "", "no debugging routes"},
 	{"unsafe", "", "nothing here needs it"},
