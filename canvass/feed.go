@@ -57,18 +57,22 @@ type FeedBody struct {
 	Requests        []FeedItem `json:"requests"`         // open ones that touch the cell, newest first
 }
 
-// FeedIndex lists the cells, at FeedPath. It is not signed: whoever needs to
-// trust the key takes it from the ledger, where the exchange records it.
+// FeedIndex lists the cells, at FeedPath. It is not signed; Receipt proves the
+// key.
 type FeedIndex struct {
-	Key             string   `json:"key"` // verifier key of all files
+	Key             string   `json:"key"`     // verifier key of all files
+	Receipt         string   `json:"receipt"` // of the act setting.change whose public "feed_key" is Key
 	IntervalSeconds int64    `json:"interval_seconds"`
 	Cells           []string `json:"cells"` // sorted
 }
 
-// FeedItem is one open request.
+// FeedItem is one open request. Its receipt travels with it: a device that asked
+// for the receipts of some requests would show which cell it has, by their
+// number and size.
 type FeedItem struct {
 	Request    Content   `json:"request"`
-	Entry      uint64    `json:"entry"` // of request.moderate, which carries Request.Hash
+	Entry      uint64    `json:"entry"`   // of request.moderate, which carries Request.Hash
+	Receipt    string    `json:"receipt"` // of Entry
 	Published  time.Time `json:"published"`
 	AgencyName string    `json:"agency_name"`
 	AgencyKind string    `json:"agency_kind"`
@@ -133,10 +137,13 @@ func parseText(text string) (f Feed, err error) {
 	return f, nil
 }
 
-// FeedOptions joins the feed to its neighbors. The first four are needed.
+// FeedOptions joins the feed to its neighbors. The first seven are needed.
 type FeedOptions struct {
-	Signer note.Signer // its name is "<origin>/feed"
-	Key    string      // the verifier key (vkey) of Signer, told to readers
+	Signer   note.Signer // its name is "<origin>/feed"
+	Key      string      // the verifier key (vkey) of Signer, told to readers
+	KeyEntry uint64      // of the act setting.change that recorded Key
+	// Receipt proves an entry of the ledger: a porchlight-receipt/v1 text.
+	Receipt func(ctx context.Context, entry uint64) (string, error)
 	// Jurisdiction is the exchange's; its cells are those of the feed.
 	Jurisdiction []geo.Polygon
 	Open         func(context.Context) ([]Request, error) // see Service.Open
@@ -153,7 +160,9 @@ type Builder struct {
 	FeedOptions
 	cells []string
 	files atomic.Pointer[map[string]*file] // by path; replaced as a whole
-	mu    sync.Mutex                       // held while building, so that the last to begin is the last to publish
+
+	mu       sync.Mutex        // held while building, so that the last to begin is the last to publish
+	receipts map[uint64]string // by entry: of what the files now prove; guarded by mu
 }
 
 // file is one response, all of it prepared.
@@ -209,6 +218,17 @@ func (b *Builder) Build(ctx context.Context) error {
 	for _, c := range b.cells {
 		bodies[c] = &FeedBody{IntervalSeconds: int64(b.Interval / time.Second), Requests: []FeedItem{}}
 	}
+	proofs := map[uint64]string{}
+	prove := func(entry uint64) (_ string, err error) {
+		receipt, ok := b.receipts[entry] // a receipt holds for ever, and the files stay as they were
+		if !ok {
+			if receipt, err = b.Receipt(ctx, entry); err != nil {
+				return "", fmt.Errorf("building the feed: receipt of entry %d: %w", entry, err)
+			}
+		}
+		proofs[entry] = receipt
+		return receipt, nil
+	}
 	open, err := b.Open(ctx)
 	if err != nil {
 		return fmt.Errorf("building the feed: %w", err)
@@ -221,8 +241,12 @@ func (b *Builder) Build(ctx context.Context) error {
 		if a.Status != "active" || r.State != Open || !r.Expires.After(now) {
 			continue
 		}
+		receipt, err := prove(r.DecisionEntry)
+		if err != nil {
+			return err
+		}
 		item := FeedItem{
-			Request: r.Content(), Entry: r.DecisionEntry, Published: r.Decided.Truncate(time.Second),
+			Request: r.Content(), Entry: r.DecisionEntry, Receipt: receipt, Published: r.Decided.Truncate(time.Second),
 			AgencyName: a.Name, AgencyKind: a.Kind, Vault: a.Vault, VaultEntry: a.VaultEntry,
 		}
 		for _, c := range geo.CellsNear(r.Area, NearMetres) {
@@ -258,12 +282,17 @@ func (b *Builder) Build(ctx context.Context) error {
 		}
 		files[c] = b.file(signed, "text/plain; charset=utf-8")
 	}
-	index, err := json.Marshal(FeedIndex{b.Key, int64(b.Interval / time.Second), b.cells})
+	receipt, err := prove(b.KeyEntry)
+	if err != nil {
+		return err
+	}
+	index, err := json.Marshal(FeedIndex{b.Key, receipt, int64(b.Interval / time.Second), b.cells})
 	if err != nil {
 		return err
 	}
 	files[""] = b.file(append(index, '\n'), "application/json")
 	b.files.Store(&files)
+	b.receipts = proofs
 	return nil
 }
 

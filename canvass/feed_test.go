@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"porchlight/geo"
+	"porchlight/ledger"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -41,10 +42,19 @@ func (w *world) feed(open func(context.Context) ([]Request, error)) *Builder {
 	w.t.Helper()
 	s, _ := feedSigner(w.t)
 	b, err := NewBuilder(context.Background(), FeedOptions{
-		Signer: s, Jurisdiction: []geo.Polygon{w.agencies[city].Jurisdiction}, Open: open, Agencies: w, Now: w.clock,
+		Signer: s, Key: testFeedVKey, KeyEntry: 90, Receipt: w.receipt,
+		Jurisdiction: []geo.Polygon{w.agencies[city].Jurisdiction}, Open: open, Agencies: w, Now: w.clock,
 	})
 	must(w.t, err)
 	return b
+}
+
+// receipt stands in for the ledger's; package web tests the feed with real ones.
+func (w *world) receipt(_ context.Context, entry uint64) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.proved = append(w.proved, entry)
+	return fmt.Sprintf("receipt %d", entry), nil
 }
 
 func get(h http.Handler, path string, header ...string) *httptest.ResponseRecorder {
@@ -107,10 +117,24 @@ func TestFeed(t *testing.T) {
 			if rec, err := w.Gate.At(t.Context(), i.Entry); err != nil || rec.Entry.Act.Public["content"] != i.Request.Hash() {
 				t.Errorf("entry %d does not carry the content: %v", i.Entry, err)
 			}
+			if i.Receipt != fmt.Sprintf("receipt %d", i.Entry) {
+				t.Errorf("receipt %q", i.Receipt)
+			}
 			if i.Vault != "age1vault" || i.VaultEntry != 3 || i.AgencyName != "Millbrook Police" {
 				t.Errorf("%+v", i)
 			}
 		}
+	}
+
+	var index FeedIndex
+	must(t, json.Unmarshal(get(b, FeedPath).Body.Bytes(), &index))
+	if index.Key != testFeedVKey || index.Receipt != "receipt 90" {
+		t.Errorf("index %+v", index)
+	}
+	// What was proved once is not asked for again: files change with what they say only.
+	must(t, b.Build(t.Context()))
+	if slices.Sort(w.proved); len(slices.Compact(slices.Clone(w.proved))) != len(w.proved) || len(w.proved) != 3 {
+		t.Errorf("asked for the receipts of %v", w.proved)
 	}
 
 	// A suspended agency's requests leave the feed, and so do expired ones.
@@ -335,8 +359,33 @@ func TestVectors(t *testing.T) {
 	a.Narrative = "Un hombre robó un paquete.\nA \"big\" box <blue> & \\ é 🚲 \u007f"
 	a.Area = polygon(t, -89.65, 39.75, -89.6459, 39.7533)
 	b.Area = a.Area
+	// A small ledger with real receipts, the same in every run. The second request
+	// is not the one that its entry published.
+	const secret = "PRIVATE+KEY+exchange.example/log+7d6f1327+AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+	logKey, err := ledger.VerifierKey(secret)
+	must(t, err)
+	logSigner, err := note.NewSigner(secret)
+	must(t, err)
+	log, err := ledger.Open(t.Context(), ledger.Options{Dir: t.TempDir(), Signer: logSigner, LogKey: logKey})
+	must(t, err)
+	t.Cleanup(func() { log.Close() })
+	for i, act := range []ledger.Act{
+		{Action: "setting.change", Actor: "operator", Public: map[string]string{"feed_key": testFeedVKey}},
+		{Action: "request.moderate", Actor: "moderator", Public: map[string]string{"request": a.ID, "verdict": "approve", "asker": city, "content": a.Content().Hash()}},
+		{Action: "request.moderate", Actor: "moderator", Public: map[string]string{"request": b.ID, "verdict": "approve", "asker": city, "content": a.Content().Hash()}},
+	} {
+		act.ID, act.Hour = fmt.Sprintf("01kaq00000000000000000000%d", i), "2026-11-22T09:00:00Z"
+		_, err := log.Append(t.Context(), ledger.Entry{V: 1, Act: act, Decision: ledger.Decision{Permit: true, Rules: []string{}, Packs: map[string]string{}}})
+		must(t, err)
+	}
+	a.DecisionEntry, b.DecisionEntry = 1, 2
 	feed, err := NewBuilder(t.Context(), FeedOptions{
-		Signer: s, Jurisdiction: []geo.Polygon{polygon(t, -89.70, 39.70, -89.60, 39.80)}, Agencies: w, Now: w.clock,
+		Signer: s, Key: testFeedVKey, KeyEntry: 0,
+		Receipt: func(ctx context.Context, entry uint64) (string, error) {
+			r, err := log.Receipt(ctx, entry)
+			return string(r.Marshal()), err
+		},
+		Jurisdiction: []geo.Polygon{polygon(t, -89.70, 39.70, -89.60, 39.80)}, Agencies: w, Now: w.clock,
 		Open: func(context.Context) ([]Request, error) { return []Request{a, b}, nil },
 	})
 	must(t, err)
@@ -355,11 +404,13 @@ func TestVectors(t *testing.T) {
 		Contains bool `json:"-"`
 	}
 	vectors := struct {
-		VKey, Full, Empty string
-		Hashes            []string
-		Places            []place
-		Areas             []area
-	}{VKey: testFeedVKey, Full: full, Empty: empty, Hashes: []string{a.Content().Hash(), b.Content().Hash()}}
+		VKey, LogKey, Full, Empty string
+		Index                     FeedIndex
+		Hashes                    []string
+		Places                    []place
+		Areas                     []area
+	}{VKey: testFeedVKey, LogKey: logKey, Full: full, Empty: empty, Hashes: []string{a.Content().Hash(), b.Content().Hash()}}
+	must(t, json.Unmarshal(get(feed, FeedPath).Body.Bytes(), &vectors.Index))
 	for lon := -175.0; lon < 180; lon += 35.3 {
 		for lat := -84.9; lat < 85; lat += 18.7 {
 			p, err := geo.NewPoint(lon, lat)

@@ -45,6 +45,7 @@ type world struct {
 	mu       sync.Mutex
 	now      time.Time
 	agencies map[string]Agency
+	proved   []uint64 // entries whose receipts the feed asked for
 }
 
 // Agency and AgencyFacts stand in for package roster.

@@ -23,13 +23,15 @@ CREATE TABLE exchange_recorded ( -- what the ledger last said of the exchange it
 	name  TEXT PRIMARY KEY,
 	value TEXT NOT NULL
 );
+`, `
+ALTER TABLE exchange_recorded ADD COLUMN entry INTEGER; -- in the ledger; unknown (then it is recorded anew) for what an earlier version recorded
 `}
 
 // recordChanges records the exchange itself, once, and the law packs, the app
 // and the settings whenever they are not those last recorded: nobody changes
 // them silently.
 func (x *Exchange) recordChanges(ctx context.Context) error {
-	if err := x.recordIfNew(ctx, "exchange", x.Origin, func() (gate.Act, error) {
+	if _, err := x.recordIfNew(ctx, "exchange", x.Origin, func() (gate.Act, error) {
 		return gate.Act{Action: "exchange.create", Public: map[string]string{"name": x.Name, "origin": x.Origin}, Facts: map[string]any{}}, nil
 	}); err != nil {
 		return fmt.Errorf("recording the exchange's creation: %w", err)
@@ -38,7 +40,7 @@ func (x *Exchange) recordChanges(ctx context.Context) error {
 	for _, p := range x.Policy.Packs() {
 		packs[p.Name] = p.Hash
 	}
-	if err := x.recordIfNew(ctx, "packs", encodeMap(packs), func() (gate.Act, error) {
+	if _, err := x.recordIfNew(ctx, "packs", encodeMap(packs), func() (gate.Act, error) {
 		report := policy.TestCases(policy.Packs())
 		return gate.Act{Action: "pack.change", Public: packs, Facts: map[string]any{"tests_pass": len(report.Failures) == 0}}, nil
 	}); err != nil {
@@ -50,16 +52,18 @@ func (x *Exchange) recordChanges(ctx context.Context) error {
 			return fmt.Errorf("hashing the app: %w", err)
 		}
 		sum := hex.EncodeToString(digest[:])
-		if err := x.recordIfNew(ctx, "app", sum, func() (gate.Act, error) {
+		if _, err := x.recordIfNew(ctx, "app", sum, func() (gate.Act, error) {
 			return gate.Act{Action: "app.publish", Public: map[string]string{"sha256": sum}, Facts: map[string]any{}}, nil
 		}); err != nil {
 			return fmt.Errorf("recording the app: %w", err)
 		}
 	}
 	settings := x.publicSettings()
-	if err := x.recordIfNew(ctx, "settings", encodeMap(settings), func() (gate.Act, error) {
+	var err error
+	x.settingsEntry, err = x.recordIfNew(ctx, "settings", encodeMap(settings), func() (gate.Act, error) {
 		return gate.Act{Action: "setting.change", Public: settings, Facts: map[string]any{"owner": "exchange", "own_agency": false}}, nil
-	}); err != nil {
+	})
+	if err != nil {
 		return fmt.Errorf("recording the settings: %w", err)
 	}
 	return nil
@@ -80,28 +84,29 @@ func (x *Exchange) publicSettings() map[string]string {
 }
 
 // recordIfNew passes act through the gate, as the operator, unless value was
-// the last recorded under name.
-func (x *Exchange) recordIfNew(ctx context.Context, name, value string, act func() (gate.Act, error)) error {
-	var last string
-	err := x.DB.Read().QueryRowContext(ctx, `SELECT value FROM exchange_recorded WHERE name = ?`, name).Scan(&last)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
-	if last == value {
-		return nil
+// the last recorded under name, and returns the entry that records it.
+func (x *Exchange) recordIfNew(ctx context.Context, name, value string, act func() (gate.Act, error)) (uint64, error) {
+	var entry int64
+	err := x.DB.Read().QueryRowContext(ctx, `SELECT entry FROM exchange_recorded
+		WHERE name = ? AND value = ? AND entry IS NOT NULL`, name, value).Scan(&entry)
+	if err == nil || !errors.Is(err, sql.ErrNoRows) {
+		return uint64(entry), err
 	}
 	a, err := act()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	a.By = gate.Caller{Who: identity.Operator(), ActID: gate.NewActID()}
 	a.Role = identity.RoleOperator
-	_, err = x.Gate.Do(ctx, a, func(tx *sql.Tx, _ *gate.Grant) error {
-		_, err := tx.Exec(`INSERT INTO exchange_recorded (name, value) VALUES (?, ?)
-			ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
+	grant, err := x.Gate.Do(ctx, a, func(tx *sql.Tx, g *gate.Grant) error {
+		_, err := tx.Exec(`INSERT INTO exchange_recorded (name, value, entry) VALUES (?, ?, ?)
+			ON CONFLICT (name) DO UPDATE SET value = excluded.value, entry = excluded.entry`, name, value, int64(g.Index))
 		return err
 	})
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return grant.Index, nil
 }
 
 func encodeMap(m map[string]string) string {

@@ -73,7 +73,11 @@ type Exchange struct {
 
 	descriptor   ledger.Descriptor
 	jurisdiction []byte // GeoJSON
+	feedSigner   note.Signer
 	feedKey      string // verifier key of the feed
+	area         geo.Polygon
+	// settingsEntry is that of the act setting.change that recorded the settings in force.
+	settingsEntry uint64
 
 	site    *web.Server
 	metrics *prometheus.Registry
@@ -95,7 +99,7 @@ func Open(ctx context.Context, c Config) (*Exchange, error) {
 	}
 	x := &Exchange{Config: c, metrics: prometheus.NewRegistry(), changed: make(chan struct{}, 1)}
 	for _, step := range []func(context.Context) error{
-		x.openStores, x.openGate, x.openDomains, x.recordChanges, x.openSite,
+		x.openStores, x.openGate, x.openDomains, x.recordChanges, x.openFeed, x.openSite,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, x.Close())
@@ -204,8 +208,7 @@ func (x *Exchange) openDomains(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("jurisdiction: %w", err)
 	}
-	jurisdiction, err := geo.ParsePolygon(area)
-	if err != nil {
+	if x.area, err = geo.ParsePolygon(area); err != nil {
 		return fmt.Errorf("%s: %w", JurisdictionFile, err)
 	}
 	x.jurisdiction = area
@@ -217,11 +220,13 @@ func (x *Exchange) openDomains(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	signer, err := note.NewSigner(feedKey)
-	if err != nil {
+	if x.feedSigner, err = note.NewSigner(feedKey); err != nil {
 		return fmt.Errorf("%s: %w", feedKeyFile, err)
 	}
-	if x.Notices, err = x.openNotices(ctx, geo.CellsNear(jurisdiction, canvass.NearMetres)); err != nil {
+	if x.feedKey, err = ledger.VerifierKey(feedKey); err != nil {
+		return fmt.Errorf("%s: %w", feedKeyFile, err)
+	}
+	if x.Notices, err = x.openNotices(ctx, geo.CellsNear(x.area, canvass.NearMetres)); err != nil {
 		return err
 	}
 	x.Canvass, err = canvass.New(ctx, canvass.Options{
@@ -233,17 +238,6 @@ func (x *Exchange) openDomains(ctx context.Context) error {
 			}
 		},
 		Now: x.Now, Logger: x.Logger,
-	})
-	if err != nil {
-		return err
-	}
-	if x.feedKey, err = ledger.VerifierKey(feedKey); err != nil {
-		return fmt.Errorf("%s: %w", feedKeyFile, err)
-	}
-	x.Feed, err = canvass.NewBuilder(ctx, canvass.FeedOptions{
-		Signer: signer, Key: x.feedKey, Jurisdiction: []geo.Polygon{jurisdiction}, Agencies: agencies,
-		Open: x.Canvass.Open,
-		Now:  x.Now, Logger: x.Logger,
 	})
 	if err != nil {
 		return err
@@ -263,6 +257,20 @@ func (x *Exchange) openDomains(ctx context.Context) error {
 		Intake: x.Intake, Gate: x.Gate, Requests: x.Canvass, Agencies: agencies, Items: x.Evidence, Logger: x.Logger,
 	})
 	return nil
+}
+
+// openFeed makes the feed, whose key the ledger has by now.
+func (x *Exchange) openFeed(ctx context.Context) (err error) {
+	x.Feed, err = canvass.NewBuilder(ctx, canvass.FeedOptions{
+		Signer: x.feedSigner, Key: x.feedKey, KeyEntry: x.settingsEntry,
+		Receipt: func(ctx context.Context, entry uint64) (string, error) {
+			r, err := x.Gate.Receipt(ctx, entry)
+			return string(r.Marshal()), err
+		},
+		Jurisdiction: []geo.Polygon{x.area}, Agencies: asking{x.Roster}, Open: x.Canvass.Open,
+		Now: x.Now, Logger: x.Logger,
+	})
+	return err
 }
 
 // asking shows the roster as canvass and share see agencies.
