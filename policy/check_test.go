@@ -167,3 +167,23 @@ func TestBrokenPacks(t *testing.T) {
 		t.Errorf("no packs: %q", r.Failures)
 	}
 }
+
+// A folder of search law alone is no pack; a pack that lost its pack.json is an
+// error, also when it has search law beside its rules.
+func TestSearchLawIsNoPack(t *testing.T) {
+	packs := copyOf(t, func(text string) string { return text + "\n" })
+	for _, p := range load(t).Packs() {
+		if _, ok := packs[p.Name+"/pack.json"]; !ok {
+			t.Errorf("%s is offered as a pack", p.Name)
+		}
+	}
+	packs["us-zz/search.json"] = &fstest.MapFile{Data: []byte(`{}`)}
+	packs["us-zz/notes.md"] = &fstest.MapFile{Data: []byte(`notes`)}
+	if e, err := Load(packs); err != nil || slices.ContainsFunc(e.Packs(), func(p Pack) bool { return p.Name == "us-zz" }) {
+		t.Errorf("search law alone: %v", err)
+	}
+	delete(packs, "us-il/pack.json")
+	if _, err := Load(packs); err == nil {
+		t.Error("a pack without pack.json was passed over")
+	}
+}

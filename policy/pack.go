@@ -2,7 +2,6 @@ package policy
 
 import (
 	"crypto/sha256"
-	"embed"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -15,19 +14,13 @@ import (
 	cedar "github.com/cedar-policy/cedar-go"
 	"github.com/cedar-policy/cedar-go/types"
 	"github.com/cedar-policy/cedar-go/x/exp/ast"
+
+	builtin "porchlight/policy/packs"
 )
 
-//go:embed packs/*/*
-var builtin embed.FS
-
-// Packs returns the law packs this program was built with: one folder each.
-func Packs() fs.FS {
-	sub, err := fs.Sub(builtin, "packs")
-	if err != nil {
-		panic(err) // the path is constant
-	}
-	return sub
-}
+// Packs returns the law packs this program was built with, one folder each,
+// among folders that hold search law only (see Load).
+func Packs() fs.FS { return builtin.FS }
 
 // Languages in which every rule has its sentence.
 var Languages = []string{"en", "es", "nl"}
@@ -71,6 +64,15 @@ func Hash(pack fs.FS) (string, error) {
 		fmt.Fprintf(all, "%x  %s\n", sha256.Sum256(data), name)
 	}
 	return hex.EncodeToString(all.Sum(nil)), nil
+}
+
+// searchLawOnly reports whether a folder holds what a state's law says of
+// searches, for audits, and nothing of a pack: search.json and perhaps notes.md.
+// A pack that lost its pack.json is not mistaken for one.
+func searchLawOnly(packs fs.FS, name string) bool {
+	files, err := fs.ReadDir(packs, name)
+	rest := slices.DeleteFunc(files, func(f fs.DirEntry) bool { return f.Name() == "notes.md" })
+	return err == nil && len(rest) == 1 && rest[0].Name() == "search.json"
 }
 
 var packName = regexp.MustCompile(`^[a-z]{2,8}(-[a-z0-9]{1,8})*$`)

@@ -23,7 +23,7 @@ const root, module = "../..", "porchlight"
 // imports nothing that stands above it in this list.
 var arrows = []struct{ pkg, may string }{
 	// These know nothing of the rest.
-	{"blob", ""}, {"db", ""}, {"geo", ""}, {"ledger", ""}, {"policy", ""}, {"purpose", ""},
+	{"blob", ""}, {"db", ""}, {"geo", ""}, {"ledger", ""}, {"policy/packs", ""}, {"policy", "policy/packs"}, {"purpose", ""},
 	{"identity", "db"},
 	{"internal/agekey", ""}, {"internal/softkey", ""},
 	{"searchlog", ""},
