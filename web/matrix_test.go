@@ -215,6 +215,7 @@ var matrix = []row{
 	{"GET /enrol", "", everybody, get("/enrol")},
 	{"GET /signin", "", everybody, get("/signin")},
 	{"GET /verify", "", everybody, get("/verify")},
+	{"GET /audit", "", everybody, get("/audit")},
 
 	// Last, as they change what the others stand on.
 	{"POST /api/v1/vault", "vault.publish", "ssss --++ ++++ 000 -s", newVault}, // of her own agency

@@ -19,7 +19,7 @@ import (
 // appPaths are the pages of the TypeScript app; each is the same shell.
 var appPaths = []string{
 	"GET /desk", "GET /desk/{rest...}", "GET /near", "GET /notices", "GET /r/{id}/share", "GET /clip",
-	"GET /enrol", "GET /signin", "GET /verify",
+	"GET /enrol", "GET /signin", "GET /verify", "GET /audit",
 }
 
 // asset is a static file as it is sent.

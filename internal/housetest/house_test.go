@@ -29,6 +29,7 @@ var arrows = []struct{ pkg, may string }{
 	{"searchlog", ""},
 	{"audit", "policy/packs purpose searchlog"}, // runs without an exchange, and in a browser
 	{"audit/report", "audit policy/packs searchlog"},
+	{"internal/auditwasm", "audit audit/report policy/packs searchlog"},
 	{"gate", "db identity ledger policy"},
 	{"oversight", "ledger"}, // runs without an exchange
 	{"canvass", "db gate geo identity"},
@@ -82,6 +83,7 @@ var only = []struct{ path, by, why string }{
 	{"github.com/go-webauthn/webauthn", "identity", "only identity checks passkeys"},
 	{"github.com/danielgtaylor/huma", "web", "only web speaks HTTP to the app"},
 	{"github.com/spf13/cobra", "cmd/porchlight", "only cmd has flags"},
+	{"github.com/schollz/progressbar", "cmd/porchlight", "only cmd has a terminal"},
 	{"github.com/spf13/pflag", "cmd/porchlight", "only cmd has flags"},
 	{"github.com/knadh/koanf", "cmd/porchlight", "only cmd reads configuration"},
 	{"charm.land/fang", "cmd/porchlight", "only cmd has flags"},
