@@ -27,9 +27,12 @@ var arrows = []struct{ pkg, may string }{
 	{"identity", "db"},
 	{"internal/agekey", ""}, {"internal/softkey", ""},
 	{"searchlog", ""},
-	{"audit", "policy/packs purpose searchlog"}, // runs without an exchange, and in a browser
-	{"audit/report", "audit policy/packs searchlog"},
+	{"audit/scrub", "purpose"},
+	{"audit", "audit/scrub policy/packs purpose searchlog"}, // runs without an exchange, and in a browser
+	{"audit/report", "audit policy/packs searchlog"}, // no os, no net: also in a browser
+	{"audit/report/save", "audit audit/report"},
 	{"internal/auditwasm", "audit audit/report policy/packs searchlog"},
+	{"internal/loggen", "searchlog"}, {"internal/loggen/cmd", "internal/loggen"},
 	{"gate", "db identity ledger policy"},
 	{"oversight", "ledger"}, // runs without an exchange
 	{"canvass", "db gate geo identity"},

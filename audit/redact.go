@@ -1,0 +1,478 @@
+package audit
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"maps"
+	"net/url"
+	"path"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"porchlight/audit/scrub"
+	"porchlight/searchlog"
+)
+
+// Redact answers with what of a result may be published; r stays as it is.
+//
+// Searchers, search ids, plates and case numbers become tokens (S-7K3M2) that
+// are the same throughout this result and, as they are keyed, can be joined
+// with no other: take a new random key for each report and forget it. A nil key
+// is one. Of every other text only known words, codes and the names of agencies
+// stay (words.txt); plates, dates, numbers and the rest become [plate], [date],
+// [number], [word]. Of paths the last part stays, of set-aside rows the line
+// and the reason, of times the minute. Whatever is added to Result and has no
+// rule here is treated as text that somebody typed.
+func (r *Result) Redact(key []byte) *Result {
+	if len(key) == 0 {
+		key = make([]byte, 32)
+		rand.Read(key) // never fails
+	}
+	m := &redaction{key: key, token: map[string]string{}, taken: map[string]bool{}, agency: map[string]string{}, path: map[string]string{}, said: map[string]string{}}
+	for _, a := range r.Agencies {
+		m.agencyName(a.Name)
+	}
+	for i, f := range r.Files {
+		m.path[f.Path] = m.fileName(i, f.Path)
+	}
+	out := m.copy(reflect.ValueOf(r).Elem(), asTyped, nil).Interface().(Result)
+	out.Redacted = true
+	return &out
+}
+
+// redaction puts tokens for what may not be published.
+type redaction struct {
+	key    []byte
+	token  map[string]string // kind and value to token
+	taken  map[string]bool
+	agency map[string]string // names seen, to what stands for them
+	path   map[string]string
+	said   map[string]string // texts already scrubbed: reasons repeat
+}
+
+func (m *redaction) typed(s string) string {
+	as, ok := m.said[s]
+	if !ok {
+		as = scrub.Text(s, false, m.agenciesIn(s))
+		m.said[s] = as
+	}
+	return as
+}
+
+// treatment says what becomes of a string.
+type treatment func(m *redaction, s string, known map[string]string) string
+
+var (
+	asTyped    treatment = func(m *redaction, s string, _ map[string]string) string { return m.typed(s) }
+	asSentence treatment = (*redaction).sentence
+	asWithheld treatment = func(*redaction, string, map[string]string) string { return "" }
+	asAgency   treatment = func(m *redaction, s string, _ map[string]string) string { return m.agencyName(s) }
+	asPath     treatment = func(m *redaction, s string, _ map[string]string) string { return m.pathName(s) }
+	asSearcher           = tokenised("S")
+	asID                 = tokenised("R")
+	asPlate              = tokenised("P")
+	asTime     treatment = func(_ *redaction, s string, _ map[string]string) string { return toMinutes(s) }
+	asCount    treatment = func(_ *redaction, s string, _ map[string]string) string { return shaped(s, countShape) }
+	asOffense  treatment = func(m *redaction, s string, k map[string]string) string { return shapedOr(m, s, nibrsShape, k) }
+	asState    treatment = func(m *redaction, s string, k map[string]string) string { return shapedOr(m, s, stateShape, k) }
+	asMonth    treatment = func(m *redaction, s string, k map[string]string) string { return shapedOr(m, s, monthShape, k) }
+	asDigest   treatment = func(m *redaction, s string, k map[string]string) string { return shapedOr(m, s, digestShape, k) }
+	asZone     treatment = func(m *redaction, s string, _ map[string]string) string { return m.zone(s) }
+	asLink     treatment = func(_ *redaction, s string, _ map[string]string) string { return officialLink(s) }
+	asCase     treatment = (*redaction).caseNumber
+)
+
+// treatments by type and field; for a map, [key] is its keys. The rest is typed.
+var treatments = map[string]treatment{
+	"Result.State": asState, "Result.Zone": asZone, "Result.Unknown": asSentence,
+	"Result.Offenses[key]": asOffense, "Result.Purposes[key]": asSentence, "Month.Month": asMonth, "Month.Purposes[key]": asSentence,
+	"Searcher.Token": asSearcher, "Searcher.Agency": asAgency,
+	"Agency.Name": asAgency, "Agency.State": asState, "Agency.Kind": asSentence, "Agency.Purposes[key]": asSentence,
+	"Reach.States[key]": asState,
+	"Finding.Rule":      asSentence, "Finding.Question": asSentence, "Finding.Threshold": asSentence, "Finding.Innocent": asSentence,
+	"Law.Citation": asSentence, "Law.Plain": asSentence, "Law.URL": asLink,
+	"Assumption.Name": asSentence, "Assumption.Value": asSentence, "Assumption.Why": asSentence, "Variation.Change": asSentence,
+	"Case.What": asSentence,
+	"Row.File":  asPath,
+	"File.Path": asPath, "File.Variant": asSentence, "File.Zone": asZone, "File.Encoding": asSentence, "File.Delimiter": asSentence,
+	"File.SHA256": asDigest, "File.Missing": asSentence, "File.Cells[key]": asSentence, "Repair.Kind": asSentence,
+	"SetAside.Reason": asSentence, "SetAside.Text": asWithheld, "Duplicate.OfFile": asPath, "Duplicate.By": asSentence,
+	"Warning.Kind": asSentence, "Warning.Text": asSentence,
+}
+
+// cellTreatments are the treatments of a Row's cells by field; the rest is typed.
+var cellTreatments = map[string]treatment{
+	searchlog.ID.String(): asID, searchlog.Searcher.String(): asSearcher, searchlog.Agency.String(): asAgency,
+	searchlog.Networks.String(): asCount, searchlog.Devices.String(): asCount,
+	searchlog.From.String(): asTime, searchlog.To.String(): asTime, searchlog.Time.String(): asTime,
+	searchlog.Plate.String(): asPlate, searchlog.Case.String(): asCase,
+}
+
+// copy copies v, each string treated. Known are phrases of the rows around it.
+func (m *redaction) copy(v reflect.Value, how treatment, known map[string]string) reflect.Value {
+	switch v.Kind() {
+	case reflect.String:
+		out := reflect.New(v.Type()).Elem()
+		out.SetString(how(m, v.String(), known))
+		return out
+	case reflect.Struct:
+		return m.copyStruct(v, known)
+	case reflect.Slice:
+		if v.IsNil() {
+			return v
+		}
+		out := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		for i := range v.Len() {
+			out.Index(i).Set(m.copy(v.Index(i), how, known))
+		}
+		return out
+	case reflect.Array:
+		out := reflect.New(v.Type()).Elem()
+		for i := range v.Len() {
+			out.Index(i).Set(m.copy(v.Index(i), how, known))
+		}
+		return out
+	case reflect.Pointer:
+		if v.IsNil() {
+			return v
+		}
+		out := reflect.New(v.Type().Elem())
+		out.Elem().Set(m.copy(v.Elem(), how, known))
+		return out
+	case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float32, reflect.Float64:
+		return v
+	}
+	// A map is copied by copyMap, which knows its keys' treatment; of the rest
+	// (interfaces, functions) nothing is published.
+	return reflect.Zero(v.Type())
+}
+
+func (m *redaction) copyStruct(v reflect.Value, known map[string]string) reflect.Value {
+	out := reflect.New(v.Type()).Elem()
+	switch x := v.Interface().(type) {
+	case Row:
+		return reflect.ValueOf(m.row(x))
+	case Case:
+		known = m.phrases(x.Rows)
+	}
+	if v.Type().PkgPath() == "time" { // no strings of anybody's
+		return v
+	}
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if !f.IsExported() {
+			continue
+		}
+		name := v.Type().Name() + "." + f.Name
+		how, ok := treatments[name]
+		if !ok {
+			how = asTyped
+		}
+		if f.Type.Kind() == reflect.Map {
+			out.Field(i).Set(m.copyMap(v.Field(i), name, known))
+			continue
+		}
+		out.Field(i).Set(m.copy(v.Field(i), how, known))
+	}
+	return out
+}
+
+// copyMap copies a map with string keys; of others nothing is published. Counts of keys that become the same are added.
+func (m *redaction) copyMap(v reflect.Value, name string, known map[string]string) reflect.Value {
+	if v.IsNil() || v.Type().Key().Kind() != reflect.String {
+		return reflect.Zero(v.Type())
+	}
+	how, ok := treatments[name+"[key]"]
+	if !ok {
+		how = asTyped
+	}
+	value, ok := treatments[name]
+	if !ok {
+		value = asTyped
+	}
+	out := reflect.MakeMap(v.Type())
+	keys := v.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	for _, k := range keys {
+		to := m.copy(k, how, known)
+		var got reflect.Value
+		if v.Type().Elem().Kind() == reflect.Map {
+			got = m.copyMap(v.MapIndex(k), name, known)
+		} else {
+			got = m.copy(v.MapIndex(k), value, known)
+		}
+		if before := out.MapIndex(to); before.IsValid() && got.CanInt() {
+			sum := reflect.New(got.Type()).Elem()
+			sum.SetInt(before.Int() + got.Int())
+			got = sum
+		}
+		out.SetMapIndex(to, got)
+	}
+	return out
+}
+
+func (m *redaction) row(r Row) Row {
+	out := Row{File: m.pathName(r.File), Line: r.Line, Words: m.typed(r.Words)}
+	if r.Cells != nil {
+		out.Cells = make(map[string]string, len(r.Cells))
+	}
+	for _, field := range slices.Sorted(maps.Keys(r.Cells)) {
+		how, ok := cellTreatments[field]
+		if !ok {
+			how = asTyped
+		}
+		out.Cells[m.typed(field)] = how(m, r.Cells[field], nil)
+	}
+	return out
+}
+
+// phrases are what a sentence about the rows may repeat of them, to the tokens.
+func (m *redaction) phrases(rows []Row) map[string]string {
+	known := map[string]string{}
+	for _, r := range rows {
+		known[r.File] = m.pathName(r.File)
+		for _, field := range slices.Sorted(maps.Keys(r.Cells)) {
+			cell := r.Cells[field]
+			if how, ok := cellTreatments[field]; ok && strings.TrimSpace(cell) != "" {
+				known[strings.TrimSpace(cell)] = how(m, cell, nil)
+			}
+		}
+	}
+	for k := range known {
+		if countShape.MatchString(k) { // "12 networks" is a count, and says no more than it
+			delete(known, k)
+		}
+	}
+	return known
+}
+
+func (m *redaction) sentence(s string, known map[string]string) string {
+	all := m.agenciesIn(s)
+	for p, as := range m.path {
+		all[p], all[path.Base(strings.ReplaceAll(p, `\`, "/"))] = as, as
+	}
+	for p, as := range known {
+		all[p] = as
+	}
+	return scrub.Text(s, true, all)
+}
+
+// agenciesIn are the agencies a text may name, to what stands for them.
+func (m *redaction) agenciesIn(s string) map[string]string {
+	known := map[string]string{}
+	for name, as := range m.agency {
+		if len(name) > 2 && strings.Contains(s, name) {
+			known[name] = as
+		}
+	}
+	return known
+}
+
+// maskShape is a cell that says nothing of its own.
+var maskShape = regexp.MustCompile(`(?i)^[\s*#xX.\[\]_—–-]*(?:redacted|masked|hidden|n/?a|none|unknown|null)?[\s*#xX.\[\]_—–-]*$`)
+
+func tokenised(kind string) treatment {
+	return func(m *redaction, s string, _ map[string]string) string {
+		if s = strings.TrimSpace(s); maskShape.MatchString(s) {
+			return s
+		}
+		return m.tokenOf(kind, s)
+	}
+}
+
+// tokenOf is the token of a value: five characters of its HMAC, more where
+// another value of this report has them already.
+func (m *redaction) tokenOf(kind, value string) string {
+	id := kind + "\x00" + strings.ToUpper(strings.Join(strings.Fields(value), " "))
+	if t, ok := m.token[id]; ok {
+		return t
+	}
+	mac := hmac.New(sha256.New, m.key)
+	mac.Write([]byte(id))
+	code := base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding).EncodeToString(mac.Sum(nil)) // Crockford's: no I, L, O, U
+	for n := 5; ; n++ {
+		if t := kind + "-" + code[:n]; !m.taken[t] {
+			m.taken[t], m.token[id] = true, t
+			return t
+		}
+	}
+}
+
+// caseNumber puts a token and the number's shape, 9 for digits and A for letters, because
+// a case number names a victim, and its shape is the evidence that it is none.
+func (m *redaction) caseNumber(s string, _ map[string]string) string {
+	s = strings.TrimSpace(s)
+	if maskShape.MatchString(s) {
+		return s
+	}
+	shape := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsDigit(r):
+			return '9'
+		case unicode.IsLetter(r):
+			return 'A'
+		case strings.ContainsRune("-/.# ", r):
+			return r
+		}
+		return -1
+	}, s)
+	if len(shape) > 16 {
+		shape = shape[:16] + "…"
+	}
+	return m.tokenOf("C", s) + " (" + shape + ")"
+}
+
+var (
+	wordShape   = regexp.MustCompile(`[\p{L}\p{M}\p{N}]+`)
+	ordinal     = regexp.MustCompile(`^\d{1,3}(?:st|nd|rd|th)$`)
+	countShape  = regexp.MustCompile(`^\s*\d{1,3}(?:,?\d{3}){0,2}\s*$`)
+	nibrsShape  = regexp.MustCompile(`^\d{2,3}[A-Z]?$`)
+	stateShape  = regexp.MustCompile(`^[A-Z]{2}$`)
+	monthShape  = regexp.MustCompile(`^20\d\d-\d\d$`)
+	digestShape = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	momentShape = regexp.MustCompile(`\b(20[12]\d-\d{2}-\d{2}|\d{1,2}/\d{1,2}/20[12]\d)(,? |T)(\d{1,2}:\d{2})(?::\d{2}(?:\.\d+)?)?( ?[AP]M)?( ?UTC|Z| ?[+-]\d{2}:?\d{2})?`)
+	zoneShape   = regexp.MustCompile(`\b(?:America|US|Europe|Pacific|Atlantic|Etc|Asia|Africa|Australia)/[A-Za-z_/]+\b`)
+)
+
+func shaped(s string, shape *regexp.Regexp) string {
+	if t := strings.TrimSpace(s); shape.MatchString(s) || maskShape.MatchString(t) {
+		return t
+	}
+	return "[withheld]"
+}
+
+func shapedOr(m *redaction, s string, shape *regexp.Regexp, known map[string]string) string {
+	if shape.MatchString(s) {
+		return s
+	}
+	return m.sentence(s, known)
+}
+
+// toMinutes are the moments in a cell, without their seconds: the exact momentShape of
+// a search is as good as its id for finding it in another release.
+func toMinutes(s string) string {
+	if s = strings.TrimSpace(s); maskShape.MatchString(s) {
+		return s
+	}
+	var all []string
+	for _, p := range momentShape.FindAllStringSubmatch(s, -1) {
+		all = append(all, p[1]+p[2]+p[3]+p[4]+p[5])
+	}
+	if all == nil {
+		return "[withheld]"
+	}
+	return strings.Join(all, " to ")
+}
+
+func (m *redaction) zone(s string) string {
+	known := map[string]string{}
+	for _, z := range zoneShape.FindAllString(s, -1) {
+		known[z] = z
+	}
+	return m.sentence(s, known)
+}
+
+// officialLink is a link to a law, nothing else.
+func officialLink(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsFunc(s, unicode.IsSpace) {
+		return ""
+	}
+	return s
+}
+
+func (m *redaction) pathName(p string) string {
+	if as, ok := m.path[p]; ok {
+		return as
+	}
+	as := m.fileName(len(m.path), p)
+	m.path[p] = as
+	return as
+}
+
+// fileName is the last part of a path where it holds known words and numbers
+// only, else a number and what may stay of it. It names one file.
+func (m *redaction) fileName(i int, p string) string {
+	if p == "" {
+		return ""
+	}
+	base := path.Base(strings.ReplaceAll(p, `\`, "/"))
+	known := map[string]string{}
+	for name := range m.agency { // an agency's own name, as files spell it
+		if m.agency[name] != name {
+			continue
+		}
+		for _, w := range wordShape.FindAllString(name, -1) {
+			if len(w) > 3 {
+				known[w], known[strings.ToLower(w)] = w, strings.ToLower(w)
+			}
+		}
+	}
+	as := scrub.Text(strings.ReplaceAll(base, "_", "-"), true, known)
+	if as == strings.ReplaceAll(base, "_", "-") {
+		as = base
+	}
+	for _, other := range m.path {
+		if other == as {
+			return fmt.Sprintf("file %d: %s", i+1, as)
+		}
+	}
+	if strings.Contains(as, "[") {
+		return fmt.Sprintf("file %d: %s", i+1, as)
+	}
+	return as
+}
+
+// agencyNaming are what names an agency rather than a person.
+var agencyNaming = wordSet(`pd so police sheriff sheriffs county city town township village borough parish department dept
+	office state patrol highway federal ice ero cbp usbp hsi dhs dea fbi atf usms uscis irs marshal marshals border customs university
+	college school campus district dps dpd task force fusion center hoa association security airport transit tribal nation authority agency
+	bureau sa da investigations enforcement safety public parks corrections constable park mall court policia`)
+
+func wordSet(s string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields(s) {
+		set[w] = true
+	}
+	return set
+}
+
+// agencyName is the name where it is an agency's, else a token: a person may
+// stand in that column.
+func (m *redaction) agencyName(s string) string {
+	if as, ok := m.agency[s]; ok {
+		return as
+	}
+	as := s
+	words := wordShape.FindAllString(s, -1)
+	named := slices.ContainsFunc(words, func(w string) bool {
+		return agencyNaming[strings.ToLower(w)] || stateShape.MatchString(w) && scrub.Knows(w)
+	})
+	risky := strings.ContainsAny(s, "@") || slices.ContainsFunc(words, func(w string) bool {
+		n := len(digitsOf(w))
+		return n > 3 || n > 0 && n < len(w) && !scrub.Knows(w) && !ordinal.MatchString(w)
+	}) || len(digitsOf(s)) > 4
+	switch {
+	case maskShape.MatchString(strings.TrimSpace(s)):
+	case !named || risky:
+		as = m.tokenOf("A", s)
+	}
+	m.agency[s] = as
+	return as
+}
+
+func digitsOf(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, s)
+}
