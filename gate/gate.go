@@ -7,6 +7,7 @@
 package gate
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -53,6 +54,13 @@ type Act struct {
 	Private   map[string]string
 	Sealed    map[string]ledger.Commitment
 	KeepUntil time.Time // zero: Options.Retention from now
+	// Open names those private values, PrivateSignature among them, that anybody
+	// may be shown once the act is permitted: every receipt discloses them, and
+	// retention does not end them. For what the world must be able to check but
+	// cannot stand in the entry.
+	Open []string
+	// Passkey is the credential that must sign; empty: any of the person's.
+	Passkey identity.Bytes
 	// Facts and Jurisdictions are for policy, see policy.Question.
 	Facts         map[string]any
 	Jurisdictions []string
@@ -152,7 +160,8 @@ type Policy interface {
 
 // Signatures makes and checks passkey challenges; see identity.Service.
 type Signatures interface {
-	Challenge(ctx context.Context, person string, act []byte) (identity.Challenge, error)
+	// Challenge asks the person's passkey; with a credential, only that one.
+	Challenge(ctx context.Context, person string, credential identity.Bytes, act []byte) (identity.Challenge, error)
 	VerifySignature(ctx context.Context, person string, nonce [32]byte, act, assertion []byte) (identity.Signed, error)
 }
 
@@ -243,6 +252,7 @@ func (g *Gate) Do(ctx context.Context, a Act, effect func(tx *sql.Tx, grant *Gra
 	if err != nil {
 		return nil, fmt.Errorf("looking up act: %w", err)
 	}
+	rec.open = a.Open
 
 	switch rec.state {
 	case stateDone:
@@ -271,6 +281,9 @@ func (g *Gate) Do(ctx context.Context, a Act, effect func(tx *sql.Tx, grant *Gra
 		signed, err := g.Signatures.VerifySignature(ctx, a.By.Who.PersonID, rec.nonce, rec.entry.Act.Bytes(), a.By.Assertion)
 		if err != nil {
 			return nil, err
+		}
+		if len(a.Passkey) > 0 && !bytes.Equal(signed.CredentialID, a.Passkey) {
+			return nil, fmt.Errorf("%w: another of her passkeys must sign this", identity.ErrSignature)
 		}
 		rec.sign(signed)
 	}
@@ -332,7 +345,7 @@ func (g *Gate) draft(a Act) record {
 // askSignature stores the drafted act and returns the challenge as an error.
 func (g *Gate) askSignature(ctx context.Context, rec record, a Act) error {
 	act := rec.entry.Act.Bytes()
-	c, err := g.Signatures.Challenge(ctx, a.By.Who.PersonID, act)
+	c, err := g.Signatures.Challenge(ctx, a.By.Who.PersonID, a.Passkey, act)
 	if err != nil {
 		return fmt.Errorf("preparing a signature: %w", err)
 	}
@@ -367,6 +380,9 @@ func (g *Gate) decide(ctx context.Context, a Act, rec *record) error {
 		rec.entry.Decision.Rules = append(rec.entry.Decision.Rules, r.ID)
 	}
 	slices.Sort(rec.entry.Decision.Rules)
+	if !v.Permit {
+		rec.open = nil
+	}
 	if n := len(rec.entry.Bytes()); n > ledger.MaxEntry {
 		return fmt.Errorf("gate: the entry would be %d bytes, at most %d", n, ledger.MaxEntry)
 	}

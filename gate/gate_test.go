@@ -96,7 +96,7 @@ func (r *rules) Rule(id string) (policy.Rule, bool) {
 // passkeys signs by echoing the challenge.
 type passkeys struct{}
 
-func (passkeys) Challenge(_ context.Context, person string, act []byte) (identity.Challenge, error) {
+func (passkeys) Challenge(_ context.Context, person string, _ identity.Bytes, act []byte) (identity.Challenge, error) {
 	c := identity.Challenge{Nonce: [32]byte(ledger.NewSalt())}
 	sum := sha256.Sum256(append(c.Nonce[:], act...))
 	c.Options, _ = json.Marshal(sum[:])
@@ -539,5 +539,62 @@ func TestPurgeForgetsPrivateValues(t *testing.T) {
 	rec, err := w.At(t.Context(), g.Index)
 	if err != nil || len(rec.Disclosures) != 0 {
 		t.Errorf("%+v, %v", rec.Disclosures, err)
+	}
+}
+
+// What the world must be able to check outlasts retention, if it was permitted.
+func TestOpenValues(t *testing.T) {
+	w := newWorld(t)
+	disclosed := func(index uint64, ask ...string) (names []string) {
+		t.Helper()
+		r, err := w.Receipt(t.Context(), index, ask...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range r.Disclosures {
+			names = append(names, d.Name)
+		}
+		return names
+	}
+	do := func() (uint64, error) {
+		t.Helper()
+		a := viewAct()
+		a.Open, a.KeepUntil = []string{gate.PrivateSignature}, w.now.Add(time.Hour)
+		_, err := w.Do(t.Context(), a, effect)
+		var s *gate.SignatureRequired
+		if !errors.As(err, &s) {
+			t.Fatal(err)
+		}
+		a.By.Assertion = s.Options
+		g, err := w.Do(t.Context(), a, effect)
+		var r *gate.Refusal
+		if errors.As(err, &r) {
+			return r.Index, nil
+		}
+		return g.Index, err
+	}
+	permitted, err := do()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.rules.deny = viewAct().Action
+	denied, err := do()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got := disclosed(permitted); !slices.Equal(got, []string{"signature"}) {
+			t.Errorf("the permitted act discloses %v", got)
+		}
+		if got := disclosed(denied); len(got) != 0 {
+			t.Errorf("the denied act discloses %v", got)
+		}
+		w.now = w.now.Add(2 * time.Hour)
+		if _, err := w.Purge(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := disclosed(permitted, "signature", "person"); !slices.Equal(got, []string{"signature"}) {
+		t.Errorf("after the purge: %v", got)
 	}
 }

@@ -42,6 +42,8 @@ CREATE TABLE act_private (
 	value TEXT NOT NULL,
 	PRIMARY KEY (act, name)
 ) WITHOUT ROWID;
+`, `
+ALTER TABLE act_private ADD COLUMN open INTEGER NOT NULL DEFAULT 0; -- anybody may be shown it; see Act.Open
 `}
 
 // An act's way: new (not stored) -> pending (to be signed) -> decided (intent
@@ -70,6 +72,7 @@ type record struct {
 	keepUntil time.Time
 	objects   []string
 	private   []ledger.Disclosure // sorted by name
+	open      []string            // names of those that anybody may be shown
 	stored    bool                // there is a row of this id
 }
 
@@ -129,7 +132,8 @@ func (g *Gate) save(ctx context.Context, r record) error {
 			}
 		}
 		for _, d := range r.private {
-			if _, err := tx.Exec(`INSERT INTO act_private (act, name, salt, value) VALUES (?, ?, ?, ?)`, r.id, d.Name, d.Salt[:], d.Value); err != nil {
+			if _, err := tx.Exec(`INSERT INTO act_private (act, name, salt, value, open) VALUES (?, ?, ?, ?, ?)`,
+				r.id, d.Name, d.Salt[:], d.Value, slices.Contains(r.open, d.Name)); err != nil {
 				return err
 			}
 		}
@@ -204,7 +208,7 @@ func (g *Gate) query(ctx context.Context, q string, args ...any) ([]record, erro
 }
 
 func (g *Gate) details(ctx context.Context, r *record) error {
-	rows, err := g.DB.Read().QueryContext(ctx, `SELECT name, salt, value FROM act_private WHERE act = ? ORDER BY name`, r.id)
+	rows, err := g.DB.Read().QueryContext(ctx, `SELECT name, salt, value, open FROM act_private WHERE act = ? ORDER BY name`, r.id)
 	if err != nil {
 		return err
 	}
@@ -212,8 +216,12 @@ func (g *Gate) details(ctx context.Context, r *record) error {
 	for rows.Next() {
 		var d ledger.Disclosure
 		var salt []byte
-		if err := rows.Scan(&d.Name, &salt, &d.Value); err != nil {
+		var open bool
+		if err := rows.Scan(&d.Name, &salt, &d.Value, &open); err != nil {
 			return err
+		}
+		if open {
+			r.open = append(r.open, d.Name)
 		}
 		copy(d.Salt[:], salt)
 		if d.Name == PrivateObjects {
@@ -370,6 +378,7 @@ type Record struct {
 	Entry       ledger.Entry
 	Outcome     string              // done, denied, void
 	Disclosures []ledger.Disclosure // private values still kept; show only what the reader may see
+	open        []string            // names of those that anybody may see
 }
 
 // Private returns the kept private value of that name, "" if there is none.
@@ -425,21 +434,18 @@ func (g *Gate) At(ctx context.Context, index uint64) (Record, error) {
 var ErrNotFound = errors.New("gate: no such act")
 
 func (r record) public() Record {
-	return Record{Index: r.index, At: r.at, Entry: r.entry, Outcome: string(r.state), Disclosures: r.private}
+	return Record{Index: r.index, At: r.at, Entry: r.entry, Outcome: string(r.state), Disclosures: r.private, open: r.open}
 }
 
 // Receipt proves the entry at index and opens its private values of these
-// names. Names whose value is not kept are left out.
+// names, and those that are open to anybody. Names whose value is not kept are
+// left out. ErrNotFound when values are asked of an entry the gate did not record.
 func (g *Gate) Receipt(ctx context.Context, index uint64, disclose ...string) (ledger.Receipt, error) {
-	var ds []ledger.Disclosure
-	if len(disclose) > 0 {
-		rec, err := g.At(ctx, index)
-		if err != nil {
-			return ledger.Receipt{}, err
-		}
-		ds = rec.Disclose(disclose...)
+	rec, err := g.At(ctx, index)
+	if err != nil && (len(disclose) > 0 || !errors.Is(err, ErrNotFound)) {
+		return ledger.Receipt{}, err
 	}
-	return g.Log.Receipt(ctx, index, ds...)
+	return g.Log.Receipt(ctx, index, rec.Disclose(slices.Concat(disclose, rec.open)...)...)
 }
 
 // Purge deletes private values past their retention and challenges nobody
@@ -456,7 +462,7 @@ func (g *Gate) Purge(ctx context.Context) (values int, err error) {
 		if _, err := tx.Exec(`DELETE FROM acts WHERE state = 'pending' AND expires < ?`, now); err != nil {
 			return err
 		}
-		res, err := tx.Exec(`DELETE FROM act_private WHERE act IN (SELECT id FROM acts WHERE keep_until < ?)`, now)
+		res, err := tx.Exec(`DELETE FROM act_private WHERE NOT open AND act IN (SELECT id FROM acts WHERE keep_until < ?)`, now)
 		if err != nil {
 			return err
 		}

@@ -153,7 +153,7 @@ func TestEnrolSignInSignAct(t *testing.T) {
 	_, _, err = w.signIn(key)
 	want(t, err, ErrDisabled)
 	act := []byte(`{"action":"person.enrol"}`)
-	ch, err := w.Challenge(ctx, "p1", act)
+	ch, err := w.Challenge(ctx, "p1", nil, act)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func TestRefusedSignatures(t *testing.T) {
 	act := []byte(`{"action":"request.post"}`)
 	challenge := func() Challenge {
 		t.Helper()
-		ch, err := w.Challenge(ctx, "p1", act)
+		ch, err := w.Challenge(ctx, "p1", nil, act)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -345,7 +345,7 @@ func TestRefusedSignatures(t *testing.T) {
 	}
 
 	// Somebody else's passkey.
-	theirs, err := w.Challenge(ctx, "p2", act)
+	theirs, err := w.Challenge(ctx, "p2", nil, act)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -387,7 +387,7 @@ func TestRefusedSignatures(t *testing.T) {
 	want(t, err, ErrDisabled)
 	_, err = w.Session(ctx, cookie)
 	want(t, err, ErrNotFound)
-	_, err = w.Challenge(ctx, "p1", act)
+	_, err = w.Challenge(ctx, "p1", nil, act)
 	want(t, err, ErrNotFound)
 	devices, err := w.Devices(ctx, "p1")
 	if err != nil || len(devices) != 1 || devices[0].State != Disabled || !bytes.Equal(devices[0].ID, device.ID) {
@@ -401,7 +401,7 @@ func TestReplayRace(t *testing.T) {
 	key := softkey.New()
 	w.enrol(w.invite("p1", RoleRequester), key)
 	act := []byte("act")
-	ch, err := w.Challenge(t.Context(), "p1", act)
+	ch, err := w.Challenge(t.Context(), "p1", nil, act)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -455,7 +455,7 @@ func TestSignInReplayAndAge(t *testing.T) {
 	want(t, err, ErrSignature)
 
 	// An act's signature is no sign-in.
-	ch, err := w.Challenge(ctx, "p1", []byte("act"))
+	ch, err := w.Challenge(ctx, "p1", nil, []byte("act"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -552,7 +552,7 @@ func FuzzVerifySignature(f *testing.F) {
 	key := softkey.New()
 	w.enrol(w.invite("p1", RoleRequester), key)
 	act := []byte("act")
-	ch, err := w.Challenge(f.Context(), "p1", act)
+	ch, err := w.Challenge(f.Context(), "p1", nil, act)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -29,18 +29,18 @@ func ActChallenge(nonce [32]byte, act []byte) [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-// Challenge asks person to sign act (the act's one encoding). Nothing is
-// stored: the caller keeps the nonce with the act and lets it be used once.
+// Challenge asks person to sign act (the act's one encoding), with that
+// credential or, if there is none, with any of hers. Nothing is stored: the caller keeps the nonce with the act and lets it be used once.
 // A pending passkey may sign: the first act it signs is its own enrolment.
-// ErrNotFound when the person has no passkey that works.
-func (s *Service) Challenge(ctx context.Context, person string, act []byte) (Challenge, error) {
+// ErrNotFound when the person has no such passkey that works.
+func (s *Service) Challenge(ctx context.Context, person string, only Bytes, act []byte) (Challenge, error) {
 	have, err := credentials(reader{ctx, s.db}, person)
 	if err != nil {
 		return Challenge{}, fmt.Errorf("identity: challenge: %w", err)
 	}
 	var allow []protocol.CredentialDescriptor
 	for _, c := range have {
-		if c.State != Disabled {
+		if c.State != Disabled && (len(only) == 0 || bytes.Equal(c.ID, only)) {
 			allow = append(allow, c.descriptor())
 		}
 	}

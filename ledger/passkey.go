@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -11,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -30,14 +34,16 @@ func (b *b64url) UnmarshalText(text []byte) (err error) {
 type assertion struct {
 	Nonce             b64url `json:"nonce"`
 	CredentialID      b64url `json:"credential_id"`
-	PublicKey         b64url `json:"public_key"` // SubjectPublicKeyInfo: P-256 (ES256) or Ed25519
+	PublicKey         b64url `json:"public_key"` // SubjectPublicKeyInfo: P-256 (ES256), Ed25519 or RSA (RS256)
 	ClientDataJSON    b64url `json:"client_data_json"`
 	AuthenticatorData b64url `json:"authenticator_data"`
 	Signature         b64url `json:"signature"`
 	UserHandle        b64url `json:"user_handle"`
 }
 
-type passkeyClaim struct{ site, credential string }
+// passkeyClaim is a passkey that signed: where, its id, and its public key as
+// the entry that enrolled it has it ("public_key"), both base64url.
+type passkeyClaim struct{ site, credential, key string }
 
 // checkPasskey verifies a disclosed assertion over act (WebAuthn Level 3
 // section 7.2, as far as it can be done without the exchange).
@@ -85,11 +91,51 @@ func checkPasskey(act Act, disclosed string) (passkeyClaim, error) {
 		ok = key.Curve == elliptic.P256() && ecdsa.VerifyASN1(key, digest[:], a.Signature)
 	case ed25519.PublicKey:
 		ok = ed25519.Verify(key, signed, a.Signature)
+	case *rsa.PublicKey:
+		digest := sha256.Sum256(signed)
+		ok = rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], a.Signature) == nil
 	}
 	if !ok {
 		return passkeyClaim{}, errors.New("it does not verify")
 	}
-	return passkeyClaim{client.Origin, base64.RawURLEncoding.EncodeToString(a.CredentialID)}, nil
+	b64 := base64.RawURLEncoding.EncodeToString
+	return passkeyClaim{client.Origin, b64(a.CredentialID), b64(a.PublicKey)}, nil
+}
+
+// enrolAction is the act that introduces a passkey: its public value
+// "public_key" is the key, and the passkey itself signs it.
+const enrolAction = "person.enrol"
+
+// holder reports whose passkey signed rc: what the entry that enrolled it says,
+// if one of enrolments is its receipt, or rc itself is.
+func (v Verifier) holder(r *Report, rc Receipt, p passkeyClaim, enrolments []Receipt) {
+	if rc.Entry.Act.Action == enrolAction && rc.Entry.Decision.Permit {
+		enrolments = []Receipt{rc} // being checked
+	}
+	if len(enrolments) == 0 {
+		r.say(NotProved, "passkey-holder", "credential", p.credential)
+		return
+	}
+	for _, e := range enrolments {
+		act, index := e.Entry.Act, strconv.FormatUint(e.Index, 10)
+		if act.Action != enrolAction || act.Public["public_key"] != p.key {
+			continue
+		}
+		if act.Agency != rc.Entry.Act.Agency || e.Index > rc.Index || !e.Entry.Decision.Permit {
+			r.say(Refused, "passkey-holder", "index", index)
+			return
+		}
+		if e.Index != rc.Index {
+			sub, _ := v.Receipt(e)
+			if i := slices.IndexFunc(sub.Claims, func(c Claim) bool { return c.Status == Refused }); i >= 0 {
+				r.say(Refused, "enrolment", "index", index, "error", sub.Claims[i].What)
+				return
+			}
+		}
+		r.say(Proved, "passkey-holder", "index", index, "actor", act.Actor, "agency", list(strings.Fields(act.Agency)))
+		return
+	}
+	r.say(Refused, "passkey-unknown")
 }
 
 // relyingParty reports whether hash is of host or a domain above it.

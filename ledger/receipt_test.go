@@ -2,10 +2,12 @@ package ledger
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -34,6 +36,7 @@ type vector struct {
 	LogKey    string   `json:"log_key"`
 	Witnesses []string `json:"witnesses"`
 	Quorum    int      `json:"quorum"`
+	Enrolment string   `json:"enrolment,omitempty"`  // file with the receipt of an enrolment to check it with
 	ErrorLine int      `json:"error_line,omitempty"` // it cannot be read from there on
 	Claims    []Claim  `json:"claims,omitempty"`
 
@@ -76,7 +79,19 @@ func (v *vector) outcome(t testing.TB) {
 		v.ErrorLine = bad.line
 		return
 	}
-	r, err := v.verifier().Receipt(rc)
+	var enrolments []Receipt
+	if v.Enrolment != "" {
+		text, err := os.ReadFile(filepath.Join(vectorDir, v.Enrolment))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := ParseReceipt(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		enrolments = append(enrolments, e)
+	}
+	r, err := v.verifier().Receipt(rc, enrolments...)
 	if (err == nil) != r.OK() {
 		t.Fatalf("%s: error %v of %+v", v.File, err, r)
 	}
@@ -143,25 +158,40 @@ func salt(name string) Salt { return Salt(seed("salt " + name)) }
 
 // receipt puts e at index 5 among 9 entries.
 func (m maker) receipt(t testing.TB, e Entry, ds ...Disclosure) Receipt {
-	tree := history("filler", 5)
-	tree.AppendData(e.Bytes())
-	tree.AppendData([]byte("6"), []byte("7"), []byte("8"))
-	path, err := tree.InclusionProof(5, 9)
-	if err != nil {
-		t.Fatal(err)
+	return m.history(t, map[uint64]Entry{5: e})(5, ds...)
+}
+
+// history gives the receipts of entries at these indexes, among 9 in all.
+func (m maker) history(t testing.TB, entries map[uint64]Entry) func(index uint64, ds ...Disclosure) Receipt {
+	tree := history("filler", 0)
+	for i := range uint64(9) {
+		data := fmt.Appendf(nil, "filler %d", i)
+		if i > 5 {
+			data = fmt.Append(nil, i)
+		}
+		if e, ok := entries[i]; ok {
+			data = e.Bytes()
+		}
+		tree.AppendData(data)
 	}
-	r := Receipt{Entry: e, Disclosures: ds, Index: 5}
-	for _, h := range path {
-		r.Proof = append(r.Proof, Hash(h))
+	return func(index uint64, ds ...Disclosure) Receipt {
+		path, err := tree.InclusionProof(index, 9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := Receipt{Entry: entries[index], Disclosures: ds, Index: index}
+		for _, h := range path {
+			r.Proof = append(r.Proof, Hash(h))
+		}
+		text := Checkpoint{m.log.Name(), 9, Hash(tree.Hash())}.Text()
+		if r.Checkpoint, err = note.Sign(&note.Note{Text: text}, m.log); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range m.witnesses {
+			r.Checkpoint = append(r.Checkpoint, w.cosign(text)...)
+		}
+		return r
 	}
-	text := Checkpoint{m.log.Name(), 9, Hash(tree.Hash())}.Text()
-	if r.Checkpoint, err = note.Sign(&note.Note{Text: text}, m.log); err != nil {
-		t.Fatal(err)
-	}
-	for _, w := range m.witnesses {
-		r.Checkpoint = append(r.Checkpoint, w.cosign(text)...)
-	}
-	return r
 }
 
 // passkey signs act and returns the value that an entry commits to.
@@ -213,15 +243,6 @@ func writeVectors(t *testing.T) {
 	odd.Decision = Decision{Rules: []string{"base/federal", "us-il/1"}}
 	add("odd-text", m.receipt(t, odd).Marshal(), 2, m.witnesses...)
 
-	vault := base
-	vault.Act.Action, vault.Act.Public, vault.Act.Private = "vault.publish", map[string]string{
-		"agency": "IL0160000", "recipient": "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"}, nil
-	add("vault", m.receipt(t, vault).Marshal(), 1, m.witnesses...)
-	vault.Act.Agency = "IL0990000"
-	add("vault-of-another", m.receipt(t, vault).Marshal(), 1, m.witnesses...)
-	vault.Act.Agency, vault.Decision.Permit = "IL0160000", false
-	add("vault-denied", m.receipt(t, vault).Marshal(), 1, m.witnesses...)
-
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -261,6 +282,58 @@ func writeVectors(t *testing.T) {
 	silent := signed("secret")
 	silent.Disclosures = nil
 	add("passkey-withheld", silent.Marshal(), 1, m.witnesses...)
+
+	// Whose passkey it was: an enrolment at 3, the act at 5 of one history.
+	rs, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs256 := func(msg []byte) []byte {
+		digest := sha256.Sum256(msg)
+		sig, err := rsa.SignPKCS1v15(nil, rs, crypto.SHA256, digest[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sig
+	}
+	spki := func(key any) string {
+		b, err := x509.MarshalPKIXPublicKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(b)
+	}
+	enrol := base
+	enrol.Act.Action, enrol.Act.Actor = "person.enrol", "custodian"
+	enrol.Act.Public, enrol.Act.Private = map[string]string{"role": "custodian", "public_key": spki(rs.Public())}, nil
+	sign := func(e Entry) (Entry, Disclosure) {
+		d := Disclosure{signatureName, salt("signature"), passkey(t, e.Act, rs256, rs.Public(), 5, "webauthn.get", site, rp)}
+		c := d.Commitment()
+		e.Signature = &c
+		return e, d
+	}
+	act, actSigned := sign(base)
+	enrolled, enrolSigned := sign(enrol)
+	elsewhere, denied, unknown := enrol, enrol, enrol
+	elsewhere.Act.Agency = "IL0990000"
+	denied.Decision.Permit = false
+	unknown.Act.Public = map[string]string{"role": "custodian", "public_key": spki(ed.Public())}
+	town := m.history(t, map[uint64]Entry{1: denied, 2: elsewhere, 3: enrolled, 4: unknown, 5: act, 6: enrolled})
+	add("enrolment", town(3, enrolSigned).Marshal(), 1, m.witnesses...)
+	for name, index := range map[string]uint64{"denied": 1, "elsewhere": 2, "unknown": 4, "later": 6} {
+		add("enrolment-"+name, town(index).Marshal(), 1, m.witnesses...)
+		add("bad-holder-"+name, town(5, actSigned).Marshal(), 1, m.witnesses...)
+		vs[len(vs)-1].Enrolment = "enrolment-" + name + ".txt"
+	}
+	add("bad-holder-enrolment", town(5, actSigned).Marshal(), 1, m.witnesses...)
+	vs[len(vs)-1].Enrolment = "bad-enrolment.txt"
+	lie := town(3)
+	lie.Entry.Act.Hour = "2026-11-22T00:00:00Z"
+	add("bad-enrolment", lie.Marshal(), 1, m.witnesses...)
+	add("holder", town(5, actSigned).Marshal(), 1, m.witnesses...)
+	vs[len(vs)-1].Enrolment = "enrolment.txt"
+	add("holder-withheld", town(5).Marshal(), 1, m.witnesses...)
+	vs[len(vs)-1].Enrolment = "enrolment.txt"
 
 	// Wrong ones.
 	change := func(r Receipt, f func(r *Receipt)) []byte {
@@ -340,11 +413,13 @@ func writeVectors(t *testing.T) {
 		t.Fatal(err)
 	}
 	slices.SortFunc(vs, func(a, b vector) int { return strings.Compare(a.File, b.File) })
-	for i := range vs {
-		vs[i].outcome(t)
-		if err := os.WriteFile(filepath.Join(vectorDir, vs[i].File), vs[i].text, 0o644); err != nil {
+	for _, v := range vs {
+		if err := os.WriteFile(filepath.Join(vectorDir, v.File), v.text, 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for i := range vs {
+		vs[i].outcome(t)
 	}
 	b, err := json.MarshalIndent(vs, "", " ")
 	if err != nil {

@@ -140,10 +140,12 @@ func (k keys) checkpoint(r *Report, raw []byte, offset int) (Checkpoint, []Cosig
 
 // Receipt checks everything that rc can show by itself: that its entry is in
 // the log, who signed the log's state, each disclosure against its commitment,
-// and the passkey signature over the act if it is disclosed. The report says
-// what is proved and what is not; the error is Report.Err, or says that v
-// itself cannot be used.
-func (v Verifier) Receipt(rc Receipt) (Report, error) {
+// and the passkey signature over the act if it is disclosed. With the receipts
+// of acts person.enrol it says whose passkey that was, and refuses one that
+// none of them enrolled for the agency that acted. The report says what is
+// proved and what is not; the error is Report.Err, or says that v itself cannot
+// be used.
+func (v Verifier) Receipt(rc Receipt, enrolments ...Receipt) (Report, error) {
 	r := Report{Subject: "receipt"}
 	k, err := v.keys()
 	if err != nil {
@@ -208,10 +210,12 @@ func (v Verifier) Receipt(rc Receipt) (Report, error) {
 			r.say(Refused, "passkey", "error", err.Error())
 		} else {
 			r.say(Proved, "passkey", "site", s.site, "credential", s.credential)
-			r.say(NotProved, "passkey-holder", "credential", s.credential)
+			v.holder(&r, rc, s, enrolments)
 		}
 	case e.Signature == nil:
 		r.say(NotProved, "unsigned")
+	case len(enrolments) > 0:
+		r.say(NotProved, "passkey-holder")
 	}
 	if names := slices.Sorted(maps.Keys(committed)); len(names) > 0 {
 		r.say(NotProved, "withheld", "names", list(names))

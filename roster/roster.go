@@ -300,9 +300,9 @@ type Enrolling struct {
 }
 
 // Enrol takes up an invitation: the act person.enrol, signed by the new passkey
-// itself. Its entry commits to the passkey's public key and to the device's age
-// recipient, so that a later vault.grant can be checked against it. Errors:
-// *Invalid, identity.ErrInvitation, ErrNotFound.
+// itself. Its entry shows the passkey's public key to everybody, so that what it
+// signs later can be checked, and commits to the device's age recipient, for a
+// later vault.grant. Errors: *Invalid, identity.ErrInvitation, ErrNotFound.
 func (s *Service) Enrol(ctx context.Context, act string, assertion []byte, e Enrolling) (*gate.Grant, identity.Person, error) {
 	inv, p, err := s.people.Invitation(ctx, e.Token)
 	if err != nil {
@@ -333,16 +333,15 @@ func (s *Service) Enrol(ctx context.Context, act string, assertion []byte, e Enr
 	if err != nil {
 		return nil, identity.Person{}, err
 	}
-	objects, public := []string{p.ID}, map[string]string{"role": string(p.Roles[0])}
+	objects := []string{p.ID}
 	if p.Agency != "" {
 		objects = append(objects, p.Agency)
 	}
 	grant, err := s.gate.Do(ctx, gate.Act{
-		Action: "person.enrol", Role: p.Roles[0], Objects: objects, Public: public,
-		By: gate.Caller{Who: p.Principal(), ActID: act, Assertion: assertion},
-		Private: map[string]string{
-			"credential": string(credential), "public_key": string(key), "device_recipient": e.DeviceRecipient,
-		},
+		Action: "person.enrol", Role: p.Roles[0], Objects: objects,
+		By:      gate.Caller{Who: p.Principal(), ActID: act, Assertion: assertion},
+		Public:  map[string]string{"role": string(p.Roles[0]), "public_key": string(key)},
+		Private: map[string]string{"credential": string(credential), "device_recipient": e.DeviceRecipient},
 		// AddPasskey has refused passkeys that can leave their device.
 		Facts: map[string]any{"invite_valid": true, "device_bound": true},
 	}, func(tx *sql.Tx, g *gate.Grant) error {

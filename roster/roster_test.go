@@ -39,6 +39,7 @@ type world struct {
 	gate   *gate.Gate
 	people *identity.Service
 	now    time.Time
+	logKey string
 }
 
 // person is somebody with a software passkey and what her browser remembers.
@@ -60,6 +61,7 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(func() { w.db.Close() })
 	skey, vkey, err := ledger.GenerateKey("exchange.example/log")
 	must(t, err)
+	w.logKey = vkey
 	signer, err := note.NewSigner(skey)
 	must(t, err)
 	log, err := ledger.Open(ctx, ledger.Options{Dir: filepath.Join(dir, "log"), Signer: signer, LogKey: vkey})
@@ -304,7 +306,7 @@ func TestAgencyFromInvitationToVault(t *testing.T) {
 	if device.HasVault || device.Recipient != second.own.Recipient().String() {
 		t.Fatalf("device %+v", device)
 	}
-	receipt, err := w.gate.Receipt(ctx, device.Entry, "device_recipient", "public_key", gate.PrivateSignature)
+	receipt, err := w.gate.Receipt(ctx, device.Entry, "device_recipient", gate.PrivateSignature)
 	must(t, err)
 	for _, d := range receipt.Disclosures {
 		switch d.Name {
@@ -440,6 +442,32 @@ func TestFurtherRoleAndDevice(t *testing.T) {
 	if len(members) != 1 || len(members[0].Devices) != 2 {
 		t.Fatalf("members %+v", members)
 	}
+
+	// The device that the vault is wrapped to signs its publication, no other.
+	vault, by := newIdentity(t), gate.Caller{Who: laptop.Principal(), ActID: gate.NewActID()}
+	keys := []WrappedKey{
+		{Device: laptop.device, Age: wrap(t, vault.String(), laptop.own.Recipient())},
+		{Age: wrap(t, vault.String(), newIdentity(t).Recipient())},
+	}
+	publish := func() error {
+		_, err := w.PublishVault(ctx, by, vault.Recipient().String(), keys)
+		return err
+	}
+	ask := (*gate.SignatureRequired)(nil)
+	if err := publish(); !errors.As(err, &ask) {
+		t.Fatal(err)
+	}
+	var options map[string]any
+	must(t, json.Unmarshal(ask.Options, &options))
+	if allowed := options["allowCredentials"].([]any); len(allowed) != 1 {
+		t.Errorf("asked %v", allowed)
+	}
+	delete(options, "allowCredentials")
+	ask.Options, err = json.Marshal(options)
+	must(t, err)
+	by.Assertion = w.answer(admin, ask)
+	want(t, publish(), identity.ErrSignature)
+	must(t, w.publish(laptop, vault, newIdentity(t)))
 }
 
 func TestInvitedAgencyCanOnlyJoin(t *testing.T) {

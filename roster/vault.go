@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"strconv"
 
 	"filippo.io/age"
 
@@ -22,7 +23,10 @@ const maxWrapped = 1 << 10
 // PublishVault makes recipient the key that residents encrypt to: the act
 // vault.publish. device is the caller's own passkey; its wrapped key and the one
 // for the printed recovery key come along. An earlier vault's wrapped keys stay,
-// for the clips sealed to it. Errors: *Invalid, ErrNotFound.
+// for the clips sealed to it. device's passkey must sign, the entry names the
+// one that enrolled it, and anybody may see the signature: so that whoever seals
+// to recipient can check that the agency published it. Errors: *Invalid,
+// ErrNotFound.
 func (s *Service) PublishVault(ctx context.Context, by gate.Caller, recipient string, keys []WrappedKey) (*gate.Grant, error) {
 	a, err := s.Agency(ctx, by.Who.Agency)
 	if err != nil {
@@ -31,7 +35,8 @@ func (s *Service) PublishVault(ctx context.Context, by gate.Caller, recipient st
 	if !validRecipient(recipient) {
 		return nil, &Invalid{"recipient", "It must be an age X25519 recipient."}
 	}
-	var own, recovery bool
+	var own Device
+	recovery := false
 	private := map[string]string{}
 	for _, k := range keys {
 		if !validWrapped(k.Age) {
@@ -50,16 +55,18 @@ func (s *Service) PublishVault(ctx context.Context, by gate.Caller, recipient st
 		if d.Person != by.Who.PersonID {
 			return nil, &Invalid{"keys", "Other devices get the key by vault.grant."}
 		}
-		own = true
+		own = d
 		private["wrapped_sha256"] = hex.EncodeToString(sum[:])
 	}
-	if !own || !recovery || len(keys) != 2 {
+	if own.ID == nil || !recovery || len(keys) != 2 {
 		return nil, &Invalid{"keys", "Two wrapped keys are needed: for this device and for the recovery key."}
 	}
 	return s.gate.Do(ctx, gate.Act{
 		Action: "vault.publish", By: by, Role: vaultRole(by.Who), Objects: []string{a.ORI},
-		Public:        map[string]string{"agency": a.ORI, "recipient": recipient},
+		Public:        map[string]string{"agency": a.ORI, "recipient": recipient, "enrolment": strconv.FormatUint(own.Entry, 10)},
 		Private:       private,
+		Open:          []string{gate.PrivateSignature},
+		Passkey:       own.ID,
 		Facts:         map[string]any{"own_agency": true},
 		Jurisdictions: []string{a.State},
 	}, func(tx *sql.Tx, g *gate.Grant) error {
@@ -138,7 +145,7 @@ func (s *Service) EnrolmentReceipt(ctx context.Context, who identity.Principal, 
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	return s.gate.Receipt(ctx, d.Entry, "credential", "public_key", "device_recipient", gate.PrivatePerson, gate.PrivateSignature)
+	return s.gate.Receipt(ctx, d.Entry, "credential", "device_recipient", gate.PrivatePerson, gate.PrivateSignature)
 }
 
 // deviceOf returns a device of somebody of the agency. ErrNotFound.

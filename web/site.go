@@ -378,7 +378,7 @@ func (t *site) entry(r *http.Request) (pages.View, error) {
 	if err := t.figures.Update(ctx); err != nil {
 		return nil, err
 	}
-	receipt, err := t.Log.Receipt(ctx, index)
+	receipt, err := t.Gate.Receipt(ctx, index)
 	if err != nil {
 		return nil, err
 	}
@@ -418,7 +418,7 @@ func (t *site) receipt(w http.ResponseWriter, r *http.Request) {
 	index, _, err := t.entryAt(r)
 	var receipt ledger.Receipt
 	if err == nil {
-		receipt, err = t.Log.Receipt(r.Context(), index)
+		receipt, err = t.Gate.Receipt(r.Context(), index)
 	}
 	if err != nil {
 		writeProblem(w, t.problem(r.Context(), err).(*Problem))

@@ -41,6 +41,7 @@ exchange.json that came with the material, and the report says so.
 
 Exit status: 0 all holds, 1 something was refused, 2 wrong use.`,
 		Example: `  porchlight verify receipt.txt --key "maplegrove.example+1234abcd+AbC..."
+  porchlight verify receipt-40.txt --enrolment receipt-12.txt
   porchlight verify package.zip --json
   porchlight verify https://porchlight.maplegrove.example --old-checkpoint kept.txt`,
 		Args: cobra.ExactArgs(1),
@@ -60,14 +61,16 @@ Exit status: 0 all holds, 1 something was refused, 2 wrong use.`,
 	f.StringArrayVar(&v.keys.Witnesses, "witness", nil, "key of a witness whose word counts (repeatable)")
 	f.IntVar(&v.keys.Quorum, "quorum", 0, "how many of the witnesses must have cosigned")
 	f.StringVar(&v.older, "old-checkpoint", "", "a checkpoint of this ledger that you kept: the ledger must extend it")
+	f.StringVar(&v.enrolment, "enrolment", "", "receipt of the enrolment of the passkey that signed a receipt: says whose it was")
 	f.BoolVar(&v.json, "json", false, "print the report as JSON")
 	return cmd
 }
 
 type verification struct {
-	keys  ledger.Verifier
-	older string
-	json  bool
+	keys      ledger.Verifier
+	older     string
+	enrolment string
+	json      bool
 }
 
 // print writes the report for people or programs.
@@ -94,6 +97,11 @@ func (v *verification) check(ctx context.Context, target string) (ledger.Report,
 			return ledger.Report{}, usageError(err)
 		}
 	}
+	if v.enrolment != "" {
+		if info, err := os.Stat(target); err != nil || info.IsDir() {
+			return ledger.Report{}, usageError(errors.New("--enrolment goes with a receipt"))
+		}
+	}
 	if strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://") {
 		return v.url(ctx, strings.TrimSuffix(target, "/"))
 	}
@@ -115,8 +123,8 @@ func (v *verification) check(ctx context.Context, target string) (ledger.Report,
 		return ledger.Report{}, err
 	}
 	if string(head[:n]) == "PK\x03\x04" {
-		if v.older != "" {
-			return ledger.Report{}, usageError(errors.New("--old-checkpoint goes with a ledger"))
+		if v.older != "" || v.enrolment != "" {
+			return ledger.Report{}, usageError(errors.New("--old-checkpoint goes with a ledger, --enrolment with a receipt"))
 		}
 		z, err := zip.NewReader(f, info.Size())
 		if err != nil {
@@ -132,22 +140,41 @@ func (v *verification) receipt(file string, content io.Reader) (ledger.Report, e
 	if v.older != "" {
 		return ledger.Report{}, usageError(errors.New("--old-checkpoint goes with a ledger"))
 	}
-	text, err := io.ReadAll(io.LimitReader(content, ledger.MaxReceipt+1))
-	if err != nil {
-		return refused, err
+	rc, err := readReceipt(file, content)
+	var enrolments []ledger.Receipt
+	if err == nil && v.enrolment != "" {
+		var f *os.File
+		if f, err = os.Open(v.enrolment); err != nil {
+			return ledger.Report{}, usageError(err)
+		}
+		defer f.Close()
+		var e ledger.Receipt
+		e, err = readReceipt(v.enrolment, f)
+		enrolments = append(enrolments, e)
 	}
-	rc, err := ledger.ParseReceipt(text)
 	if err != nil {
-		refused.Add(ledger.Refused, "format", "%s: %v", filepath.Base(file), err)
+		refused.Add(ledger.Refused, "format", "%v", err)
 		return refused, refused.Err()
 	}
 	keys, note, err := v.keysNear(filepath.Dir(file))
 	if err != nil {
 		return refused, err
 	}
-	r, err := keys.Receipt(rc)
+	r, err := keys.Receipt(rc, enrolments...)
 	r.Claims = append(r.Claims, note...)
 	return r, err
+}
+
+func readReceipt(file string, content io.Reader) (ledger.Receipt, error) {
+	text, err := io.ReadAll(io.LimitReader(content, ledger.MaxReceipt+1))
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	rc, err := ledger.ParseReceipt(text)
+	if err != nil {
+		return rc, fmt.Errorf("%s: %w", filepath.Base(file), err)
+	}
+	return rc, nil
 }
 
 // dir checks an unpacked package, a ledger, or the ledger in a data directory.

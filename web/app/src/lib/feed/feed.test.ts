@@ -4,17 +4,21 @@ import { describe, expect, it } from 'vitest';
 import type { Polygon } from '$lib/map/shapes';
 import { areaM2, contains, distanceM } from './area';
 import { cellOf } from './cell';
-import { contentHash, coveredCell, FeedError, fetchCell, nearby, readFeed } from './feed';
+import { checkContent, contentHash } from './content';
+import { checkIndex, coveredCell, FeedError, fetchCell, nearby, readFeed, type Index } from './feed';
 
 const dir = new URL('../../../../../testdata/feed/', import.meta.url);
 const vectors = JSON.parse(readFileSync(new URL('vectors.json', dir), 'utf8')) as {
   VKey: string;
+  LogKey: string;
+  Index: Index;
   Full: string;
   Empty: string;
   Hashes: string[];
   Places: { Lon: number; Lat: number; Cell: string }[];
   Areas: { Area: Polygon; M2: number; Inside: [number, number][]; Outside: [number, number][] }[];
 };
+const ledger = { logKey: vectors.LogKey, witnesses: [], quorum: 0 };
 const file = (name: string) => new Uint8Array(readFileSync(new URL(name, dir)));
 const at = ([lng, lat]: readonly [number, number]) => ({ lat, lng });
 
@@ -24,7 +28,7 @@ describe('cells', () => {
     for (const p of vectors.Places) expect(cellOf({ lat: p.Lat, lng: p.Lon }), JSON.stringify(p)).toBe(p.Cell);
   });
   it('asks nothing about a place the exchange does not reach', () => {
-    const index = { key: '', interval_seconds: 300, cells: [vectors.Full] };
+    const index = { ...vectors.Index, cells: [vectors.Full] };
     expect(coveredCell(index, { lat: 52.37, lng: 4.9 })).toBeNull();
     expect(coveredCell(index, { lat: 39.751, lng: -89.648 })).toBe(vectors.Full);
   });
@@ -79,16 +83,44 @@ describe('files', () => {
       asked.push([String(url), init]);
       return new Response(file('two-requests'));
     };
-    const index = { key: vectors.VKey, interval_seconds: 300, cells: [vectors.Full, vectors.Empty] };
-    expect((await fetchCell(index, vectors.Full, made + 60_000)).cell).toBe(vectors.Full);
+    const index = await checkIndex(vectors.Index, ledger);
+    // Its second request is not what its entry published, and so nothing in it counts.
+    await expect(fetchCell(index, vectors.Full, made + 60_000)).rejects.toMatchObject({ name: 'Unproved', what: 'request' });
     await expect(fetchCell(index, vectors.Empty, made)).rejects.toThrow('wrong-cell');
     await expect(fetchCell(index, vectors.Full, made + 3_600_000)).rejects.toThrow('stale');
     await expect(fetchCell(index, vectors.Full, made - 3_600_000)).rejects.toThrow('stale');
+    globalThis.fetch = async () => new Response(file('no-request'));
+    expect(await fetchCell(index, vectors.Empty, made + 60_000)).toMatchObject({ cell: vectors.Empty, requests: [] });
     // The exchange hears the cell: no place, no cookie, no body.
     for (const [url, init] of asked) {
       expect(url).toMatch(/^\/feed\/v1\/[0-9a-f]{6}$/);
       expect(init).toEqual({ credentials: 'omit' });
     }
+  });
+});
+
+describe('the ledger', () => {
+  it('proves the key of the feed', async () => {
+    expect((await checkIndex(vectors.Index, ledger)).key).toBe(vectors.VKey);
+    const lies: [string, Partial<Index>][] = [
+      ['another key', { key: vectors.VKey.replace('758d3fd8', '758d3fd9') }],
+      ['no receipt', { receipt: '' }],
+      ['a receipt of something else', { receipt: (await readFeed(file('two-requests'), vectors.VKey)).requests[0]!.receipt }],
+    ];
+    for (const [name, lie] of lies)
+      await expect(checkIndex({ ...vectors.Index, ...lie }, ledger), name).rejects.toMatchObject({ name: 'Unproved', what: 'feed-key' });
+    const other = { ...ledger, logKey: 'exchange.example/log+00000000+' + vectors.LogKey.split('+').slice(2).join('+') };
+    await expect(checkIndex(vectors.Index, other)).rejects.toThrow();
+  });
+  it('proves each request', async () => {
+    const [one, two] = (await readFeed(file('two-requests'), vectors.VKey)).requests;
+    await checkContent(one!.request, one!.receipt, ledger);
+    const { area, ...rest } = one!.request;
+    await checkContent({ area, ...rest }, one!.receipt, ledger); // in whatever order
+    for (const change of [{ narrative: 'Look for a red car.' }, { agency: 'IL0160100' }, { id: two!.request.id }, { area: { ...area, coordinates: [area.coordinates[0]!.slice().reverse()] } as Polygon }])
+      await expect(checkContent({ ...one!.request, ...change }, one!.receipt, ledger)).rejects.toMatchObject({ what: 'request' });
+    await expect(checkContent(two!.request, two!.receipt, ledger)).rejects.toThrow('not what was published');
+    await expect(checkContent(one!.request, vectors.Index.receipt, ledger)).rejects.toThrow('no permitted request.moderate');
   });
 });
 

@@ -1,30 +1,19 @@
 // Reads the feed of open requests (canvass/feed.go says what a file is): fetches
-// the file of one coarse cell, checks its signature, and finds on the device
-// which requests are near. The exchange learns the cell and nothing else.
-import type { Point, Polygon } from '$lib/map/shapes';
+// the file of one coarse cell, checks its signature and each request against the
+// ledger, and finds on the device which requests are near. The exchange learns
+// the cell and nothing else.
+import { introduction, permitted, verifierOf, type Verifier } from '$lib/ledger';
+import type { Point } from '$lib/map/shapes';
+import { Unproved } from '$lib/unproved';
 import { distanceM } from './area';
 import { cellOf } from './cell';
-
-/** What a request says, as the ledger's entry of its publication commits to it. Field order matters to contentHash. */
-export interface Content {
-  id: string;
-  /** ORI */
-  agency: string;
-  incident: string;
-  narrative: string;
-  area: Polygon;
-  from: string;
-  to: string;
-  /** IANA zone in which the window is to be read. */
-  time_zone: string;
-  expires: string;
-  contact: string;
-}
+import { checkContent, type Content } from './content';
 
 export interface Item {
   request: Content;
-  /** Of the entry that published it. */
+  /** Of the entry that published it, and its receipt. */
   entry: number;
+  receipt: string;
   published: string;
   agency_name: string;
   agency_kind: string;
@@ -43,8 +32,15 @@ export interface Feed {
 export interface Index {
   /** Verifier key of the files, "<origin>/feed+hash+key". */
   key: string;
+  /** Of the act setting.change that recorded the key. */
+  receipt: string;
   interval_seconds: number;
   cells: string[];
+}
+
+/** An index whose key the ledger proves, and that ledger. */
+export interface Proved extends Index {
+  ledger: Verifier;
 }
 
 /** Why a file is not believed. */
@@ -59,11 +55,18 @@ const path = '/feed/v1/';
 /** How far from an area one may be to be told of it, in metres; files reach as far. */
 export const nearMetres = 500;
 
-/** The cells of this exchange and its key. The same for everybody. */
-export async function openFeed(): Promise<Index> {
-  const answer = await fetch(path, { credentials: 'omit' });
+/** The cells of this exchange and its key. The same for everybody. Throws Unproved, a Problem or a TypeError. */
+export async function openFeed(): Promise<Proved> {
+  const [answer, exchange] = await Promise.all([fetch(path, { credentials: 'omit' }), introduction()]);
   if (!answer.ok) throw new TypeError(`fetching the feed: ${answer.status}`);
-  return (await answer.json()) as Index;
+  return checkIndex((await answer.json()) as Index, verifierOf(exchange));
+}
+
+/** Checks that the exchange recorded the feed's key in its ledger. Throws Unproved. */
+export async function checkIndex(index: Index, ledger: Verifier): Promise<Proved> {
+  const { act } = (await permitted('feed-key', index.receipt, ledger, 'setting.change')).entry;
+  if (act.public?.feed_key !== index.key) throw new Unproved('feed-key', 'the ledger names another key');
+  return { ...index, ledger };
 }
 
 /** The cell of a place; null when this exchange does not reach there (then nothing is asked of it). */
@@ -72,8 +75,8 @@ export function coveredCell(index: Index, place: Point): string | null {
   return index.cells.includes(cell) ? cell : null;
 }
 
-/** Fetches and checks the file of a cell. Throws FeedError or a TypeError. */
-export async function fetchCell(index: Index, cell: string, now = Date.now()): Promise<Feed> {
+/** Fetches and checks the file of a cell. Throws FeedError, Unproved or a TypeError. */
+export async function fetchCell(index: Proved, cell: string, now = Date.now()): Promise<Feed> {
   // No cookies: the request is the same whoever makes it.
   const answer = await fetch(path + cell, { credentials: 'omit' });
   if (!answer.ok) throw new TypeError(`fetching the feed: ${answer.status}`);
@@ -81,10 +84,12 @@ export async function fetchCell(index: Index, cell: string, now = Date.now()): P
   if (feed.cell !== cell) throw new FeedError('wrong-cell');
   // Two intervals, and ten minutes for clocks that differ.
   if (Math.abs(now - feed.made.getTime()) > 2 * feed.interval * 1000 + 600_000) throw new FeedError('stale');
+  await Promise.all(feed.requests.map((item) => checkContent(item.request, item.receipt, index.ledger)));
+  for (const { request } of feed.requests) heard.set(request.id, request);
   return feed;
 }
 
-/** Checks the bytes of a file against the key and parses them. Throws FeedError. */
+/** Checks the bytes of a file against the key and parses them, whatever the ledger says of them. Throws FeedError. */
 export async function readFeed(file: Uint8Array, vkey: string): Promise<Feed> {
   const whole = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let text: string;
@@ -114,7 +119,6 @@ function parse(text: string): Feed {
   const body = JSON.parse(json) as { interval_seconds: number; requests: Item[] };
   const at = new Date(made);
   if (Number.isNaN(at.getTime()) || !Array.isArray(body.requests)) throw new FeedError('malformed');
-  for (const { request } of body.requests) heard.set(request.id, request);
   return { cell, made: at, interval: body.interval_seconds, requests: body.requests };
 }
 
@@ -136,7 +140,7 @@ function fromBase64(text: string): Uint8Array<ArrayBuffer> {
 
 const heard = new Map<string, Content>();
 
-/** A request this page has read in the feed, so that nobody need be asked for it again. */
+/** A request this page has read in the feed and found proved, so that nobody need be asked for it again. */
 export const recall = (id: string): Content | undefined => heard.get(id);
 
 export interface Near {
@@ -152,10 +156,4 @@ export function nearby(feed: Feed, place: Point, metres = nearMetres, now = Date
     .map((item) => ({ item, metres: distanceM(item.request.area, place) }))
     .filter((n) => n.metres <= metres)
     .sort((a, b) => a.metres - b.metres);
-}
-
-/** Lower-case hex SHA-256 of a request's content: the public value "content" of the entry that published it. */
-export async function contentHash(content: Content): Promise<string> {
-  const sum = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(JSON.stringify(content)));
-  return Array.from(new Uint8Array(sum), (b) => b.toString(16).padStart(2, '0')).join('');
 }

@@ -1,10 +1,12 @@
 import { base64, base64urlnopad } from '@scure/base';
 import { describe, expect, it } from 'vitest';
-import enrolment from '../../../../../testdata/keys/enrolment.json';
+import trust from '../../../../../testdata/keys/trust.json';
 import vectors from '../../../../../testdata/keys/vectors.json';
 import { ActMismatch, checkAct, commitment } from '../act';
 import { capability } from '../seal/capability';
-import { checkEnrolment, EnrolmentUnproved } from './enrolment';
+import { checkVaultKey } from '../ledger';
+import { Unproved } from '../unproved';
+import { checkEnrolment } from './enrolment';
 import { deviceKeys, fingerprint, fromPrint, newKeys, prfInput, printable, unwrap, wrap } from './keys';
 import { NoVaultKey, openVaults } from './vault';
 
@@ -95,24 +97,47 @@ describe('what is about to be signed', () => {
   });
 });
 
+// What Go wrote: go test ./roster -run TestTrust -update
+const ledger = { logKey: trust.log_key, witnesses: [], quorum: 0 };
+
 describe('a colleague\'s enrolment', () => {
-  const { receipt, device, recipient, rp_id } = enrolment;
+  const { receipt, device, recipient, agency } = trust;
   const entry = receipt.match(/^entry (\S+)$/m)![1]!;
   const edited = (change: (entry: string) => string) =>
     receipt.replace(entry, base64.encode(new TextEncoder().encode(change(new TextDecoder().decode(base64.decode(entry))))));
 
   it('is believed with the receipt that Go made', async () => {
-    await checkEnrolment(receipt, device, recipient, rp_id);
+    await checkEnrolment(receipt, ledger, device, recipient, agency);
   });
   it.each([
-    ['device', receipt, 'AAAA', recipient, rp_id],
-    ['recipient', receipt, device, vectors.device[0]!.recipient, rp_id],
-    ['site', receipt, device, recipient, 'evil.example'],
-    ['act', edited((e) => e.replace('"person.enrol"', '"person.invite"')), device, recipient, rp_id],
-    ['signed text', edited((e) => e.replace('"custodian"', '"requester"')), device, recipient, rp_id],
-    ['disclosure', receipt.replace(/^disclose device_recipient .*\n/m, ''), device, recipient, rp_id],
-    ['format', 'hello', device, recipient, rp_id],
-  ])('is not believed with another %s', async (_, ...args) => {
-    await expect(checkEnrolment(...args)).rejects.toThrow(EnrolmentUnproved);
+    ['device', receipt, 'AAAA', recipient, agency],
+    ['recipient', receipt, device, vectors.device[0]!.recipient, agency],
+    ['agency', receipt, device, recipient, 'IL0160100'],
+    ['act', edited((e) => e.replace('"person.enrol"', '"person.invite"')), device, recipient, agency],
+    ['signed text', edited((e) => e.replace('"custodian"', '"requester"')), device, recipient, agency],
+    ['disclosure', receipt.replace(/^disclose device_recipient .*\n/m, ''), device, recipient, agency],
+    ['signature', receipt.replace(/^disclose signature .*\n/m, ''), device, recipient, agency],
+    ['format', 'hello', device, recipient, agency],
+  ])('is not believed with another %s', async (_, text, ...args) => {
+    await expect(checkEnrolment(text, ledger, ...args)).rejects.toThrow(Unproved);
+  });
+});
+
+describe('the vault key of an agency', () => {
+  it('is that of the entry, signed by a passkey of the agency', async () => {
+    expect(await checkVaultKey(trust.published, trust.enrolment, ledger, trust.agency)).toBe(trust.vault);
+  });
+  it.each([
+    ['is of another agency', trust.published, trust.enrolment, 'IL0160100'],
+    ['does not show its signature', trust.published.replace(/^disclose signature .*\n/m, ''), trust.enrolment, trust.agency],
+    ['comes without its enrolment', trust.published, trust.published, trust.agency],
+    ['comes with another enrolment', trust.published, trust.elsewhere, trust.agency],
+    // The log's own key signed these: a server that lies can write them.
+    ['was signed by another agency', trust.forged, trust.elsewhere, trust.agency],
+    ['names an enrolment of somebody else', trust.forged, trust.enrolment, trust.agency],
+    ['is no publication', trust.enrolment, trust.enrolment, trust.agency],
+    ['is no receipt', 'hello', trust.enrolment, trust.agency],
+  ])('is not believed when it %s', async (_, receipt, enrolment, agency) => {
+    await expect(checkVaultKey(receipt, enrolment, ledger, agency)).rejects.toMatchObject({ name: 'Unproved', what: 'vault-key' });
   });
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import en from '../../../../messages/en.json';
 import { toBase64 } from './bytes';
-import { checkVaultKey, commit, messageKey, parseReceipt, ReceiptError, verifyReceipt, type Claim, type Descriptor, type Verifier } from './index';
+import { commit, messageKey, parseReceipt, ReceiptError, verifyReceipt, type Claim, type Verifier } from './index';
 
 // Written by `go test ./ledger -run TestVectors -update`.
 const dir = new URL('../../../../../ledger/testdata/receipts/', import.meta.url);
@@ -11,6 +11,7 @@ interface Vector {
   log_key: string;
   witnesses: string[];
   quorum: number;
+  enrolment?: string;
   error_line?: number;
   claims?: (Claim & { detail: string })[];
 }
@@ -30,7 +31,7 @@ describe('receipts', () => {
       }
       return;
     }
-    const report = await verifyReceipt(read(v.file), verifier(v));
+    const report = await verifyReceipt(read(v.file), verifier(v), v.enrolment ? [parseReceipt(read(v.enrolment))] : []);
     expect(report.claims).toEqual(v.claims!.map(({ status, what, params = {} }) => ({ status, what, params })));
     expect(report.ok).toBe(!v.file.startsWith('bad-'));
     // The catalogue's words are those of the command line.
@@ -79,34 +80,5 @@ describe('receipts', () => {
   test('a commitment is what Go makes of it', async () => {
     const { entry, disclosures } = parseReceipt(read('disclosed.txt'));
     for (const d of disclosures) expect(toBase64(await commit(d.name, d.salt, d.value))).toBe(entry.act.private![d.name]);
-  });
-});
-
-describe('the vault key of an agency', () => {
-  const v = find('vault.txt');
-  const d: Descriptor = {
-    name: 'Maple Grove', origin: 'porchlight.test/town', log_key: v.log_key, quorum: 1, ledger: '', jurisdiction: 'us-il',
-    witnesses: v.witnesses.map((key) => ({ name: 'w', key })),
-  };
-
-  test('is proven', async () => {
-    const key = await checkVaultKey(read('vault.txt'), d, 'IL0160000');
-    expect(key.recipient).toMatch(/^age1/);
-    expect(key.index).toBe(5n);
-    expect(key.report.ok).toBe(true);
-  });
-
-  test.each([
-    ['vault.txt', 'IL0990000', 'agency'],
-    ['vault-of-another.txt', 'IL0160000', 'agency'],
-    ['vault-denied.txt', 'IL0160000', 'act'],
-    ['plain.txt', 'IL0160000', 'act'],
-    ['bad-cosignature.txt', 'IL0160000', 'receipt'],
-  ])('%s is not the key of %s', async (file, ori, reason) => {
-    await expect(checkVaultKey(read(file), d, ori)).rejects.toMatchObject({ name: 'VaultKeyError', reason });
-  });
-
-  test('needs the witnesses that the exchange names', async () => {
-    await expect(checkVaultKey(read('vault.txt'), { ...d, log_key: find('bad-key.txt').log_key }, 'IL0160000')).rejects.toMatchObject({ reason: 'receipt' });
   });
 });

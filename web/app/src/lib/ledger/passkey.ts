@@ -7,8 +7,15 @@ import { actBytes, type Act } from './entry';
 const p256 = '3059301306072a8648ce3d020106082a8648ce3d03010703420004';
 const ed25519 = '302a300506032b6570032100';
 
+/** A passkey that signed: where, its id, and its public key (SubjectPublicKeyInfo), both base64url. */
+export interface Signer {
+  site: string;
+  credential: string;
+  key: string;
+}
+
 /** The signer as the signature shows her, or a sentence that says what does not hold. */
-export async function checkPasskey(act: Act, disclosed: string): Promise<{ site: string; credential: string } | string> {
+export async function checkPasskey(act: Act, disclosed: string): Promise<Signer | string> {
   const a = object(disclosed);
   const part = (name: string): Bytes | undefined => {
     const x = a?.[name] ?? '';
@@ -27,7 +34,7 @@ export async function checkPasskey(act: Act, disclosed: string): Promise<{ site:
   if (data.length < 37 || !(await isRelyingParty(site, data.slice(0, 32)))) return 'it was made for another site';
   if ((data[32]! & 5) !== 5) return 'the device did not verify its holder';
   const signed = concat(data, await sha256(clientData));
-  return (await verify(key, signed, signature)) ?? { site, credential: toBase64url(credential) };
+  return (await verify(key, signed, signature)) ?? { site, credential: toBase64url(credential), key: toBase64url(key) };
 }
 
 function object(json: string): Record<string, unknown> | undefined {
@@ -49,16 +56,19 @@ async function isRelyingParty(site: string, hash: Bytes): Promise<boolean> {
 
 async function verify(spki: Bytes, signed: Bytes, signature: Bytes): Promise<string | undefined> {
   const hex = Array.from(spki.slice(0, 27), (b) => b.toString(16).padStart(2, '0')).join('');
-  const ec = hex === p256;
-  if (!ec && !hex.startsWith(ed25519)) return 'its public key cannot be read';
-  const algorithm = ec ? { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } : { name: 'Ed25519' };
+  const kind = hex === p256 ? 'ec' : hex.startsWith(ed25519) ? 'ed' : 'rsa';
+  const algorithm = {
+    ec: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
+    ed: { name: 'Ed25519' },
+    rsa: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
+  }[kind];
   let key: CryptoKey;
   try {
     key = await crypto.subtle.importKey('spki', spki, algorithm, false, ['verify']);
   } catch {
     return 'its public key cannot be read';
   }
-  const sig = ec ? rawECDSA(signature) : signature;
+  const sig = kind === 'ec' ? rawECDSA(signature) : signature;
   return sig && (await crypto.subtle.verify(algorithm, key, sig, signed)) ? undefined : 'it does not verify';
 }
 

@@ -3,7 +3,7 @@
 
 import { concat, equal, fromBase64, sha256, utf8, type Bytes } from './bytes';
 import { byteOrder, commit, entryBytes, leafHash, nodeHash } from './entry';
-import { checkPasskey } from './passkey';
+import { checkPasskey, type Signer } from './passkey';
 import { parseReceipt, validName, type Checkpoint, type Receipt } from './receipt';
 
 /** Whom the reader trusts. */
@@ -172,12 +172,30 @@ async function checkCheckpoint(says: Claims, c: Checkpoint, v: Verifier, offset:
   if (others > 0) says.say('not-proved', 'other-signatures', { count: `${others}` });
 }
 
+/** The act that introduces a passkey: its public value "public_key" is the key, and the passkey itself signs it. */
+const enrolAction = 'person.enrol';
+
+/** Whose passkey signed r: what the entry that enrolled it says, if one of enrolments is its receipt, or r itself is. */
+async function checkHolder(says: Claims, r: Receipt, signer: Signer, v: Verifier, enrolments: Receipt[]): Promise<void> {
+  const { act } = r.entry;
+  if (act.action === enrolAction && r.entry.decision.permit) enrolments = [r]; // being checked
+  if (enrolments.length === 0) return says.say('not-proved', 'passkey-holder', { credential: signer.credential });
+  const e = enrolments.find((e) => e.entry.act.action === enrolAction && e.entry.act.public?.public_key === signer.key);
+  if (!e) return says.say('refused', 'passkey-unknown');
+  const index = `${e.index}`, enrolled = e.entry.act;
+  if (enrolled.agency !== act.agency || e.index > r.index || !e.entry.decision.permit) return says.say('refused', 'passkey-holder', { index });
+  const wrong = e.index === r.index ? undefined : (await verifyReceipt(e, v)).claims.find((c) => c.status === 'refused');
+  if (wrong) return says.say('refused', 'enrolment', { index, error: wrong.what });
+  says.say('proved', 'passkey-holder', { index, actor: enrolled.actor, agency: enrolled.agency || '–' });
+}
+
 /**
- * Checks everything a receipt can show by itself, and says what is proved and
- * what is not. Throws ReceiptError when the text is no receipt, and an Error
- * when v's keys cannot be used.
+ * Checks everything a receipt can show by itself and, with the receipts of acts
+ * person.enrol, whose passkey signed; says what is proved and what is not. Throws
+ * ReceiptError when the text is no receipt, and an Error when v's keys cannot be
+ * used.
  */
-export async function verifyReceipt(receipt: string | Uint8Array | Receipt, v: Verifier): Promise<Report> {
+export async function verifyReceipt(receipt: string | Uint8Array | Receipt, v: Verifier, enrolments: Receipt[] = []): Promise<Report> {
   const r = typeof receipt === 'string' || receipt instanceof Uint8Array ? parseReceipt(receipt) : receipt;
   const says = new Claims();
   const c = r.checkpoint, e = r.entry, index = `${r.index}`;
@@ -216,50 +234,14 @@ export async function verifyReceipt(receipt: string | Uint8Array | Receipt, v: V
     const signer = await checkPasskey(e.act, signature);
     if (typeof signer === 'string') says.say('refused', 'passkey', { error: signer });
     else {
-      says.say('proved', 'passkey', signer);
-      says.say('not-proved', 'passkey-holder', { credential: signer.credential });
+      says.say('proved', 'passkey', { site: signer.site, credential: signer.credential });
+      await checkHolder(says, r, signer, v, enrolments);
     }
   } else if (!e.signature) says.say('not-proved', 'unsigned');
+  else if (enrolments.length > 0) says.say('not-proved', 'passkey-holder');
   if (committed.size > 0) says.say('not-proved', 'withheld', { names: joined([...committed.keys()].sort(byteOrder)) });
   says.say('not-proved', 'later', { index });
   // What an entry says counts only if it is in the log.
   const claims = there ? says.list : says.list.filter((c) => c.status !== 'proved');
   return { claims, ok: !says.refused && claims.some((c) => c.status === 'proved') };
-}
-
-/** Why an agency's vault key is not proven; nothing may be encrypted to it. */
-export class VaultKeyError extends Error {
-  constructor(
-    readonly reason: 'receipt' | 'act' | 'agency' | 'recipient',
-    message: string,
-    readonly report?: Report,
-  ) {
-    super(message);
-    this.name = 'VaultKeyError';
-  }
-}
-
-export interface VaultKey {
-  /** age recipient that the agency published. */
-  recipient: string;
-  /** Index of the act vault.publish. */
-  index: bigint;
-  report: Report;
-}
-
-/**
- * The vault key that the ledger proves for the agency with this ORI, from the
- * receipt of its act vault.publish. Throws ReceiptError or VaultKeyError. That
- * no later vault.publish replaced it is for the exchange to say.
- */
-export async function checkVaultKey(receipt: string | Uint8Array, d: Descriptor, ori: string): Promise<VaultKey> {
-  const r = parseReceipt(receipt);
-  const report = await verifyReceipt(r, verifierOf(d));
-  const { act, decision } = r.entry;
-  if (!report.ok) throw new VaultKeyError('receipt', 'the receipt does not hold', report);
-  if (act.action !== 'vault.publish' || !decision.permit) throw new VaultKeyError('act', 'the receipt is not of a published vault key', report);
-  if (act.agency !== ori || act.public?.agency !== ori) throw new VaultKeyError('agency', 'the vault key is of another agency', report);
-  const recipient = act.public.recipient ?? '';
-  if (!/^age1[02-9ac-hj-np-z]{58}$/.test(recipient)) throw new VaultKeyError('recipient', 'the vault key is not an age recipient', report);
-  return { recipient, index: r.index, report };
 }
