@@ -4,7 +4,8 @@
 // It recognises a log by its content, keeps apart what a cell says, what was
 // masked and what was never exported, repairs what it can and says so, and sets
 // aside what it cannot read with the reason: every row of a file is counted in
-// exactly one of Rows, Duplicate and SetAsideRows of its File. Memory does not
+// exactly one of Rows, Duplicate, Sharing and SetAsideRows of its File (its
+// header and lines without a character are no rows). Memory does not
 // grow with a file, but for some bytes a row to know the row again.
 //
 // It knows nothing of purposes or law; package audit asks the questions.
@@ -115,6 +116,8 @@ type Options struct {
 	// Progress, if set, is called now and then with the bytes read and the bytes
 	// there are (-1 when not known), from any goroutine.
 	Progress func(done, total int64)
+
+	block int // bytes of a block, for tests
 }
 
 // Reading is what the reader found.
@@ -134,6 +137,7 @@ type File struct {
 	Delimiter string    `json:"delimiter,omitempty"`
 	Rows      int       `json:"rows"`       // searches, each counted once over all files
 	Duplicate int       `json:"duplicates"` // rows that were seen before, here or in an earlier file
+	Sharing   int       `json:"sharing"`    // rows that tell who shares with whom: they are in Reading.Shares, not in Rows
 	First     time.Time `json:"first"`      // earliest and latest search, UTC
 	Last      time.Time `json:"last"`
 	Zone      string    `json:"zone"` // of the times: "UTC, as written", "UTC, by the variant", "America/Chicago, as asked"...

@@ -1,0 +1,336 @@
+package searchlog
+
+import (
+	"math"
+	"time"
+)
+
+// stamp is a point in time as a cell writes it.
+type stamp struct {
+	days   int64 // since 1970
+	micros int64 // since midnight
+	offset int64 // micros east of UTC, where zoned
+	date   bool  // has a date
+	clock  bool  // has a time of day
+	zoned  bool  // says its zone
+	serial bool  // was a day number of a spreadsheet
+}
+
+const (
+	second = int64(1e6)
+	minute = 60 * second
+	hour   = 60 * minute
+	day    = 24 * hour
+)
+
+// at is the stamp in microseconds since 1970, UTC. A stamp without a zone is
+// read in loc; nil is UTC.
+func (s stamp) at(loc *time.Location) int64 {
+	t := s.days*day + s.micros
+	if s.zoned {
+		return t - s.offset
+	}
+	if loc == nil || loc == time.UTC {
+		return t
+	}
+	u := time.UnixMicro(t).UTC()
+	return time.Date(u.Year(), u.Month(), u.Day(), u.Hour(), u.Minute(), u.Second(), u.Nanosecond(), loc).UnixMicro()
+}
+
+// parseStamp reads a time in the spellings that exports use: month first
+// (1/25/2024, 1:27:03 PM UTC), ISO 8601, month names, a date or clock alone, or
+// the day number of a spreadsheet. The whole cell must be one.
+func parseStamp(b []byte) (s stamp, ok bool) {
+	p := scanner{b: b}
+	p.space()
+	if !p.date(&s) {
+		return s, false
+	}
+	if s.serial {
+		p.space()
+		return s, p.i == len(p.b)
+	}
+	if s.date && !s.clock {
+		p.space()
+		p.one(',')
+		p.one('T')
+		p.space()
+		if p.i == len(p.b) {
+			return s, true
+		}
+		if !p.clock(&s, -1) {
+			return s, false
+		}
+	}
+	p.zone(&s)
+	p.space()
+	return s, p.i == len(p.b)
+}
+
+// scanner walks over the bytes of a time.
+type scanner struct {
+	b []byte
+	i int
+}
+
+// space skips blanks, also the narrow and the no-break space that browsers put
+// before AM and PM.
+func (p *scanner) space() {
+	for p.i < len(p.b) {
+		switch c := p.b[p.i]; {
+		case c == ' ' || c == '\t':
+			p.i++
+		case c == 0xC2 && p.i+1 < len(p.b) && p.b[p.i+1] == 0xA0:
+			p.i += 2
+		case c == 0xE2 && p.i+2 < len(p.b) && p.b[p.i+1] == 0x80 && p.b[p.i+2] == 0xAF:
+			p.i += 3
+		default:
+			return
+		}
+	}
+}
+
+func (p *scanner) one(c byte) bool {
+	if p.i < len(p.b) && p.b[p.i] == c {
+		p.i++
+		return true
+	}
+	return false
+}
+
+// number reads up to nine digits and says how many there were.
+func (p *scanner) number() (n int64, digits int) {
+	start := p.i
+	for p.i < len(p.b) && p.i-start < 9 {
+		c := p.b[p.i] - '0'
+		if c > 9 {
+			break
+		}
+		n = n*10 + int64(c)
+		p.i++
+	}
+	return n, p.i - start
+}
+
+// word reads letters and dots and gives the first three letters in lower case.
+func (p *scanner) word() (w [3]byte, n int) {
+	for p.i < len(p.b) {
+		c := p.b[p.i]
+		l := c | 0x20
+		if l >= 'a' && l <= 'z' {
+			if n < 3 {
+				w[n] = l
+			}
+			n++
+		} else if c != '.' || n == 0 {
+			break
+		}
+		p.i++
+	}
+	return w, n
+}
+
+var monthNames = map[[3]byte]int64{
+	{'j', 'a', 'n'}: 1, {'f', 'e', 'b'}: 2, {'m', 'a', 'r'}: 3, {'a', 'p', 'r'}: 4, {'m', 'a', 'y'}: 5, {'j', 'u', 'n'}: 6,
+	{'j', 'u', 'l'}: 7, {'a', 'u', 'g'}: 8, {'s', 'e', 'p'}: 9, {'o', 'c', 't'}: 10, {'n', 'o', 'v'}: 11, {'d', 'e', 'c'}: 12,
+}
+
+// date reads the date; or a clock or a day number, where that is what comes first.
+func (p *scanner) date(s *stamp) bool {
+	n, digits := p.number()
+	if digits == 0 {
+		w, letters := p.word()
+		month := monthNames[w]
+		if letters < 3 || month == 0 {
+			return false
+		}
+		p.space()
+		d, dd := p.number()
+		p.one(',')
+		p.space()
+		y, dy := p.number()
+		return dd > 0 && dd <= 2 && dy == 4 && s.setDate(y, month, d)
+	}
+	if p.i == len(p.b) || p.b[p.i] == '.' {
+		return p.serial(s, n)
+	}
+	sep := p.b[p.i]
+	if sep == ':' {
+		return p.clock(s, n)
+	}
+	if sep != '/' && sep != '-' {
+		return false
+	}
+	p.i++
+	m, dm := p.number()
+	if dm == 0 || dm > 2 || !p.one(sep) {
+		return false
+	}
+	last, dl := p.number()
+	switch {
+	case digits == 4 && dl > 0 && dl <= 2:
+		return s.setDate(n, m, last)
+	case digits <= 2 && dl == 4:
+		return s.setDate(last, n, m)
+	case digits <= 2 && dl == 2:
+		return s.setDate(2000+last, n, m)
+	}
+	return false
+}
+
+// clock reads h:mm[:ss[.frac]] [AM|PM]; h is the hour where it was read already.
+func (p *scanner) clock(s *stamp, h int64) bool {
+	if h < 0 {
+		n, digits := p.number()
+		if digits == 0 || digits > 2 {
+			return false
+		}
+		h = n
+	}
+	if !p.one(':') {
+		return false
+	}
+	m, dm := p.number()
+	if dm != 2 || m > 59 {
+		return false
+	}
+	var sec, frac int64
+	if p.one(':') {
+		n, ds := p.number()
+		if ds != 2 || n > 60 {
+			return false
+		}
+		sec = n
+		if p.one('.') {
+			f, df := p.number()
+			if df == 0 {
+				return false
+			}
+			for ; df < 6; df++ {
+				f *= 10
+			}
+			for ; df > 6; df-- {
+				f /= 10
+			}
+			for p.i < len(p.b) && p.b[p.i]-'0' <= 9 {
+				p.i++
+			}
+			frac = f
+		}
+	}
+	back := p.i
+	p.space()
+	w, n := p.word()
+	switch {
+	case n == 2 && w[1] == 'm' && (w[0] == 'a' || w[0] == 'p'):
+		if h < 1 || h > 12 {
+			return false
+		}
+		h %= 12
+		if w[0] == 'p' {
+			h += 12
+		}
+	default:
+		p.i = back
+	}
+	if h > 23 {
+		return false
+	}
+	s.clock = true
+	s.micros = h*hour + m*minute + sec*second + frac
+	return true
+}
+
+// zones are the names of zones that exports of the United States use, in hours.
+var zones = map[[3]byte]int64{
+	{'u', 't', 'c'}: 0, {'g', 'm', 't'}: 0,
+	{'e', 's', 't'}: -5, {'e', 'd', 't'}: -4, {'c', 's', 't'}: -6, {'c', 'd', 't'}: -5,
+	{'m', 's', 't'}: -7, {'m', 'd', 't'}: -6, {'p', 's', 't'}: -8, {'p', 'd', 't'}: -7,
+}
+
+// zone reads Z, a name or an offset, if there is one.
+func (p *scanner) zone(s *stamp) {
+	p.space()
+	if p.i == len(p.b) {
+		return
+	}
+	back := p.i
+	switch c := p.b[p.i]; {
+	case c == '+' || c == '-':
+		p.i++
+		h, digits := p.number()
+		var m int64
+		switch {
+		case digits == 4:
+			h, m = h/100, h%100
+		case digits == 2 && p.one(':'):
+			m, digits = p.number()
+			if digits != 2 {
+				p.i = back
+				return
+			}
+		case digits == 0 || digits > 2:
+			p.i = back
+			return
+		}
+		if h > 15 || m > 59 {
+			p.i = back
+			return
+		}
+		s.zoned, s.offset = true, h*hour+m*minute
+		if c == '-' {
+			s.offset = -s.offset
+		}
+	case c|0x20 >= 'a' && c|0x20 <= 'z':
+		w, n := p.word()
+		if n == 1 && w[0] == 'z' {
+			s.zoned = true
+		} else if h, known := zones[w]; known && n == 3 {
+			s.zoned, s.offset = true, h*hour
+		} else {
+			p.i = back
+		}
+	}
+}
+
+// serial reads a day number: 45678.25 is six in the morning. Day 1 is the first
+// of January 1900, and 1900 is wrongly a leap year, as spreadsheets have it.
+func (p *scanner) serial(s *stamp, whole int64) bool {
+	if whole < 20000 || whole > 80000 { // 1954 to 2119: others are plain numbers
+		return false
+	}
+	var frac, scale int64 = 0, 1
+	if p.one('.') {
+		for p.i < len(p.b) && p.b[p.i]-'0' <= 9 {
+			if scale < 1e12 {
+				frac, scale = frac*10+int64(p.b[p.i]-'0'), scale*10
+			}
+			p.i++
+		}
+	}
+	s.date, s.clock, s.serial = true, true, true
+	s.days = whole - 25569
+	// To the millisecond: a day number does not hold more.
+	s.micros = int64(math.Round(float64(frac)/float64(scale)*86400e3)) * 1000
+	return true
+}
+
+var monthDays = [13]int64{0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
+
+func (s *stamp) setDate(y, m, d int64) bool {
+	if y < 1970 || y > 2199 || m < 1 || m > 12 || d < 1 || d > monthDays[m] {
+		return false
+	}
+	s.date = true
+	// Days from the civil date: years begin in March, eras have 400 years
+	// (Howard Hinnant, "chrono-compatible low-level date algorithms").
+	if m <= 2 {
+		y--
+		m += 12
+	}
+	era, yoe := y/400, y%400
+	doy := (153*(m-3)+2)/5 + d - 1
+	doe := yoe*365 + yoe/4 - yoe/100 + doy
+	s.days = era*146097 + doe - 719468
+	return true
+}

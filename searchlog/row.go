@@ -1,0 +1,391 @@
+package searchlog
+
+import (
+	"bytes"
+	"fmt"
+	"hash/maphash"
+	"math"
+	"time"
+	"unicode/utf8"
+)
+
+// row is a search as cut and judged, before it is known whether it is new.
+type row struct {
+	line     int // within the block
+	raw, n   int // its cells as they stand: spans[raw:raw+n]
+	as       int // its cells in the order of its layout
+	layout   *layout
+	time     int64 // micros; untold if there is none
+	key      uint64
+	sums     uint32
+	byID     bool
+	again    bool // seen before
+	zoned    bool
+	zoneless bool
+	state    [NumFields]State
+}
+
+const untold = math.MinInt64
+
+// note is something to tell of a line.
+type note struct {
+	line int // within the block
+	what string
+	text string
+}
+
+// parser cuts a block into rows. Everything it makes lies in its own memory and
+// is good until the next block.
+type parser struct {
+	delim byte
+	seed  maphash.Seed
+	loc   *time.Location // of times without a zone
+	days  int64          // to add to day numbers: 1,462 where they count from 1904
+
+	data    []byte
+	last    bool // data end the file
+	quotes  bool // quotes mean something
+	latin   int  // rows that were read as Windows-1252
+	lines   int  // line ends passed
+	records int  // rows of any kind
+	spans   []span
+	extra   []byte
+	rows    []row
+	asides  []note
+	repairs []note
+	shares  []Share
+	sharing int // rows that tell of sharing
+	numbers bool
+	end     state
+}
+
+// state is what one block of a file leaves to the next.
+type state struct {
+	layout   *layout
+	line     int    // lines before
+	carry    []byte // the begin of a record that did not end
+	skipping bool   // within a row that is too long
+}
+
+// run cuts the block, which begins in state from, into rows and notes and
+// leaves what the next block needs in p.end.
+func (p *parser) run(data []byte, last bool, from state) {
+	p.data, p.last, p.quotes = data, last, true
+	p.lines, p.records, p.latin, p.sharing = 0, 0, 0, 0
+	p.spans, p.extra, p.rows = p.spans[:0], p.extra[:0], p.rows[:0]
+	p.asides, p.repairs, p.shares = p.asides[:0], p.repairs[:0], p.shares[:0]
+	p.end = state{layout: from.layout}
+
+	latin := !utf8.Valid(data)
+	at := 0
+	if from.skipping {
+		n := bytes.IndexByte(data, '\n')
+		if n < 0 {
+			p.end.skipping = !last
+			return
+		}
+		at = n + 1
+		p.lines++
+	}
+	for at < len(data) {
+		if c := data[at]; c == '\n' || c == '\r' && at+1 < len(data) && data[at+1] == '\n' {
+			if c == '\r' {
+				at++
+			}
+			at++
+			p.lines++
+			continue
+		}
+		if data[at] == '\r' && at+1 == len(data) {
+			if !last {
+				break
+			}
+			return
+		}
+		mark, extra := len(p.spans), len(p.extra)
+		rec, o := p.next(at, p.end.layout)
+		if o == more && len(data)-at <= maxRecord {
+			p.spans, p.extra = p.spans[:mark], p.extra[:extra]
+			break
+		}
+		if o == more || rec.end-at > maxRecord {
+			p.records++
+			p.aside(p.lines, fmt.Sprintf("longer than %d bytes", maxRecord), data[at:])
+			p.spans, p.extra = p.spans[:mark], p.extra[:extra]
+			n := bytes.IndexByte(data[at+maxRecord:], '\n')
+			if n < 0 {
+				p.lines += bytes.Count(data[at:], []byte{'\n'})
+				p.end.skipping = !last
+				return
+			}
+			rec.end = at + maxRecord + n + 1
+			p.lines += bytes.Count(data[at:rec.end], []byte{'\n'})
+			at = rec.end
+			continue
+		}
+		cells := p.spans[rec.first:]
+		if latin && !utf8.Valid(data[at:rec.end]) {
+			p.latin++
+			for i, s := range cells {
+				if b := p.bytes(s); !utf8.Valid(b) {
+					from := len(p.extra)
+					p.extra = windows1252(p.extra, b)
+					cells[i] = p.extraFrom(from)
+				}
+			}
+		}
+		p.take(rec)
+		p.lines += rec.lines
+		at = rec.end
+	}
+	if at < len(data) {
+		p.end.carry = data[at:]
+	}
+}
+
+// take judges one record.
+func (p *parser) take(rec record) {
+	l := p.end.layout
+	r := row{line: p.lines, raw: rec.first, n: len(p.spans) - rec.first, as: rec.first, layout: l}
+	if p.numbers { // the first cell of a sheet's row is its number
+		n, _ := integer(p.bytes(p.spans[r.raw]))
+		r.line = n - 1
+		r.raw++
+		r.n--
+		r.as++
+	}
+	p.records++
+	switch {
+	case l.role == searches && p.read(&r, l, p.spans[r.as:]):
+	case p.blank(r):
+		p.asideRow(r, "empty row")
+		return
+	case l.role == noLog:
+		p.asideRow(r, "not a search log")
+		return
+	case p.header(r):
+		return
+	case l.role == events:
+		if !p.event(&r) {
+			return
+		}
+	case l.role == shares:
+		p.share(r)
+		return
+	default:
+		if !p.mend(&r) {
+			return
+		}
+	}
+	if rec.mended {
+		p.repair(r.line, "unclosed quote")
+	}
+	p.rows = append(p.rows, r)
+}
+
+func (p *parser) blank(r row) bool {
+	for _, s := range p.spans[r.raw : r.raw+r.n] {
+		if len(trim(p.bytes(s))) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// aside notes that the record at this line is not read, and why.
+func (p *parser) aside(line int, reason string, text []byte) {
+	p.asides = append(p.asides, note{line, reason, clip(text)})
+}
+
+func (p *parser) asideRow(r row, reason string) {
+	var text []byte
+	for i, s := range p.spans[r.raw : r.raw+r.n] {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		if text = append(text, p.bytes(s)...); len(text) > 256 {
+			break
+		}
+	}
+	p.aside(r.line, reason, text)
+}
+
+func (p *parser) repair(line int, kind string) {
+	p.repairs = append(p.repairs, note{line: line, what: kind})
+}
+
+// read judges cells that stand in the order of the layout. It is false where
+// they do not fit: too many or too few, no time, an id that is none.
+func (p *parser) read(r *row, l *layout, cells []span) bool {
+	if len(cells) != l.n {
+		return false
+	}
+	r.layout = l
+	r.time = untold
+	evidence := false
+
+	if i := l.cell[ID]; i >= 0 {
+		c := trim(p.bytes(cells[i]))
+		if isUUID(c) {
+			r.state[ID] = Value
+			evidence = true
+		} else if r.state[ID] = stateOf(ID, c); l.uuids && r.state[ID] == Value {
+			return false
+		}
+	}
+	if i := l.cell[Networks]; i >= 0 {
+		c := trim(p.bytes(cells[i]))
+		r.state[Networks] = stateOf(Networks, c)
+		if r.state[Networks] == Value {
+			if _, ok := integer(c); !ok {
+				return false
+			}
+			evidence = true
+		}
+	}
+	// The time.
+	i := l.cell[Time]
+	c := trim(p.bytes(cells[i]))
+	if s, ok := parseStamp(c); ok && s.date {
+		if j := l.cell[clock]; j >= 0 && l.cell[date] >= 0 && !s.clock {
+			t, ok := parseStamp(trim(p.bytes(cells[j])))
+			if !ok || t.date {
+				return false
+			}
+			s.micros, s.clock, s.zoned, s.offset = t.micros, true, t.zoned, t.offset
+		}
+		if s.serial {
+			s.days += p.days
+		}
+		r.state[Time] = Value
+		r.time = s.at(p.loc)
+		r.zoned, r.zoneless = s.zoned, !s.zoned
+	} else if r.state[Time] = stateOf(Time, c); r.state[Time] == Value || !evidence {
+		return false
+	}
+	p.states(r, l, cells)
+	return true
+}
+
+// states judges the cells that do not decide whether the row is read.
+func (p *parser) states(r *row, l *layout, cells []span) {
+	for _, f := range l.present {
+		switch f {
+		case ID, Networks, Time:
+			continue
+		case To:
+			if l.cell[To] == l.cell[From] {
+				continue
+			}
+		}
+		c := trim(p.bytes(cells[l.cell[f]]))
+		r.state[f] = stateOf(f, c)
+		if f == From && l.cell[To] == l.cell[From] {
+			r.state[To] = r.state[From]
+			if r.state[From] == Value {
+				if _, to := splitFrame(c); to == nil {
+					r.state[To] = Blank
+				} else {
+					r.state[To] = stateOf(To, to)
+				}
+			}
+		}
+	}
+	p.identify(r, l, cells)
+}
+
+// identify makes the key by which the row is known again.
+func (p *parser) identify(r *row, l *layout, cells []span) {
+	r.byID = false
+	if r.state[ID] == Value {
+		if c := trim(p.bytes(cells[l.cell[ID]])); len(c) >= 12 {
+			// Short ids are numbers of rows, and begin again in each file.
+			r.byID = true
+			r.key = mix(maphash.Bytes(p.seed, c), 1)
+			r.sums = 0
+			for k, f := range compared {
+				r.sums |= p.sum(r, l, cells, f) << (4 * k)
+			}
+			return
+		}
+	}
+	h := uint64(2)
+	for _, f := range l.present {
+		if r.state[f] == Blank || f == To && l.cell[To] == l.cell[From] {
+			continue
+		}
+		var v uint64
+		if f == Time && r.time != untold {
+			v = uint64(r.time)
+		} else {
+			v = maphash.Bytes(p.seed, trim(p.bytes(cells[l.cell[f]])))
+		}
+		h = mix(h+uint64(f)<<56, v)
+	}
+	r.key = h
+}
+
+func (p *parser) sum(r *row, l *layout, cells []span, f Field) uint32 {
+	switch r.state[f] {
+	case Value:
+		if f == Time {
+			if r.time == untold {
+				return 0
+			}
+			return uint32(2 + uint64(r.time/second)*0x9E3779B97F4A7C15>>40%14)
+		}
+		return sum(trim(p.bytes(cells[l.cell[f]])))
+	case MaskedByVendor, MaskedByAgency, PartlyMasked:
+		return 1
+	}
+	return 0
+}
+
+// search builds the Search of a row.
+func (p *parser) search(s *Search, r *row) {
+	raw := s.Raw[:0]
+	for _, c := range p.spans[r.raw : r.raw+r.n] {
+		raw = append(raw, p.bytes(c))
+	}
+	*s = Search{File: s.File, Line: s.Line, Raw: raw, State: r.state, Networks: -1, Devices: -1}
+	l := r.layout
+	for _, f := range l.present {
+		if st := r.state[f]; st == Value || st == PartlyMasked {
+			s.Cell[f] = trim(p.bytes(p.spans[r.as+int(l.cell[f])]))
+		}
+	}
+	if r.time != untold {
+		s.Time = time.UnixMicro(r.time).UTC()
+	}
+	if l.cell[From] >= 0 && l.cell[From] == l.cell[To] && r.state[From] == Value {
+		s.Cell[From], s.Cell[To] = splitFrame(s.Cell[From])
+	}
+	if r.state[From] == Value {
+		s.From = p.moment(s.Cell[From])
+	}
+	if r.state[To] == Value {
+		s.To = p.moment(s.Cell[To])
+	}
+	if r.state[Networks] == Value {
+		if n, ok := integer(s.Cell[Networks]); ok {
+			s.Networks = n
+		}
+	}
+	if r.state[Devices] == Value {
+		if n, ok := integer(s.Cell[Devices]); ok {
+			s.Devices = n
+		}
+	}
+}
+
+// moment reads a cell as a time; the zero time if it is none.
+func (p *parser) moment(b []byte) time.Time {
+	st, ok := parseStamp(b)
+	if !ok || !st.date {
+		return time.Time{}
+	}
+	if st.serial {
+		st.days += p.days
+	}
+	return time.UnixMicro(st.at(p.loc)).UTC()
+}
