@@ -1,193 +1,167 @@
 package purpose
 
 import (
-	"slices"
-	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
 
-// token is one word as it is compared: lower-case letters without accents, and
-// digits. [start,end) is where it stands in the text.
-type token struct {
-	word       string
-	start, end int
-	capitals   bool // written in capitals only
-	disguised  bool // put together from single letters, or decoded from look-alike signs
+// folded is a text in comparable letters: lower case, accents, compatibility
+// forms, look-alike scripts and invisible characters undone, one byte each.
+// Letters that pass for no Latin one are otherLetter; what is neither letter,
+// digit nor ASCII sign is a space.
+type folded struct {
+	b          []byte
+	start, end []uint16 // where each byte comes from in the text
+	upper      []bool   // it was a capital
 }
 
-// letter is one folded character and the place it came from.
-type letter struct {
-	r          rune
-	start, end int
-}
+const otherLetter = 1
+
+// maxFolded bounds what compatibility forms can expand to.
+const maxFolded = 2 * MaxText
 
 // looksLike maps letters of other scripts to the Latin letter they pass for
 // (from the Unicode confusables, UTS 39, the ones a keyboard layout gives).
-var looksLike = map[rune]rune{
+var looksLike = map[rune]byte{
 	'а': 'a', 'в': 'b', 'с': 'c', 'е': 'e', 'һ': 'h', 'і': 'i', 'ј': 'j', 'к': 'k', 'м': 'm', 'н': 'h', 'о': 'o',
-	'р': 'p', 'ѕ': 's', 'т': 't', 'у': 'y', 'х': 'x', 'ԁ': 'd', 'ԛ': 'q', 'ԝ': 'w', 'ӏ': 'l',
+	'р': 'p', 'ѕ': 's', 'т': 't', 'у': 'y', 'х': 'x', 'ԁ': 'd', 'ԛ': 'q', 'ԝ': 'w', 'ӏ': 'l', 'г': 'r', 'п': 'n',
 	'α': 'a', 'β': 'b', 'ε': 'e', 'η': 'n', 'ι': 'i', 'κ': 'k', 'μ': 'm', 'ν': 'v', 'ο': 'o', 'ρ': 'p', 'τ': 't',
 	'υ': 'u', 'χ': 'x', 'ı': 'i', 'ł': 'l', 'ø': 'o', 'đ': 'd', 'ɑ': 'a', 'ɡ': 'g', 'ɩ': 'i',
+	'–': '-', '—': '-', '‐': '-', '‑': '-', '‒': '-', '−': '-', '’': '\'', '‘': '\'', '⁄': '/', '¡': '!', '€': 'e',
 }
 
 // signs are the digits and marks people write for letters. '1', '!' and '|' pass
 // for i or l; the second reading takes l.
-var signs = map[rune]rune{
+var signs = [128]byte{
 	'0': 'o', '1': 'i', '3': 'e', '4': 'a', '5': 's', '7': 't', '8': 'b', '9': 'g',
-	'@': 'a', '$': 's', '!': 'i', '|': 'i', '+': 't', '€': 'e', '¡': 'i',
+	'@': 'a', '$': 's', '!': 'i', '|': 'i', '+': 't',
 }
 
-// fold turns text into comparable letters: compatibility forms, accents, case,
-// look-alike scripts and invisible characters undone.
-func fold(text string) []letter {
-	letters := make([]letter, 0, len(text))
-	for i, r := range text {
-		end := i + len(string(r))
-		if r == unicode.ReplacementChar { // may be one invalid byte
-			letters = append(letters, letter{' ', i, min(i+1, len(text))})
+func isLetter(b byte) bool { return b >= 'a' && b <= 'z' || b == otherLetter }
+func isDigit(b byte) bool  { return b >= '0' && b <= '9' }
+func isWord(b byte) bool   { return isLetter(b) || isDigit(b) }
+func isSpace(b byte) bool  { return b == ' ' }
+
+// fold reads the first MaxText bytes of text.
+func (f *folded) fold(text string) {
+	if len(text) > MaxText {
+		text = text[:MaxText]
+		for len(text) > 0 && !utf8.RuneStart(text[len(text)-1]) {
+			text = text[:len(text)-1]
+		}
+		if r, n := utf8.DecodeLastRuneInString(text); r == utf8.RuneError && n == 1 {
+			text = text[:len(text)-1] // the first byte of a letter that was cut
+		}
+	}
+	f.b, f.start, f.end, f.upper = f.b[:0], f.start[:0], f.end[:0], f.upper[:0]
+	for i := 0; i < len(text) && len(f.b) < maxFolded; {
+		c := text[i]
+		if c < utf8.RuneSelf {
+			upper := c >= 'A' && c <= 'Z'
+			if upper {
+				c += 'a' - 'A'
+			} else if c < ' ' || c == 0x7f {
+				c = ' '
+			}
+			f.add(c, i, i+1, upper)
+			i++
 			continue
 		}
-		if r < 0x80 {
-			letters = append(letters, letter{unicode.ToLower(r), i, end})
+		r, n := utf8.DecodeRuneInString(text[i:])
+		f.foreign(text[i:i+n], r, i)
+		i += n
+	}
+}
+
+func (f *folded) add(b byte, start, end int, upper bool) {
+	f.b = append(f.b, b)
+	f.start = append(f.start, uint16(start))
+	f.end = append(f.end, uint16(end))
+	f.upper = append(f.upper, upper)
+}
+
+// foreign adds what one rune beyond ASCII folds to.
+func (f *folded) foreign(s string, r rune, at int) {
+	if r == unicode.ReplacementChar { // may be one invalid byte
+		f.add(' ', at, at+len(s), false)
+		return
+	}
+	var room [64]byte
+	for decomposed := norm.NFKD.AppendString(room[:0], s); len(decomposed) > 0; {
+		c, n := utf8.DecodeRune(decomposed)
+		decomposed = decomposed[n:]
+		if unicode.In(c, unicode.Mn, unicode.Cf) {
+			continue // accents, zero-width and soft hyphens
+		}
+		lower := unicode.ToLower(c)
+		b := byte(' ')
+		switch latin, ok := looksLike[lower]; {
+		case ok:
+			b = latin
+		case lower < utf8.RuneSelf && lower > ' ' && lower != 0x7f:
+			b = byte(lower)
+		case unicode.IsLetter(lower) || unicode.IsDigit(lower):
+			b = otherLetter
+		}
+		f.add(b, at, at+len(s), lower != c)
+	}
+}
+
+// word is a run of letters and digits, or a piece of one, of a folded text.
+type word struct {
+	from, to int  // in folded.b
+	run      int  // which run without spaces it is part of
+	kind     kind // how it was got
+	letters  bool // has letters
+	digits   bool // has digits
+	capitals bool // all its letters are capitals, of which it has some
+	title    bool // begins with a capital
+	mask     bool // stands for something taken out: [PLATE]
+	used     bool // part of a code or number that was understood
+}
+
+// words cuts the folded text.
+func (f *folded) words(list []word) []word {
+	list = list[:0]
+	run, inRun := -1, false
+	for i := 0; i < len(f.b); {
+		b := f.b[i]
+		if isSpace(b) {
+			inRun = false
+			i++
 			continue
 		}
-		for _, c := range norm.NFKD.String(string(r)) {
-			if unicode.In(c, unicode.Mn, unicode.Cf) {
-				continue // accents, zero-width and soft hyphens
-			}
-			c = unicode.ToLower(c)
-			if latin, ok := looksLike[c]; ok {
-				c = latin
-			}
-			letters = append(letters, letter{c, i, end})
+		if !inRun {
+			run++
+			inRun = true
 		}
-	}
-	return letters
-}
-
-func wordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
-
-// split cuts letters where cut says so.
-func split(letters []letter, cut func(rune) bool) [][]letter {
-	var parts [][]letter
-	from := -1
-	for i, l := range letters {
-		switch {
-		case cut(l.r) && from >= 0:
-			parts = append(parts, letters[from:i])
-			from = -1
-		case !cut(l.r) && from < 0:
-			from = i
-		}
-	}
-	if from >= 0 {
-		parts = append(parts, letters[from:])
-	}
-	return parts
-}
-
-// join makes one token of letters, leaving out what is no word character.
-func join(text string, letters []letter) (token, bool) {
-	var b strings.Builder
-	t := token{start: -1}
-	for _, l := range letters {
-		if !wordRune(l.r) {
+		if !isWord(b) {
+			i++
 			continue
 		}
-		b.WriteRune(l.r)
-		if t.start < 0 {
-			t.start = l.start
-		}
-		t.end = l.end
-	}
-	t.word = b.String()
-	if t.word == "" {
-		return t, false
-	}
-	own := text[t.start:t.end]
-	t.capitals = strings.ToUpper(own) == own && strings.ToLower(own) != own
-	return t, true
-}
-
-// readings are the ways to read a text as words: as it stands; with each
-// unbroken run of characters as one word (and spelled-out letters as one); and
-// with digits and signs taken for letters, twice.
-func readings(text string) [][]token {
-	letters := fold(text)
-	runs := split(letters, unicode.IsSpace)
-	return [][]token{
-		plain(text, letters), whole(text, runs), decoded(text, runs, 'i'), decoded(text, runs, 'l'),
-	}
-}
-
-func plain(text string, letters []letter) []token {
-	var words []token
-	for _, part := range split(letters, func(r rune) bool { return !wordRune(r) }) {
-		if t, ok := join(text, part); ok {
-			words = append(words, t)
-		}
-	}
-	return words
-}
-
-func whole(text string, runs [][]letter) []token {
-	var words []token
-	for i := 0; i < len(runs); {
-		n := 0 // single letters in a row: i c e
-		for i+n < len(runs) && len(runs[i+n]) == 1 {
-			n++
-		}
-		run := runs[i]
-		if n >= 3 {
-			run = slices.Concat(runs[i : i+n]...)
-			i += n - 1
-		}
-		if t, ok := join(text, run); ok {
-			t.disguised = n >= 3 || spelledOut(run)
-			words = append(words, t)
-		}
-		i++
-	}
-	return words
-}
-
-// spelledOut reports a run of single letters with something between: i.c.e.
-func spelledOut(run []letter) bool {
-	parts := split(run, func(r rune) bool { return !wordRune(r) })
-	for _, p := range parts {
-		if len(p) != 1 {
-			return false
-		}
-	}
-	return len(parts) >= 3
-}
-
-func decoded(text string, runs [][]letter, one rune) []token {
-	var words []token
-	for _, run := range runs {
-		for len(run) > 0 && !wordRune(run[len(run)-1].r) { // a sentence may end in "!"
-			run = run[:len(run)-1]
-		}
-		plainLetters, changed := 0, 0
-		read := make([]letter, 0, len(run))
-		for _, l := range run {
-			if sign, ok := signs[l.r]; ok {
-				if sign == 'i' {
-					sign = one
-				}
-				l.r = sign
-				changed++
-			} else if unicode.IsLetter(l.r) {
-				plainLetters++
+		w := word{from: i, run: run, title: f.upper[i]}
+		small := false
+		for i < len(f.b) && isWord(f.b[i]) {
+			if isDigit(f.b[i]) {
+				w.digits = true
+			} else {
+				w.letters = true
+				small = small || !f.upper[i]
 			}
-			read = append(read, l)
+			i++
 		}
-		if t, ok := join(text, read); ok {
-			t.disguised = plainLetters > 0 && changed > 0
-			words = append(words, t)
-		}
+		w.to = i
+		w.capitals = w.letters && !small
+		w.mask = w.from > 0 && i < len(f.b) && f.b[w.from-1] == '[' && f.b[i] == ']' && masks[string(f.b[w.from:i])]
+		list = append(list, w)
 	}
-	return words
+	return list
+}
+
+// masks are the words that stand in brackets for what a publisher took out.
+var masks = map[string]bool{
+	"word": true, "plate": true, "date": true, "name": true, "phone": true, "address": true, "number": true,
+	"id": true, "dob": true, "email": true, "location": true,
 }

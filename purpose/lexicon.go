@@ -10,159 +10,275 @@ import (
 	"sync"
 )
 
-//go:embed lexicon/*.txt
+//go:embed lexicon/* codes/*
 var files embed.FS
 
 // term is one line of the lexicon; see lexicon/README.md.
 type term struct {
-	class Class
-	mark  byte // ! ~ ^ ? -
-	text  string
-	words []string
+	class   Class
+	mark    byte // ! ~ ^ ? . - %
+	text    string
+	offense string // NIBRS code of the section it stands in, "" none
+	because string
 }
 
-// lexicon is all terms, ready to be looked up. It never changes.
+// lexicon is all terms, compiled. It never changes.
+//
+// Words are numbered (symbols); a term is a path of symbols in a trie. A word of
+// a text stands for its own symbol, for those of the stems it begins with, and,
+// when it is none of these, for those of the words it is near to.
 type lexicon struct {
-	byFirst  map[string][]*term        // first word to terms
-	prefixes []*term                   // terms whose first word is a beginning, or #
-	long     []*term                   // the ~ terms
-	ordinary map[Class]map[string]bool // words that only look like a ~ term
+	terms    []*term
+	words    []string          // by symbol; stems as "assault*"
+	symbols  map[string]uint16 // words that stand for themselves
+	stems    stems
+	near     near
+	seek     seek // the ~ terms, found across and inside words
+	ordinary map[string]bool
+	systems  []system
+
+	first []uint16          // by symbol: the trie's node below the root, 0 none
+	next  map[uint32]uint16 // node<<16 | symbol: the node below
+	ends  [][]*term         // by node: the terms that end there
+	inner []bool            // by node: it has nodes below
 }
 
-var builtin = sync.OnceValue(func() *lexicon {
-	l, err := read(files)
+// numeral is the symbol of "#", any word that begins with a digit.
+const numeral = 0
+
+// program is what is embedded, read once.
+type program struct {
+	lex    *lexicon
+	tables map[string]*table // codes/*.tsv by base name
+}
+
+var builtin = sync.OnceValue(func() *program {
+	lex, err := readLexicon(files)
 	if err != nil {
 		panic("purpose: " + err.Error()) // the files are part of the program; a test reads them
 	}
-	return l
+	tables, err := readTables(files)
+	if err != nil {
+		panic("purpose: " + err.Error())
+	}
+	return &program{lex, tables}
 })
 
-// read reads lexicon/CLASS.LANGUAGE.txt.
-func read(files fs.FS) (*lexicon, error) {
+// readLexicon reads lexicon/CLASS.LANGUAGE.txt, ordinary.txt and systems.tsv.
+func readLexicon(files fs.FS) (*lexicon, error) {
+	l := &lexicon{
+		words: []string{"#"}, symbols: map[string]uint16{}, ordinary: map[string]bool{},
+		first: make([]uint16, 1), next: map[uint32]uint16{}, ends: make([][]*term, 1), inner: make([]bool, 1),
+	}
 	names, err := fs.Glob(files, "lexicon/*.txt")
 	if err != nil {
 		return nil, err
 	}
-	l := &lexicon{byFirst: map[string][]*term{}, ordinary: map[Class]map[string]bool{}}
 	for _, name := range names {
 		text, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, err
 		}
-		class, _, _ := strings.Cut(path.Base(name), ".")
-		for i, line := range strings.Split(string(text), "\n") {
-			if err := l.add(Class(class), line); err != nil {
-				return nil, fmt.Errorf("%s:%d: %w", name, i+1, err)
+		if path.Base(name) == "ordinary.txt" {
+			for line := range strings.Lines(string(text)) {
+				if line[0] != '#' {
+					for _, w := range strings.Fields(line) {
+						l.ordinary[w] = true
+					}
+				}
 			}
+			continue
+		}
+		if err := l.readClass(name, string(text)); err != nil {
+			return nil, err
 		}
 	}
+	if l.systems, err = readSystems(files); err != nil {
+		return nil, err
+	}
+	for i, w := range l.words {
+		if plain(w) && len(w) >= nearFrom {
+			l.near.add(w, uint16(i))
+		}
+	}
+	l.near.close()
+	var wanted []*term
+	for _, t := range l.terms {
+		if t.mark == '~' {
+			wanted = append(wanted, t)
+		}
+	}
+	l.seek.build(wanted)
 	return l, nil
 }
 
-func (l *lexicon) add(class Class, line string) error {
-	line, _, _ = strings.Cut(line, "  # ") // a note
-	line = strings.TrimSpace(line)
-	if line == "" || line[0] == '#' {
-		return nil
+func (l *lexicon) readClass(name, text string) error {
+	class, _, _ := strings.Cut(path.Base(name), ".")
+	if !slices.Contains(AllClasses, Class(class)) {
+		return fmt.Errorf("%s: there is no class %q", name, class)
 	}
-	mark, text, ok := strings.Cut(line, " ")
-	if !ok || len(mark) != 1 || !strings.Contains("!~^?-=", mark) {
-		return fmt.Errorf("%q has no mark", line)
-	}
-	t := &term{class: class, mark: mark[0], text: text, words: strings.Fields(text)}
-	for _, w := range t.words {
-		if w != "#" && strings.Trim(strings.TrimSuffix(w, "*"), "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
-			return fmt.Errorf("%q is not in plain lower-case letters", w)
+	offense := ""
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		line, _, _ = strings.Cut(line, "  #") // a note
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
 		}
-	}
-	switch t.mark {
-	case '=':
-		if l.ordinary[class] == nil {
-			l.ordinary[class] = map[string]bool{}
+		if code, ok := strings.CutPrefix(line, "["); ok {
+			offense, _, ok = strings.Cut(code, "]")
+			if !ok {
+				return fmt.Errorf("%s:%d: %q is no heading", name, n, line)
+			}
+			continue
 		}
-		l.ordinary[class][text] = true
-		return nil
-	case '~':
-		if len(t.words) != 1 || len(text) < 7 || strings.HasSuffix(text, "*") {
-			return fmt.Errorf("%q: a ~ term is one word of at least seven letters", text)
+		if err := l.add(Class(class), offense, line); err != nil {
+			return fmt.Errorf("%s:%d: %w", name, n, err)
 		}
-		l.long = append(l.long, t)
-	}
-	first := t.words[0]
-	if first == "#" || strings.HasSuffix(first, "*") {
-		l.prefixes = append(l.prefixes, t)
-	} else {
-		l.byFirst[first] = append(l.byFirst[first], t)
 	}
 	return nil
 }
 
-// at returns the terms that begin at words[i].
-func (l *lexicon) at(words []token, i int) []*term {
-	var found []*term
-	for _, t := range l.byFirst[words[i].word] {
-		if t.fits(words[i:]) {
-			found = append(found, t)
+const longest = 8 // words in a term
+
+func (l *lexicon) add(class Class, offense, line string) error {
+	mark, text, ok := strings.Cut(line, " ")
+	if !ok || len(mark) != 1 || !strings.Contains("!~^?.-%", mark) {
+		return fmt.Errorf("%q has no mark", line)
+	}
+	t := &term{class: class, mark: mark[0], text: text, offense: offense, because: text}
+	if offense != "" {
+		t.because = text + " (NIBRS " + offense + ")"
+	}
+	words := strings.Fields(text)
+	if len(words) > longest {
+		return fmt.Errorf("%q has more than %d words", text, longest)
+	}
+	if t.mark == '~' && (len(words) != 1 || len(text) < 7 || !plain(text)) {
+		return fmt.Errorf("%q: a ~ term is one word of at least seven letters", text)
+	}
+	node := uint16(0)
+	for i, w := range words {
+		symbol, err := l.symbol(w)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			node = l.first[symbol]
+			if node == 0 {
+				node = l.node()
+				l.first[symbol] = node
+			}
+			continue
+		}
+		key := uint32(node)<<16 | uint32(symbol)
+		below, ok := l.next[key]
+		if !ok {
+			below = l.node()
+			l.next[key] = below
+			l.inner[node] = true
+		}
+		node = below
+	}
+	for _, other := range l.ends[node] {
+		if other.class == class && other.mark == t.mark {
+			return fmt.Errorf("%q is there twice", text)
 		}
 	}
-	for _, t := range l.prefixes {
-		if t.fits(words[i:]) {
-			found = append(found, t)
-		}
-	}
-	return found
+	l.ends[node] = append(l.ends[node], t)
+	l.terms = append(l.terms, t)
+	return nil
 }
 
-func (t *term) fits(words []token) bool {
-	if len(words) < len(t.words) {
-		return false
-	}
-	for i, want := range t.words {
-		word := words[i].word
-		begin, isPrefix := strings.CutSuffix(want, "*")
-		switch {
-		case want == "#":
-			if word[0] < '0' || word[0] > '9' {
-				return false
-			}
-		case isPrefix:
-			if !strings.HasPrefix(word, begin) {
-				return false
-			}
-		case word != want:
-			return false
-		}
-	}
-	return true
+func (l *lexicon) node() uint16 {
+	l.ends = append(l.ends, nil)
+	l.inner = append(l.inner, false)
+	return uint16(len(l.ends) - 1)
 }
 
-// distance is the number of letters to insert, delete, change or swap with a
-// neighbor to turn a into b (optimal string alignment), or most+1 when it is more.
-func distance(a, b string, most int) int {
-	if d := len(a) - len(b); d > most || -d > most {
-		return most + 1
+// symbol numbers a word of a term: "#", a word, or a stem ending in "*".
+func (l *lexicon) symbol(w string) (uint16, error) {
+	if w == "#" {
+		return numeral, nil
 	}
-	var before, prev []int
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	stem, isStem := strings.CutSuffix(w, "*")
+	if strings.Trim(stem, "abcdefghijklmnopqrstuvwxyz0123456789") != "" || isStem && (len(stem) < 2 || !plain(stem)) {
+		return 0, fmt.Errorf("%q is not in plain lower-case letters", w)
 	}
-	for i := 1; i <= len(a); i++ {
-		before, prev, row = prev, row, make([]int, len(b)+1)
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(prev[j]+1, row[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
+	if isStem {
+		if s := l.stems.find(stem); s != 0 {
+			return s, nil
 		}
-		if slices.Min(row) > most {
-			return most + 1
+	} else if s := l.symbols[w]; s != 0 {
+		return s, nil
+	}
+	s := uint16(len(l.words))
+	l.words = append(l.words, w)
+	l.first = append(l.first, 0)
+	if isStem {
+		l.stems.add(stem, s)
+	} else {
+		l.symbols[w] = s
+	}
+	return s, nil
+}
+
+// plain reports a word of letters only.
+func plain(w string) bool { return strings.Trim(w, "abcdefghijklmnopqrstuvwxyz") == "" && w != "" }
+
+// stems is a trie of letters over the beginnings of words.
+type stems struct {
+	below  [][26]uint16
+	symbol []uint16
+}
+
+func (s *stems) add(stem string, symbol uint16) {
+	if len(s.below) == 0 {
+		s.below, s.symbol = make([][26]uint16, 1), make([]uint16, 1)
+	}
+	at := uint16(0)
+	for i := range len(stem) {
+		next := s.below[at][stem[i]-'a']
+		if next == 0 {
+			next = uint16(len(s.below))
+			s.below, s.symbol = append(s.below, [26]uint16{}), append(s.symbol, 0)
+			s.below[at][stem[i]-'a'] = next
+		}
+		at = next
+	}
+	s.symbol[at] = symbol
+}
+
+func (s *stems) find(stem string) uint16 {
+	at := uint16(0)
+	for i := 0; i < len(stem) && len(s.below) > 0; i++ {
+		if at = s.below[at][stem[i]-'a']; at == 0 {
+			return 0
 		}
 	}
-	return min(row[len(b)], most+1)
+	if len(s.below) == 0 {
+		return 0
+	}
+	return s.symbol[at]
+}
+
+// of appends the symbols of the stems that w begins with.
+func (s *stems) of(w []byte, list []uint16) []uint16 {
+	if len(s.below) == 0 {
+		return list
+	}
+	at := uint16(0)
+	for _, b := range w {
+		if b < 'a' || b > 'z' {
+			break
+		}
+		if at = s.below[at][b-'a']; at == 0 {
+			break
+		}
+		if s.symbol[at] != 0 {
+			list = append(list, s.symbol[at])
+		}
+	}
+	return list
 }
