@@ -95,7 +95,7 @@ func readTables(files fs.FS) (map[string]*table, error) {
 	}
 	tables := map[string]*table{}
 	for _, name := range names {
-		base := strings.TrimSuffix(path.Base(name), ".tsv")
+		base := strings.TrimPrefix(strings.TrimSuffix(path.Base(name), ".tsv"), "radio-")
 		if base == "nibrs" {
 			continue
 		}
