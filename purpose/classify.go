@@ -125,7 +125,6 @@ func (r *reader) read() {
 func (r *reader) addWord(w word) bool {
 	b := r.f.b[w.from:w.to]
 	from := len(r.syms)
-	how := w.kind
 	if s, ok := r.lex.symbols[string(b)]; ok {
 		r.syms = append(r.syms, s)
 	}
@@ -133,14 +132,12 @@ func (r *reader) addWord(w word) bool {
 	if isDigit(b[0]) {
 		r.syms = append(r.syms, numeral)
 	}
-	if len(r.syms) == from && !r.lex.ordinary[string(b)] {
+	meant, off := len(r.syms), 0
+	if !r.means(r.syms[from:]) && !r.lex.ordinary[string(b)] {
 		if !w.digits {
-			var off int
-			if r.syms, off = r.lex.near.of(b, r.syms); off > 0 {
-				how = max(how, nearly1+kind(off-1))
-			}
+			r.syms, off = r.lex.near.of(b, r.syms)
 		}
-		if w.kind == asIs && len(b) >= 6 && (len(r.syms) == from || how == nearly2 && r.splits(b)) {
+		if w.kind == asIs && len(b) >= 6 && off != 1 && (off == 0 && meant == from || r.splits(b)) {
 			r.syms = r.syms[:from]
 			return false
 		}
@@ -150,11 +147,27 @@ func (r *reader) addWord(w word) bool {
 		return false
 	}
 	r.head = append(r.head, -1)
-	if len(r.syms) > from {
-		r.link(len(r.words), edge{to: len(r.words) + 1, begin: w.from, end: w.to, symFrom: from, symTo: len(r.syms), kind: how})
+	at := edge{to: len(r.words) + 1, begin: w.from, end: w.to, symFrom: from, symTo: meant, kind: w.kind}
+	if meant > from {
+		r.link(len(r.words), at)
+	}
+	if off > 0 {
+		at.symFrom, at.symTo, at.kind = meant, len(r.syms), max(w.kind, nearly1+kind(off-1))
+		r.link(len(r.words), at)
 	}
 	r.words = append(r.words, w)
 	return true
+}
+
+// means reports whether a word is known: it stands for itself, or for a stem
+// that says something without other words.
+func (r *reader) means(symbols []uint16) bool {
+	for _, s := range symbols {
+		if w := r.lex.words[s]; w[len(w)-1] != '*' || r.lex.first[s] != 0 && len(r.lex.ends[r.lex.first[s]]) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *reader) link(at int, e edge) {
@@ -240,19 +253,20 @@ const (
 // putTogether adds the edges of words that together are one: h&r, i.c.e, i c e.
 func (r *reader) putTogether(i int) {
 	b := r.f.b
+	alone := func(k int) bool { return k >= 0 && k < len(r.words) && r.words[k].to-r.words[k].from == 1 }
 	key := append(r.key[:0], b[r.words[i].from:r.words[i].to]...)
-	single := len(key) == 1
+	single := alone(i)
 	for j := i + 1; j < len(r.words) && j-i < mostJoined; j++ {
 		w, before := &r.words[j], &r.words[j-1]
-		single = single && w.to-w.from == 1
+		single = single && alone(j)
 		if w.run != before.run && !single || w.kind == pieced {
 			break
 		}
 		if key = append(key, b[w.from:w.to]...); len(key) > mostLetters {
 			break
 		}
-		if w.run != r.words[i].run && j-i < 2 {
-			continue // two single letters apart are two words
+		if w.run != r.words[i].run && j-i < 2 || single && (alone(j+1) || alone(i-1) && b[r.words[i-1].from] != 'a') {
+			continue // two single letters apart are two words; a row of them is one
 		}
 		if s, ok := r.lex.symbols[string(key)]; ok {
 			r.syms = append(r.syms, s)
@@ -381,6 +395,10 @@ func (r *reader) at(node uint16, first, begin int, ed *edge, worst kind) {
 	if !r.lex.inner[node] || ed.to >= len(r.words) {
 		return
 	}
+	if next := r.lex.any[node]; next != 0 {
+		w := &r.words[ed.to]
+		r.at(next, first, begin, &edge{to: ed.to + 1, begin: w.from, end: w.to}, worst)
+	}
 	for e := r.head[ed.to]; e >= 0; e = r.edges[e].next {
 		below := &r.edges[e]
 		for _, s := range r.syms[below.symFrom:below.symTo] {
@@ -472,10 +490,18 @@ func (r *reader) judge() {
 		w := &r.words[i]
 		return w.used || w.digits || slices.ContainsFunc(r.hits, func(h hit) bool { return h.class == Vague && h.first <= i && i < h.last })
 	}
+	whole := 0 // words that are placeholders
+	for i := range r.words {
+		if slices.ContainsFunc(r.hits, func(h hit) bool { return h.mark == '.' && h.first <= i && i < h.last }) {
+			whole++
+		}
+	}
 	kept := r.hits[:0]
 	for _, h := range r.hits {
-		if h.last == 0 { // a code
-			kept = append(kept, h)
+		if h.last == 0 { // a code says nothing within words that name something else: 287(g)
+			if !slices.ContainsFunc(r.hits, func(o hit) bool { return o.last > 0 && o.mark == '!' && o.from <= h.from && h.to <= o.to+1 && o.class != Vague }) {
+				kept = append(kept, h)
+			}
 			continue
 		}
 		if r.covered(&h) {
@@ -488,7 +514,7 @@ func (r *reader) judge() {
 			}
 			h.confidence = min(h.confidence, hint)
 		case '.':
-			if h.first > 0 || h.last < len(r.words) || len(r.raw) > len(r.words)+1 {
+			if whole < len(r.words) || len(r.words) == 0 {
 				continue
 			}
 		case '^':

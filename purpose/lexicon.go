@@ -41,10 +41,13 @@ type lexicon struct {
 	next  map[uint32]uint16 // node<<16 | symbol: the node below
 	ends  [][]*term         // by node: the terms that end there
 	inner []bool            // by node: it has nodes below
+	any   []uint16          // by node: the node below for any word, 0 none
 }
 
-// numeral is the symbol of "#", any word that begins with a digit.
-const numeral = 0
+const (
+	numeral = 0 // "#": any word that begins with a digit
+	anyWord = 1 // "_": any word, after the first of a term
+)
 
 // program is what is embedded, read once.
 type program struct {
@@ -67,8 +70,8 @@ var builtin = sync.OnceValue(func() *program {
 // readLexicon reads lexicon/CLASS.LANGUAGE.txt, ordinary.txt and systems.tsv.
 func readLexicon(files fs.FS) (*lexicon, error) {
 	l := &lexicon{
-		words: []string{"#"}, symbols: map[string]uint16{}, ordinary: map[string]bool{},
-		first: make([]uint16, 1), next: map[uint32]uint16{}, ends: make([][]*term, 1), inner: make([]bool, 1),
+		words: []string{"#", "_"}, symbols: map[string]uint16{}, ordinary: map[string]bool{},
+		first: make([]uint16, 2), next: map[uint32]uint16{}, ends: make([][]*term, 1), inner: make([]bool, 1), any: make([]uint16, 1),
 	}
 	names, err := fs.Glob(files, "lexicon/*.txt")
 	if err != nil {
@@ -152,6 +155,9 @@ func (l *lexicon) add(class Class, offense, line string) error {
 		t.because = text + " (NIBRS " + offense + ")"
 	}
 	words := strings.Fields(text)
+	if words[0] == "_" || words[len(words)-1] == "_" {
+		return fmt.Errorf("%q begins or ends with any word", text)
+	}
 	if len(words) > longest {
 		return fmt.Errorf("%q has more than %d words", text, longest)
 	}
@@ -178,6 +184,9 @@ func (l *lexicon) add(class Class, offense, line string) error {
 			below = l.node()
 			l.next[key] = below
 			l.inner[node] = true
+			if symbol == anyWord {
+				l.any[node] = below
+			}
 		}
 		node = below
 	}
@@ -194,13 +203,17 @@ func (l *lexicon) add(class Class, offense, line string) error {
 func (l *lexicon) node() uint16 {
 	l.ends = append(l.ends, nil)
 	l.inner = append(l.inner, false)
+	l.any = append(l.any, 0)
 	return uint16(len(l.ends) - 1)
 }
 
-// symbol numbers a word of a term: "#", a word, or a stem ending in "*".
+// symbol numbers a word of a term: "#", "_", a word, or a stem ending in "*".
 func (l *lexicon) symbol(w string) (uint16, error) {
-	if w == "#" {
+	switch w {
+	case "#":
 		return numeral, nil
+	case "_":
+		return anyWord, nil
 	}
 	stem, isStem := strings.CutSuffix(w, "*")
 	if strings.Trim(stem, "abcdefghijklmnopqrstuvwxyz0123456789") != "" || isStem && (len(stem) < 2 || !plain(stem)) {
