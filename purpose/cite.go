@@ -182,16 +182,16 @@ func (r *reader) illinois(p, i int) int {
 		return 0
 	}
 	j := i
-	for at(j) == ' ' && j < len(b) || at(j) == '/' {
+	for j < len(b) && (b[j] == ' ' || b[j] == '/' || b[j] == '-') {
 		j++
 	}
-	switch {
-	case bytes.HasPrefix(b[min(j, len(b)):], []byte("ilcs")):
+	named := bytes.HasPrefix(b[j:], []byte("ilcs"))
+	if named {
 		for j += 4; j < len(b) && (b[j] == ' ' || b[j] == '/'); {
 			j++
 		}
-	case at(i) != '/':
-		return 0
+	} else if ch := string(b[p:i]); at(i) != '/' && ch != "720" && ch != "625" {
+		return 0 // 720 5/18-1 and 625-5/4-103, the criminal and the vehicle code, are written without name
 	}
 	part := func() bool { // digits, perhaps with a letter and points
 		from := j
@@ -204,11 +204,14 @@ func (r *reader) illinois(p, i int) int {
 		return 0
 	}
 	j++
-	if !part() || at(j) != '-' {
+	if !part() {
 		return 0
 	}
-	j++
-	if !part() {
+	if at(j) == '-' {
+		if j++; !part() {
+			return 0
+		}
+	} else if !named { // 720 ILCS 570/402 has no dash; without its name it could be anything
 		return 0
 	}
 	if isLetter(b[j-1]) { // the letter is a subsection
