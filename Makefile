@@ -2,15 +2,16 @@
 PORT ?= 8080
 APP := web/app
 BIN := bin/porchlight
-GOFILES := $(shell git ls-files --cached --others --exclude-standard '*.go' '*.cedar' '*.json' '*.html' '*.css' '*.svg' '*.js' '*.txt' '*.geojson' | grep -v '^$(APP)/')
+GOFILES := $(shell git ls-files --cached --others --exclude-standard '*.go' '*.cedar' '*.json' '*.html' '*.css' '*.svg' '*.js' '*.txt' '*.geojson' '*.tsv' | grep -v '^$(APP)/')
 APPFILES := $(shell git ls-files --cached --others --exclude-standard $(APP) web/messages web/pages/static)
 
-.PHONY: help run test build check generate bench kill clean setup
+.PHONY: help run test build check generate bench eval kill clean setup
 
 help:
 	@echo "make run       the demo town on http://localhost:$(PORT) (PORT=N for another)"
 	@echo "make test      every test"
 	@echo "make bench     every benchmark, into build/bench.json; make bench-NAME runs one part"
+	@echo "make eval      how well reasons are read: precision and recall per class, beside a keyword search"
 	@echo "make kill      200 kills at random instants under load (make test does 30)"
 	@echo "make generate  the API description and its client from the Go types"
 	@echo "make check     formatting, vet, staticcheck, generated files, the app's types"
@@ -59,6 +60,9 @@ bench: setup-bench build
 
 bench-%: setup-bench build
 	go run ./internal/bench $*
+
+eval:
+	@go run ./internal/eval
 
 kill: setup-test
 	PORCHLIGHT_KILLS=200 go test -count=1 -v -run TestKills -timeout 60m ./internal/killtest

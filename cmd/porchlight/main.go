@@ -49,7 +49,7 @@ Watch it:     porchlight witness`,
 	}
 	root.AddCommand(
 		newInitCmd(), newServeCmd(), newDemoCmd(), newWitnessCmd(), newVerifyCmd(),
-		newBackupCmd(), newRestoreCmd(), newPolicyCmd(),
+		newBackupCmd(), newRestoreCmd(), newPolicyCmd(), newPurposeCmd(),
 	)
 	noteBegin(root, began)
 	return root, began

@@ -48,6 +48,7 @@ var arrows = []struct{ pkg, may string }{
 	{"internal/testworld", "exchange identity internal/actor web"},
 	{"internal/apidoc", "exchange"},
 	{"internal/bench", "*"},
+	{"internal/eval", "purpose"},
 	{"demo", "*"},
 	{"cmd/porchlight", "*"},
 	// Tests only.
