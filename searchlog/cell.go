@@ -16,10 +16,11 @@ const (
 	hasE
 	hasR
 	hasDigit
+	hasMark  // what a cite of a law has beside its digits
 	hasOther // letters and signs that no mask is made of
 )
 
-var kinds = func() (k [256]uint8) {
+var kinds = func() (k [256]uint16) {
 	for i := range k {
 		switch c := byte(i); {
 		case c == '*':
@@ -36,6 +37,8 @@ var kinds = func() (k [256]uint8) {
 			k[i] = hasR | hasOther
 		case c >= '0' && c <= '9':
 			k[i] = hasDigit | hasOther
+		case c == '.' || c == '(' || c == '/':
+			k[i] = hasMark | hasOther
 		case c != ' ' && c != '\t' && c != '\n' && c != '\r':
 			k[i] = hasOther
 		}
@@ -45,6 +48,13 @@ var kinds = func() (k [256]uint8) {
 
 // trim cuts the blanks around a cell, the no-break space included.
 func trim(b []byte) []byte {
+	if n := len(b); n == 0 || b[0] > ' ' && b[0] != 0xC2 && b[n-1] > ' ' && b[n-1] != 0xA0 {
+		return b
+	}
+	return trimBlanks(b)
+}
+
+func trimBlanks(b []byte) []byte {
 	for len(b) > 0 {
 		if c := b[0]; c == ' ' || c == '\t' || c == '\r' || c == '\n' {
 			b = b[1:]
@@ -72,7 +82,7 @@ func stateOf(f Field, b []byte) State {
 	if len(b) == 0 {
 		return Blank
 	}
-	var has uint8
+	var has uint16
 	for _, c := range b {
 		has |= kinds[c]
 	}
@@ -93,7 +103,7 @@ func stateOf(f Field, b []byte) State {
 			return PartlyMasked
 		}
 	}
-	if has&hasDigit != 0 && len(b) <= 48 && exemption(b) {
+	if has&hasDigit != 0 && has&hasMark != 0 && len(b) <= 48 && exemption(b) {
 		return MaskedByAgency
 	}
 	if has&hasBlock != 0 && bytes.Contains(b, blackBox) {
@@ -111,7 +121,7 @@ func stateOf(f Field, b []byte) State {
 var blackBox = []byte("█")
 
 // signs is the state of a cell without letters, digits or common punctuation.
-func signs(f Field, b []byte, has uint8) State {
+func signs(f Field, b []byte, has uint16) State {
 	switch {
 	case has&hasBlock != 0:
 		if bytes.Contains(b, blackBox) {
@@ -206,31 +216,55 @@ var exemptions = [][]byte{
 	[]byte("42.56."),                                       // RCW
 	[]byte("119.07"),                                       // Fla. Stat.
 	[]byte("192.345"), []byte("192.355"), []byte("2.2-37"), // ORS; Code of Va.
-	[]byte("b6"), []byte("b7"), []byte("(b)(6)"), []byte("(b)(7)"), // 5 USC 552(b)
+	[]byte("b(6)"), []byte("b(7)"), []byte("(b)(6)"), []byte("(b)(7)"), // 5 USC 552(b)
 }
 
 // exemption says whether the cell is nothing but a cite of a public-records law.
 func exemption(b []byte) bool {
+	if !cites(b) {
+		return false
+	}
 	words := 0
 	cited := false
 	for word := range bytes.FieldsFuncSeq(b, func(r rune) bool { return r == ' ' || r == ',' || r == ';' || r == '[' || r == ']' || r == '§' }) {
 		words++
-		hit := false
-		for _, e := range exemptions {
-			if bytes.HasPrefix(bytes.TrimPrefix(word, []byte("(")), e) || bytes.HasPrefix(word, e) {
-				hit = len(e) > 2 || len(word) == len(e) || word[2] == '('
-				break
-			}
-		}
-		if hit {
+		switch {
+		case exempt(word):
 			cited = true
-			continue
-		}
-		if !lawWord(word) {
+		case !lawWord(word):
 			return false
 		}
 	}
 	return cited && words <= 8
+}
+
+// cites says, quickly, whether a word of the cell may be a cite.
+func cites(b []byte) bool {
+	start := true
+	for i, c := range b {
+		if start && (citeHead[c] && exempt(b[i:])) {
+			return true
+		}
+		start = c == ' ' || c == '(' || c == '[' || c == ',' || c == ';' || c == 0xA7 // last byte of §
+	}
+	return false
+}
+
+var citeHead = func() (head [256]bool) {
+	for _, e := range exemptions {
+		head[e[0]] = true
+	}
+	return head
+}()
+
+// exempt says whether the word begins with a section of exemptions.
+func exempt(word []byte) bool {
+	for _, e := range exemptions {
+		if word[0] == e[0] && bytes.HasPrefix(word, e) {
+			return true
+		}
+	}
+	return word[0] == '(' && len(word) > 1 && exempt(word[1:])
 }
 
 // lawWord says whether a word belongs to the name of a law around its number.

@@ -41,6 +41,9 @@ func (s stamp) at(loc *time.Location) int64 {
 // (1/25/2024, 1:27:03 PM UTC), ISO 8601, month names, a date or clock alone, or
 // the day number of a spreadsheet. The whole cell must be one.
 func parseStamp(b []byte) (s stamp, ok bool) {
+	if s, ok = commonStamp(b); ok {
+		return s, true
+	}
 	p := scanner{b: b}
 	p.space()
 	if !p.date(&s) {
@@ -65,6 +68,42 @@ func parseStamp(b []byte) (s stamp, ok bool) {
 	p.zone(&s)
 	p.space()
 	return s, p.i == len(p.b)
+}
+
+// commonStamp reads the two spellings that nearly all rows have, to the letter:
+// 01/25/2024, 01:27:03 PM UTC and 2024-01-25T13:27:03.185Z.
+func commonStamp(b []byte) (s stamp, ok bool) {
+	switch {
+	case len(b) == 27 && b[2] == '/' && b[5] == '/' && b[10] == ',' && b[11] == ' ' && b[14] == ':' && b[17] == ':' &&
+		b[20] == ' ' && b[22] == 'M' && b[23] == ' ' && b[24] == 'U' && b[25] == 'T' && b[26] == 'C':
+		h := two(b[12:])
+		if h < 1 || h > 12 || b[21] != 'A' && b[21] != 'P' {
+			return s, false
+		}
+		h %= 12
+		if b[21] == 'P' {
+			h += 12
+		}
+		s.micros = h*hour + two(b[15:])*minute + two(b[18:])*second
+		ok = two(b[6:]) >= 0 && two(b[8:]) >= 0 && s.setDate(two(b[6:])*100+two(b[8:]), two(b), two(b[3:]))
+		ok = ok && uint64(two(b[15:])) < 60 && uint64(two(b[18:])) < 60
+	case len(b) == 24 && b[4] == '-' && b[7] == '-' && b[10] == 'T' && b[13] == ':' && b[16] == ':' && b[19] == '.' && b[23] == 'Z':
+		ms := two(b[20:])*10 + int64(b[22]-'0')
+		s.micros = two(b[11:])*hour + two(b[14:])*minute + two(b[17:])*second + ms*1000
+		ok = two(b) >= 0 && two(b[2:]) >= 0 && s.setDate(two(b)*100+two(b[2:]), two(b[5:]), two(b[8:]))
+		ok = ok && uint64(two(b[11:])) < 24 && uint64(two(b[14:])) < 60 && uint64(two(b[17:])) < 60 && ms >= 0 && b[22]-'0' < 10
+	}
+	s.clock, s.zoned = true, true
+	return s, ok
+}
+
+// two digits, or a negative number where they are none.
+func two(b []byte) int64 {
+	x, y := b[0]-'0', b[1]-'0'
+	if x > 9 || y > 9 {
+		return -1 << 20
+	}
+	return int64(x)*10 + int64(y)
 }
 
 // scanner walks over the bytes of a time.

@@ -226,7 +226,7 @@ func headerParts(cells [][]byte) (parts []part, known int, ok bool) {
 	taken := map[part]bool{}
 	for i, c := range cells {
 		p, is := aliases[plain(c)]
-		if !is || taken[p] {
+		if !is || taken[p] && p != aside {
 			p = noPart
 		} else {
 			taken[p] = true
@@ -456,16 +456,9 @@ func (l *layout) learnUUIDs(sample [][][]byte) bool {
 	return yes > 9*no
 }
 
+// isUUID looks at the form only.
 func isUUID(b []byte) bool {
-	if len(b) != 36 || b[8] != '-' || b[13] != '-' || b[18] != '-' || b[23] != '-' {
-		return false
-	}
-	for _, c := range b {
-		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') && c != '-' {
-			return false
-		}
-	}
-	return true
+	return len(b) == 36 && b[8] == '-' && b[13] == '-' && b[18] == '-' && b[23] == '-'
 }
 
 // fits says whether a cell has the shape of what its column holds: 1 if it has,
@@ -567,6 +560,9 @@ func splitFrame(c []byte) (from, to []byte) {
 // trimFrame cuts a dash or "to" left at the seam of the two lines.
 func trimFrame(b []byte) []byte {
 	b = trim(b)
+	if n := len(b); n > 0 && b[0] >= '0' && b[0] <= '9' && b[n-1] >= '0' && b[n-1] != 'o' {
+		return b
+	}
 	b = bytes.TrimSuffix(bytes.TrimPrefix(b, []byte("to ")), []byte(" to"))
 	return trim(bytes.TrimSuffix(bytes.TrimPrefix(b, []byte("- ")), []byte(" -")))
 }

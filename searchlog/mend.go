@@ -300,7 +300,7 @@ func (p *parser) keep(r *row, l *layout) bool {
 	if !id && (told < 3 || told*2 < l.n) {
 		return false
 	}
-	r.layout, r.time = l, untold
+	r.layout, r.time, r.from, r.to = l, untold, untold, untold
 	for _, f := range [...]Field{ID, Networks, Time} {
 		if i := l.cell[f]; i >= 0 {
 			r.state[f] = stateOf(f, trim(p.bytes(cells[i])))

@@ -15,7 +15,8 @@ type row struct {
 	raw, n   int // its cells as they stand: spans[raw:raw+n]
 	as       int // its cells in the order of its layout
 	layout   *layout
-	time     int64 // micros; untold if there is none
+	time     int64 // micros since 1970; untold if there is none
+	from, to int64 // likewise
 	key      uint64
 	sums     uint32
 	byID     bool
@@ -221,7 +222,7 @@ func (p *parser) read(r *row, l *layout, cells []span) bool {
 		return false
 	}
 	r.layout = l
-	r.time = untold
+	r.time, r.from, r.to = untold, untold, untold
 	evidence := false
 
 	if i := l.cell[ID]; i >= 0 {
@@ -279,16 +280,19 @@ func (p *parser) states(r *row, l *layout, cells []span) {
 			}
 		}
 		c := trim(p.bytes(cells[l.cell[f]]))
-		r.state[f] = stateOf(f, c)
-		if f == From && l.cell[To] == l.cell[From] {
-			r.state[To] = r.state[From]
-			if r.state[From] == Value {
-				if _, to := splitFrame(c); to == nil {
-					r.state[To] = Blank
-				} else {
-					r.state[To] = stateOf(To, to)
-				}
+		switch {
+		case f == From && l.cell[To] == l.cell[From]:
+			from, to := splitFrame(c)
+			r.state[From], r.from = p.moment(From, from)
+			if r.state[To], r.to = p.moment(To, to); to == nil && r.state[From] != Value {
+				r.state[To] = r.state[From] // one mask for both
 			}
+		case f == From:
+			r.state[From], r.from = p.moment(From, c)
+		case f == To:
+			r.state[To], r.to = p.moment(To, c)
+		default:
+			r.state[f] = stateOf(f, c)
 		}
 	}
 	p.identify(r, l, cells)
@@ -360,11 +364,11 @@ func (p *parser) search(s *Search, r *row) {
 	if l.cell[From] >= 0 && l.cell[From] == l.cell[To] && r.state[From] == Value {
 		s.Cell[From], s.Cell[To] = splitFrame(s.Cell[From])
 	}
-	if r.state[From] == Value {
-		s.From = p.moment(s.Cell[From])
+	if r.from != untold {
+		s.From = time.UnixMicro(r.from).UTC()
 	}
-	if r.state[To] == Value {
-		s.To = p.moment(s.Cell[To])
+	if r.to != untold {
+		s.To = time.UnixMicro(r.to).UTC()
 	}
 	if r.state[Networks] == Value {
 		if n, ok := integer(s.Cell[Networks]); ok {
@@ -378,14 +382,14 @@ func (p *parser) search(s *Search, r *row) {
 	}
 }
 
-// moment reads a cell as a time; the zero time if it is none.
-func (p *parser) moment(b []byte) time.Time {
-	st, ok := parseStamp(b)
-	if !ok || !st.date {
-		return time.Time{}
+// moment reads a cell as an end of the time frame: what it is, and the time.
+func (p *parser) moment(f Field, c []byte) (State, int64) {
+	s, ok := parseStamp(c)
+	if !ok || !s.date {
+		return stateOf(f, c), untold
 	}
-	if st.serial {
-		st.days += p.days
+	if s.serial {
+		s.days += p.days
 	}
-	return time.UnixMicro(st.at(p.loc)).UTC()
+	return Value, s.at(p.loc)
 }

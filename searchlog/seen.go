@@ -28,7 +28,7 @@ const lost = 1<<32 - 1
 
 // file begins the next file, after one of so many lines.
 func (s *seen) file(lines int) {
-	s.lines += uint64(lines)
+	s.lines += uint64(lines) + 1 // lines count from 1, and the last may have no end
 	s.bases = append(s.bases, uint32(min(s.lines, lost)))
 }
 
@@ -123,7 +123,10 @@ func (t *shard) put(i int, key uint64, place, sums uint32) {
 }
 
 func (t *shard) grow() {
-	size := max(8, len(t.keys)+len(t.keys)/4)
+	size := max(16, 2*len(t.keys))
+	if size > 8192 {
+		size = len(t.keys) + len(t.keys)/4 // tight, where it counts
+	}
 	old := *t
 	t.keys, t.places, t.sums = make([]uint64, size), make([]uint32, size), make([]uint32, size)
 	for j, key := range old.keys {
