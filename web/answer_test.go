@@ -2,12 +2,11 @@ package web_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"testing"
-
-	"porchlight/web/app"
 )
 
 // A resident on a phone, in a real browser: app/test/answer.mjs says what she
@@ -33,9 +32,16 @@ func TestAnswerInTheBrowser(t *testing.T) {
 func playInBrowser(t *testing.T, script string, out any) *town {
 	t.Helper()
 	w := newTown(t)
-	site := httptest.NewServer(w.server)
+	playOn(t, w, w.server, script, out)
+	return w
+}
+
+// playOn runs a script of app/test against the town as server shows it.
+func playOn(t *testing.T, w *town, server http.Handler, script string, out any) {
+	t.Helper()
+	site := httptest.NewServer(server)
 	defer site.Close()
-	cmd := exec.CommandContext(t.Context(), "node", "test/"+script, site.URL, w.request, app.CSP, os.Getenv("PORCHLIGHT_SHOTS"))
+	cmd := exec.CommandContext(t.Context(), "node", "test/"+script, site.URL, w.request, os.Getenv("PORCHLIGHT_SHOTS"))
 	cmd.Dir, cmd.Stderr = "app", os.Stderr
 	text, err := cmd.Output()
 	if err != nil {
@@ -44,5 +50,4 @@ func playInBrowser(t *testing.T, script string, out any) *town {
 	if err := json.Unmarshal(text, out); err != nil {
 		t.Fatalf("%v in %s", err, text)
 	}
-	return w
 }

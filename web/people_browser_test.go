@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"porchlight/exchange"
-	"porchlight/web/app"
 )
 
 // Everybody who has an account, in real browsers with virtual security keys:
@@ -31,7 +30,7 @@ func TestPeopleInTheBrowser(t *testing.T) {
 	site.Start()
 	defer site.Close()
 
-	cmd := exec.CommandContext(t.Context(), "node", "test/people.mjs", cfg.BaseURL, made.OperatorLink, app.CSP, os.Getenv("PORCHLIGHT_SHOTS"))
+	cmd := exec.CommandContext(t.Context(), "node", "test/people.mjs", cfg.BaseURL, made.OperatorLink, os.Getenv("PORCHLIGHT_SHOTS"))
 	cmd.Dir = "app"
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

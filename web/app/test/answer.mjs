@@ -1,25 +1,17 @@
 // A resident answers a request in a real browser, on a phone's screen:
-//   node test/answer.mjs GO_SERVER REQUEST_ID CSP [SCREENSHOT_DIR]
-// web/answer_test.go starts it. The app is built from the present sources and
-// served under the real content policy; a proxy in between drops connections.
-// Needs ffmpeg and /usr/bin/chromium. Prints JSON: { link, taps, seconds }.
+//   node test/answer.mjs SITE REQUEST_ID [SCREENSHOT_DIR]
+// web/answer_test.go starts it. A proxy in between drops connections. Needs
+// ffmpeg and /usr/bin/chromium. Prints JSON: { link, taps, seconds, dropped }.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
-import { build } from 'vite';
+import { join } from 'node:path';
+import { openBrowser } from './lib/browser.mjs';
 
-const [go, requestID, csp, shots] = process.argv.slice(2);
-const root = fileURLToPath(new URL('..', import.meta.url));
+const [site, requestID, shots] = process.argv.slice(2);
 const dir = mkdtempSync(join(tmpdir(), 'porchlight-answer-'));
-const dist = join(dir, 'dist');
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-if (shots) mkdirSync(shots, { recursive: true });
 
 // A clip of half a minute, as a camera makes it, and what is no clip.
 execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=1280x720:r=30:d=30', '-f', 'lavfi', '-i', 'sine=d=30', '-c:v', 'libx264', '-preset', 'veryfast',
@@ -27,51 +19,32 @@ execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=1280x720
 execFileSync('ffmpeg', ['-v', 'error', '-i', join(dir, 'front door.mp4'), '-t', '6', '-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', 'log-level=error:keyint=30', '-c:a', 'copy', '-tag:v', 'hvc1', join(dir, 'garage.mov')]);
 const clip = join(dir, 'front door.mp4');
 
-await build({ root, logLevel: 'error', build: { outDir: dist, emptyOutDir: true } });
-
-const types = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.svg': 'image/svg+xml', '.json': 'application/json', '.webmanifest': 'application/manifest+json' };
 let drop = 0; // how many of the next upload pieces lose their connection midway
 let dropped = 0;
-const server = createServer((req, res) => {
-  const path = new URL(req.url, 'http://x').pathname;
-  if (/^\/(api|ledger|\.well-known)\//.test(path)) {
-    const out = httpRequest(go + req.url, { method: req.method, headers: req.headers }, (back) => {
-      res.writeHead(back.statusCode, back.headers);
-      back.pipe(res);
-    });
-    out.on('error', () => res.destroy());
-    if (req.method === 'PATCH' && drop > 0) {
-      drop--;
-      dropped++;
-      let seen = 0;
-      req.on('data', (data) => {
-        seen += data.length;
-        if (seen > 300_000) {
-          out.destroy();
-          req.socket.destroy();
-        } else out.write(data);
-      });
-    } else req.pipe(out);
-    return;
-  }
-  const file = join(dist, path);
-  const found = path !== '/' && existsSync(file) ? file : join(dist, 'index.html');
-  res.writeHead(200, { 'Content-Type': types[extname(found)] ?? 'application/octet-stream', 'Content-Security-Policy': csp });
-  res.end(readFileSync(found));
+const proxy = createServer((req, res) => {
+  const out = httpRequest(site + req.url, { method: req.method, headers: req.headers }, (back) => {
+    res.writeHead(back.statusCode, back.headers);
+    back.pipe(res);
+  });
+  out.on('error', () => res.destroy());
+  if (req.method !== 'PATCH' || drop === 0) return req.pipe(out);
+  drop--;
+  dropped++;
+  let seen = 0;
+  req.on('data', (data) => {
+    seen += data.length;
+    if (seen > 300_000) {
+      out.destroy();
+      req.socket.destroy();
+    } else out.write(data);
+  });
 });
-await new Promise((done) => server.listen(0, '127.0.0.1', done));
-const base = `http://127.0.0.1:${server.address().port}`;
-
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
-const context = await browser.newContext({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, locale: 'en-US', permissions: ['clipboard-read', 'clipboard-write'] });
-const page = await context.newPage();
+await new Promise((done) => proxy.listen(0, '127.0.0.1', done));
+const base = `http://127.0.0.1:${proxy.address().port}`;
+const { browser, person, look, complaints, cutting } = await openBrowser(base, shots);
+const resident = await person('answer', { onPhone: true });
+const { context, page } = resident;
 page.setDefaultTimeout(60_000);
-const errors = [];
-page.on('pageerror', (e) => errors.push(e.message));
-page.on('console', (m) => m.type() === 'error' && errors.push(m.text()));
 
 let taps = 0;
 const tap = async (name, options = {}) => {
@@ -84,13 +57,7 @@ const choose = async (name, files) => {
   taps++; // the clip in the system's picker
   await (await chooser).setFiles(files);
 };
-const shot = (name) => shots && page.screenshot({ path: join(shots, `answer-${name}.png`), fullPage: true });
-const accessible = async (where) => {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
-  const bad = violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
-  assert.deepEqual(bad.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`), [], where);
-};
+const see = (what) => look(resident, `answer-${what}`);
 
 try {
   // One clip, the short way: from the request to the receipt.
@@ -99,18 +66,15 @@ try {
   await page.goto(`${base}/r/${requestID}/share`);
   await choose('Choose clips', clip);
   await page.locator('video').waitFor();
-  await shot('check');
-  await accessible('check');
+  await see('check');
   await page.getByText('Exactly these files').waitFor();
   await tap('Continue');
   await page.getByText('checked against the public ledger').waitFor();
-  await shot('agree');
-  await accessible('agree');
+  await see('agree');
   await tap('Share this clip');
   await page.getByRole('heading', { name: 'Sent', exact: true }).waitFor();
   const short = { taps, seconds: (performance.now() - began) / 1000 };
-  await shot('done');
-  await accessible('done');
+  await see('done');
   const saved = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Save receipt' }).or(page.locator('.receipt button')).first().tap();
   const receipt = readFileSync(await (await saved).path(), 'utf8');
@@ -127,8 +91,7 @@ try {
   await page.getByLabel('Write to the agency').fill('The van was blue.');
   await page.getByRole('button', { name: 'Send the message' }).tap();
   await page.locator('.said', { hasText: 'The van was blue.' }).waitFor();
-  await shot('follow');
-  await accessible('follow');
+  await see('follow');
 
   // A stolen link is replaced; the old one opens nothing, the message is still readable.
   await page.getByRole('button', { name: 'Replace this link' }).tap();
@@ -144,7 +107,7 @@ try {
   await page.getByRole('button', { name: 'Take it back' }).tap();
   await page.getByRole('button', { name: 'Yes, take it back' }).tap();
   await page.getByText('destroyed because you took it back').waitFor();
-  await shot('withdrawn');
+  await see('withdrawn');
 
   // Two clips, edited, over a connection that breaks and a page that is reloaded.
   await page.goto(`${base}/r/${requestID}/share`);
@@ -157,8 +120,7 @@ try {
   await page.getByLabel(/^To 0:30/).first().fill('20');
   await page.getByRole('button', { name: 'Add a box' }).tap();
   await page.locator('.box').waitFor();
-  await shot('editor');
-  await accessible('editor');
+  await see('editor');
   await page.getByRole('button', { name: 'Apply' }).tap();
   await page.getByText('areas covered').waitFor();
   await page.getByText('no sound').waitFor();
@@ -170,6 +132,7 @@ try {
   await page.getByText('Enter an e-mail address').waitFor();
   await page.getByLabel('Your e-mail address').fill('ana@example.org');
   drop = 2;
+  cutting(true);
   await tap('Share 2 clips');
   await page.getByText(/Encrypting|Sending/).first().waitFor();
   await page.waitForFunction(() => document.querySelector('progress')?.value > 0);
@@ -186,16 +149,11 @@ try {
   await page.getByText('2 clips').waitFor();
   await page.goto(`${base}/r/01jd7v0q3x8m2c4n6p8r0t2v4x/share`);
   await page.getByText('Not found').or(page.locator('.notice.danger')).first().waitFor();
-  const wrong = errors.filter((e) => !/status of 404|ERR_|Failed to load resource|net::/.test(e));
-  assert.deepEqual(wrong, []);
+  assert.deepEqual(complaints, []);
   console.log(JSON.stringify({ link, ...short, dropped }));
-} catch (error) {
-  await shot('failed');
-  console.error(errors.join('\n'));
-  throw error;
 } finally {
   await browser.close();
-  server.close();
-  server.closeAllConnections();
+  proxy.close();
+  proxy.closeAllConnections();
   rmSync(dir, { recursive: true, force: true });
 }

@@ -1,52 +1,21 @@
 // Two drawn people walk through a clip; their faces are found and covered in a
-// real browser, under the real content policy:
-//   node test/find.mjs GO_SERVER REQUEST_ID CSP [SCREENSHOT_DIR]
+// real browser:
+//   node test/find.mjs SITE REQUEST_ID [SCREENSHOT_DIR]
 // web/find_test.go starts it. Needs ffmpeg and /usr/bin/chromium. Prints JSON:
 // { frames, covered, fps, boxes }.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, request as httpRequest } from 'node:http';
-import { createRequire } from 'node:module';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
-import { build } from 'vite';
-import { person } from './face.mjs';
+import { join } from 'node:path';
+import { person as draw } from './face.mjs';
+import { openBrowser } from './lib/browser.mjs';
 
-const [go, requestID, csp, shots] = process.argv.slice(2);
-const root = fileURLToPath(new URL('..', import.meta.url));
+const [site, requestID, shots] = process.argv.slice(2);
 const dir = mkdtempSync(join(tmpdir(), 'porchlight-find-'));
 const at = (name) => join(dir, name);
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const ffmpeg = (...args) => execFileSync('ffmpeg', ['-v', 'error', '-y', ...args], { maxBuffer: 1 << 30 });
-if (shots) mkdirSync(shots, { recursive: true });
-
-await build({ root, logLevel: 'error', build: { outDir: at('dist'), emptyOutDir: true } });
-const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.svg': 'image/svg+xml', '.json': 'application/json', '.webmanifest': 'application/manifest+json' };
-const served = [];
-const server = createServer((req, res) => {
-  const path = new URL(req.url, 'http://x').pathname;
-  if (/^\/(api|ledger|\.well-known)\//.test(path)) {
-    req.pipe(httpRequest(go + req.url, { method: req.method, headers: req.headers }, (back) => {
-      res.writeHead(back.statusCode, back.headers);
-      back.pipe(res);
-    }));
-    return;
-  }
-  served.push(path);
-  const file = join(dir, 'dist', path);
-  const found = path !== '/' && existsSync(file) ? file : at('dist/index.html');
-  res.writeHead(200, { 'Content-Type': types[extname(found)] ?? 'application/octet-stream', 'Content-Security-Policy': csp });
-  res.end(readFileSync(found));
-});
-await new Promise((done) => server.listen(0, '127.0.0.1', done));
-const base = `http://127.0.0.1:${server.address().port}`;
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
+const { browser, person, look, complaints } = await openBrowser(site, shots);
 
 // The clip. A person is drawn 1.5 times as high as wide; width and place go with the time.
 const width = 1920;
@@ -68,7 +37,7 @@ function face(p, t) {
 }
 const easel = await browser.newPage();
 for (const [i, p] of people.entries()) {
-  writeFileSync(at(`person${i}.png`), Buffer.from((await easel.evaluate(person, p.look)).split(',')[1], 'base64'));
+  writeFileSync(at(`person${i}.png`), Buffer.from((await easel.evaluate(draw, p.look)).split(',')[1], 'base64'));
 }
 await easel.close();
 const layers = people.map(({ expr: [w, x, y] }, i) => `[${i + 1}]scale=w='${w}':h='1.5*(${w})':eval=frame[p${i}];[b${i}][p${i}]overlay=x='${x}':y='${y}'[b${i + 1}]`);
@@ -98,20 +67,16 @@ function spreads(file) {
   return found;
 }
 
-const context = await browser.newContext({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, locale: 'en-US' });
-const asked = [];
-context.on('request', (r) => asked.push(r.url()));
-const page = await context.newPage();
+const resident = await person('find', { onPhone: true });
+const { context, page } = resident;
 page.setDefaultTimeout(120_000);
-const errors = [];
-page.on('pageerror', (e) => errors.push(e.message));
-page.on('console', (m) => m.type() === 'error' && errors.push(m.text()));
+const asked = []; // also by workers
+context.on('request', (r) => asked.push(new URL(r.url()).pathname));
 const button = (name) => page.getByRole('button', { name, exact: true });
-const shot = (name) => shots && page.screenshot({ path: join(shots, `find-${name}.png`) });
-const finder = () => served.filter((path) => /\.(wasm|tflite)$|find-worker/.test(path));
+const finder = () => asked.filter((path) => /\.(wasm|tflite)$|find-worker/.test(path));
 
 try {
-  await page.goto(`${base}/r/${requestID}/share`);
+  await page.goto(`/r/${requestID}/share`);
   const chooser = page.waitForEvent('filechooser');
   await button('Choose clips').tap();
   await (await chooser).setFiles([at('street.mp4'), at('garage.mov')]);
@@ -127,14 +92,11 @@ try {
   await edit.first().tap();
   await button('Find faces').waitFor();
   await page.getByText('It misses faces').waitFor();
-  await button('Find faces').scrollIntoViewIfNeeded();
-  await shot('before');
   assert.deepEqual(finder(), [], 'loaded before anybody asked');
 
   // A search that is stopped changes nothing.
   await button('Find faces').tap();
   await page.waitForFunction(() => document.querySelector('dialog progress')?.value > 0);
-  await shot('working');
   await button('Stop looking').tap();
   await button('Find faces').waitFor();
   assert.equal(await page.locator('.cover').count(), 0);
@@ -148,12 +110,7 @@ try {
   const sure = (await page.locator('.cover').allTextContents()).map((text) => Number(/(\d+)%/.exec(text)?.[1]));
   assert.deepEqual(sure, [...sure].sort((a, b) => a - b), 'the least sure come first');
   await page.locator('.box').first().waitFor();
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
-  assert.deepEqual(violations.filter((v) => v.impact === 'serious' || v.impact === 'critical').map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`), []);
-  await shot('found');
-  await button('Remove').last().scrollIntoViewIfNeeded();
-  await shot('list');
+  await look(resident, 'find-found');
 
   await button('Apply').tap();
   await page.getByText('areas covered').waitFor();
@@ -165,7 +122,6 @@ try {
     link.click();
   });
   await (await download).saveAs(at('covered.mp4'));
-  await shot('covered');
 
   const before = spreads(at('street.mp4'));
   assert.ok(before.every(({ spread }) => spread > 60), 'the faces are not where the test looks');
@@ -174,18 +130,10 @@ try {
   const seen = after.filter(({ spread }) => spread > 24);
   if (seen.length > 0) console.error('not covered:', seen.map(({ t, who }) => `${who} at ${t.toFixed(1)} s`).join(', '));
   assert.ok(finder().length >= 3, `${finder()}`);
-  const strangers = asked.filter((url) => /^\w+s?:\/\//.test(url) && !url.startsWith(base));
-  assert.deepEqual(strangers, []);
-  assert.deepEqual(errors, []);
+  assert.deepEqual(complaints, []);
   console.log(JSON.stringify({ frames: after.length, covered: 1 - seen.length / after.length, fps, boxes }));
-} catch (error) {
-  await shot('failed');
-  console.error(errors.join('\n'));
-  throw error;
 } finally {
   await browser.close();
-  server.close();
-  server.closeAllConnections();
   if (process.env.KEEP) console.error(dir);
   else rmSync(dir, { recursive: true, force: true });
 }

@@ -1,66 +1,13 @@
 // The people of an exchange, in real browsers with virtual security keys: from
 // the operator's link to a recovered vault, a suspension and a removal.
-//   node test/people.mjs SITE OPERATOR_LINK CSP [SCREENSHOT_DIR]
-// web/people_browser_test.go starts it. The app is built from the present sources
-// and served under the real content policy. Needs /usr/bin/chromium.
+//   node test/people.mjs SITE OPERATOR_LINK [SCREENSHOT_DIR]
+// web/people_browser_test.go starts it. Needs /usr/bin/chromium.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
-import { build } from 'vite';
+import { openBrowser } from './lib/browser.mjs';
 
-const [site, link, csp, shots] = process.argv.slice(2);
-const root = fileURLToPath(new URL('..', import.meta.url));
-const dir = mkdtempSync(join(tmpdir(), 'porchlight-people-'));
-const dist = join(dir, 'dist');
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-if (shots) mkdirSync(shots, { recursive: true });
-
-await build({ root, logLevel: 'error', build: { outDir: dist, emptyOutDir: true } });
-
-const types = { '.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript', '.mjs': 'text/javascript', '.svg': 'image/svg+xml', '.png': 'image/png', '.json': 'application/json', '.webmanifest': 'application/manifest+json', '.wasm': 'application/wasm' };
-const ground = JSON.stringify({ version: 8, center: [-89.65, 39.75], zoom: 10, sources: {}, layers: [{ id: 'land', type: 'background', paint: { 'background-color': '#c9cdbd' } }] });
-const complaints = [];
-
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'] });
-
-
-/** A browser of somebody's own, with a security key. */
-async function person(name, { key = {}, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce', locale: 'en-US', ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
-  page.on('console', (m) => m.type() === 'error' && !/status of 4\d\d/.test(m.text()) && complaints.push(`${name}: ${m.text()}`));
-  page.on('pageerror', (e) => complaints.push(`${name}: ${e.stack}`));
-  await page.route('**/*', (route) => {
-    const { pathname } = new URL(route.request().url());
-    if (pathname.startsWith('/api/')) return route.continue();
-    if (pathname.startsWith('/map/style-')) return route.fulfill({ contentType: 'application/json', body: ground });
-    const file = join(dist, pathname);
-    const found = extname(file) && existsSync(file) ? file : join(dist, 'index.html');
-    return route.fulfill({ contentType: types[extname(found)] ?? 'application/octet-stream', body: readFileSync(found), headers: { 'Content-Security-Policy': csp } });
-  });
-  const cdp = await context.newCDPSession(page);
-  await cdp.send('WebAuthn.enable');
-  await cdp.send('WebAuthn.addVirtualAuthenticator', {
-    options: { protocol: 'ctap2', ctap2Version: 'ctap2_1', transport: 'usb', hasResidentKey: true, hasUserVerification: true, hasPrf: true, isUserVerified: true, automaticPresenceSimulation: true, ...key },
-  });
-  return { name, page };
-}
-
-let shot = 0;
-/** Photographs a page and asks axe about it. */
-async function look({ page }, what) {
-  if (shots) await page.screenshot({ path: join(shots, `${String(++shot).padStart(2, '0')}-${what}.png`), fullPage: true });
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'] }).then((r) => r.violations.map((v) => `${v.id} ${v.nodes.map((n) => n.target).join(' | ')}`)));
-  for (const v of found) complaints.push(`${what}: ${v}`);
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  if (over > 0) complaints.push(`${what}: ${over} px too wide`);
-}
+const [site, link, shots] = process.argv.slice(2);
+const { browser, person: somebody, look, complaints } = await openBrowser(site, shots);
+const person = (name, options) => somebody(name, { passkey: true, ...options });
 
 async function enrol(p, link, label) {
   await p.page.goto(link);
@@ -127,7 +74,7 @@ try {
   await cara.page.getByText('opens the vault').waitFor();
   await look(cara, 'vault-published');
 
-  const carl = await person('carl', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
+  const carl = await person('carl', { onPhone: true, colorScheme: 'dark' });
   await enrol(carl, carlLink, 'Carl’s phone');
   const numbers = await carl.page.locator('p.mono.lead').textContent();
   await cara.page.reload();
@@ -166,7 +113,7 @@ try {
 
   // Synced passkey refused in words.
   const syncLink = await invite(admin, 'Sam Synced', 'requester');
-  const sam = await person('sam', { key: { defaultBackupEligibility: true, defaultBackupState: true } });
+  const sam = await person('sam', { passkey: { defaultBackupEligibility: true, defaultBackupState: true } });
   await sam.page.goto(syncLink);
   await sam.page.getByLabel(/Name of this device/).fill('Cloud');
   await sam.page.getByRole('button', { name: 'Make my passkey' }).click();
@@ -221,5 +168,4 @@ try {
   throw e;
 } finally {
   await browser.close();
-  rmSync(dir, { recursive: true });
 }

@@ -22,9 +22,9 @@ export function words(lang = 'en') {
   };
 }
 
-/** The browser of the story: people, the pictures of what they see and the complaints about it. */
+/** The browser of a story: people, the pictures of what they see (none without a folder) and the complaints about it. */
 export async function openBrowser(site, shots) {
-  mkdirSync(shots, { recursive: true });
+  if (shots) mkdirSync(shots, { recursive: true });
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
@@ -37,8 +37,8 @@ export async function openBrowser(site, shots) {
   };
   let cut = false; // the connection is cut on purpose: failed loads are expected
 
-  /** Somebody with a browser of her own; a phone with onPhone, a device-bound passkey with passkey. */
-  async function person(name, { onPhone = false, passkey = false, ...options } = {}) {
+  /** Somebody with a browser of her own; a phone with onPhone, a device-bound passkey with passkey (true, or what is odd about it). */
+  async function person(name, { onPhone = false, passkey, ...options } = {}) {
     const context = await browser.newContext({
       baseURL: site, locale: 'en-US', timezoneId: 'America/Chicago', reducedMotion: 'reduce', acceptDownloads: true, ...(onPhone ? touch : { viewport: desk }), ...options,
     });
@@ -61,7 +61,7 @@ export async function openBrowser(site, shots) {
       await cdp.send('WebAuthn.addVirtualAuthenticator', {
         options: {
           protocol: 'ctap2', ctap2Version: 'ctap2_1', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true,
-          hasPrf: true, automaticPresenceSimulation: true, defaultBackupEligibility: false, defaultBackupState: false,
+          hasPrf: true, automaticPresenceSimulation: true, defaultBackupEligibility: false, defaultBackupState: false, ...(passkey === true ? {} : passkey),
         },
       });
     }
@@ -95,7 +95,7 @@ export async function openBrowser(site, shots) {
         if (colorScheme) await page.emulateMedia({ colorScheme });
         await settled(page);
         const where = [what, viewport.width, colorScheme].filter(Boolean).join('-');
-        await page.screenshot({ path: join(shots, `${where}.png`), fullPage: !(await page.locator('dialog[open]').count()) });
+        if (shots) await page.screenshot({ path: join(shots, `${where}.png`), fullPage: !(await page.locator('dialog[open]').count()) });
         // Each width and each theme once: the rules look at one or the other.
         if (!whole || (viewport === phone) === (colorScheme === 'light')) await ask(page, where);
       }
