@@ -131,9 +131,10 @@ var promises = []promise{
 			fact[string](q, "receiver_status") != "active" || !fact[bool](q, "conditions_complete") ||
 			fact[int64](q, "share_days") < 1 || fact[int64](q, "share_days") > 365)
 	}},
-	{"6: nothing is handed on for a banned, private or unstated purpose", func(q Question) bool {
+	{"6: nothing is handed on for a banned or private purpose, or for none that can be understood", func(q Question) bool {
 		return is(q.Action, "item.share", "item.export") &&
-			(len(fact[[]string](q, "purposes")) == 0 || purposes(q, "immigration", "protected-activity", "personal", "unstated"))
+			(len(fact[[]string](q, "purposes")) == 0 || purposes(q, "immigration", "protected-activity", "personal",
+				"vague", "case-number", "unreadable", "unstated"))
 	}},
 	{"9: a hold states its ground", func(q Question) bool {
 		return q.Action == "item.hold" && (!fact[bool](q, "ground_given") || fact[string](q, "state") == "pending")
