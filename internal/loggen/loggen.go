@@ -145,7 +145,7 @@ func New(seed uint64, o Options) (*Log, error) {
 func (g *Log) setLayout(l layout) {
 	g.layout = l
 	for f := range g.told {
-		g.told[f] = l.tells(searchlog.Field(f))
+		g.told[f] = l.Tells(searchlog.Field(f))
 	}
 }
 
@@ -184,7 +184,10 @@ func (g *Log) writeSearches() {
 	}
 	at := g.o.Start
 	mean := float64(g.o.Span) / float64(max(1, g.o.Rows-len(plants)))
-	for n := 0; n < g.o.Rows; n++ {
+	for n := range g.o.Rows {
+		if len(g.quirk) > 0 && g.quirk[Stacked] && n == g.o.Rows/2 {
+			g.setLayout(layout{columns: network("Total Devices Searched")})
+		}
 		var p *planted
 		if len(plants) > 0 && (plants[0].at.Before(at) || g.o.Rows-n == len(plants)) {
 			p, plants = &plants[0], plants[1:]

@@ -81,7 +81,7 @@ func (q Quirk) suits(l layout, f Format) bool {
 	case Unpadded:
 		return l.time == american
 	case UnquotedTime:
-		return !sheet && f != TSV && l.time == american && l.has(searchlog.Time)
+		return !sheet && f != TSV && l.time == american && l.has(searchlog.Type)
 	case NoHeader:
 		return len(l.columns) >= 10
 	case Stacked:
@@ -92,6 +92,8 @@ func (q Quirk) suits(l layout, f Format) bool {
 		return l.has(searchlog.Type) && l.has(searchlog.ID)
 	case ShiftedLeft:
 		return l.has(searchlog.Filters) && l.has(searchlog.ID)
+	case Repeated, RepeatedLater: // without an id, a row said twice may be two searches
+		return l.has(searchlog.ID)
 	case RepeatedOtherwise:
 		return l.has(searchlog.ID) && l.has(searchlog.Reason)
 	case Wildcards:
@@ -144,9 +146,6 @@ func (g *Log) between(n int) {
 	if len(g.quirk) > 0 && g.quirk[HeaderAgain] && n == g.o.Rows/2 {
 		g.noSearch(HeaderAgain, g.header())
 	}
-	if len(g.quirk) > 0 && g.quirk[Stacked] && n == g.o.Rows/2 {
-		g.setLayout(layout{columns: network("Total Devices Searched")})
-	}
 	if g.befalls(Junk) {
 		switch g.r.IntN(3) {
 		case 0:
@@ -158,7 +157,7 @@ func (g *Log) between(n int) {
 		}
 	}
 	if g.befalls(BlankLines) {
-		g.put([][]byte{nil}) // no row at all
+		g.put(nil)
 	}
 	if len(g.recent) > 0 {
 		if g.befalls(Repeated) {

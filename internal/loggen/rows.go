@@ -2,7 +2,6 @@ package loggen
 
 import (
 	"fmt"
-	"math"
 	"time"
 
 	"porchlight/searchlog"
@@ -214,7 +213,10 @@ func (g *Log) emit() {
 	case g.befalls(Verdict):
 		g.row.Quirk = Verdict
 		g.cells[g.layout.at(searchlog.Time)] = []byte("allow")
-		s.Time = time.Time{}
+		s.Time, s.State[searchlog.Time], s.Cell[searchlog.Time] = time.Time{}, searchlog.Blank, nil
+		if s.State[searchlog.Moderation] == searchlog.Blank { // where it belongs
+			s.State[searchlog.Moderation], s.Cell[searchlog.Moderation] = searchlog.Value, []byte("allow")
+		}
 	case g.befalls(UnclosedQuote) && s.State[searchlog.Reason] == searchlog.Value:
 		g.row.Quirk = UnclosedQuote
 	case g.quirk[UnquotedTime]:
@@ -261,7 +263,7 @@ func (g *Log) appendTime(b []byte, t time.Time) []byte {
 	case zoneless:
 		return t.AppendFormat(b, "2006-01-02 15:04:05.000")
 	case serial:
-		return fmt.Appendf(b, "%.11g", excelDays(t))
+		return fmt.Appendf(b, "%.10f", excelDays(t))
 	}
 	h, mi, s := t.Clock()
 	b = append(b, g.date(t)...)
@@ -307,7 +309,7 @@ func appendTwo(b []byte, n int, pad byte) []byte {
 }
 
 func excelDays(t time.Time) float64 {
-	return math.Round(float64(t.Sub(excelEpoch))/float64(24*time.Hour)*1e11) / 1e11
+	return float64(t.Sub(excelEpoch)) / float64(24*time.Hour)
 }
 
 // writeShares writes who shares with whom; its truth is that there is no search.

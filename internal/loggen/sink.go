@@ -272,7 +272,7 @@ func (s *sheet) put(cells [][]byte) int {
 		_, err := strconv.ParseFloat(string(c), 64)
 		switch {
 		case i == s.times && s.row > 1 && !bytes.Equal(c, []byte("allow")) && len(cells) == len(s.g.layout.columns):
-			fmt.Fprintf(&s.buf, `<c r="%s" s="1"><v>%.11g</v></c>`, ref, excelDays(s.g.row.Time))
+			fmt.Fprintf(&s.buf, `<c r="%s" s="1"><v>%.10f</v></c>`, ref, excelDays(s.g.row.Time))
 		case err == nil && len(c) < 12 && c[0] != '0' && c[0] != '+':
 			fmt.Fprintf(&s.buf, `<c r="%s"><v>%s</v></c>`, ref, c)
 		case s.shared != nil:

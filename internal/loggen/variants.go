@@ -144,8 +144,11 @@ func (l layout) at(p part) int {
 	return -1
 }
 
-// tells reports whether the layout tells the field, in a column of its own or not.
-func (l layout) tells(f searchlog.Field) bool {
+// Own reports whether the field has a column of its own.
+func (l layout) Own(f searchlog.Field) bool { return l.has(f) }
+
+// Tells reports whether the layout tells the field, in a column of its own or not.
+func (l layout) Tells(f searchlog.Field) bool {
 	switch {
 	case l.has(f):
 		return true
