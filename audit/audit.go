@@ -50,8 +50,9 @@ type Result struct {
 	Searchers   Spread           `json:"searchers"`
 	Agencies    []Agency         `json:"agencies"` // the 500 with most searches
 	Reach       Reach            `json:"reach"`
-	Findings    []Finding        `json:"findings"`
-	Unknown     []string         `json:"unknown"` // what could not be known from these files, in sentences
+	Findings    []Finding        `json:"findings"` // in the order of Rules
+	Clear       []string         `json:"clear"`    // rules that could be asked and found nothing
+	Unknown     []string         `json:"unknown"`  // what could not be known from these files, in sentences
 	Assumptions []Assumption     `json:"assumptions"`
 }
 
@@ -77,7 +78,7 @@ type Searcher struct {
 	Agency   string `json:"agency"`
 	Searches int    `json:"searches"`
 	Days     int    `json:"days"`
-	Night    int    `json:"night"` // between 22:00 and 6:00 in Zone
+	Night    int    `json:"night"` // between 22:00 and 6:00, in the zone of the agency's state where its name tells it, else in Zone
 }
 
 // Agency is one searching agency.
@@ -110,15 +111,18 @@ type Quantiles struct {
 
 // Finding is a question that the rows raise.
 type Finding struct {
-	Rule        string       `json:"rule"` // a key of Rules
+	Rule        string       `json:"rule"` // an ID of Rules
+	Title       string       `json:"title"`
 	Question    string       `json:"question"`
 	Law         []Law        `json:"law"`
 	Threshold   string       `json:"threshold"`
 	Assumptions []Assumption `json:"assumptions"`
 	Sensitivity []Variation  `json:"sensitivity"` // how the count changes with them
 	Innocent    []string     `json:"innocent"`    // what would explain it
-	Count       int          `json:"count"`       // rows that support it
-	Of          int          `json:"of"`          // rows that could have (those that tell)
+	Unit        string       `json:"unit"`        // what Count counts: "searches", for exports "files", "gaps" or "columns"
+	Count       int          `json:"count"`       // searches that support it, all of them
+	Of          int          `json:"of"`          // searches that could have (those that tell)
+	Instances   int          `json:"instances"`   // how many Cases there are in all, of which Cases lists at most 100
 	Cases       []Case       `json:"cases"`       // groups of rows that belong together, the strongest first
 	Rows        []Row        `json:"rows"`        // the first Options.Rows, in order
 }
@@ -147,11 +151,14 @@ type Assumption struct {
 
 // Variation is the count under another assumption.
 type Variation struct {
-	Change string `json:"change"`
-	Count  int    `json:"count"`
+	Change    string `json:"change"`
+	Count     int    `json:"count"`
+	Instances int    `json:"instances,omitempty"` // where the finding has some
 }
 
-// Row cites one row. Cells are by field name; a redacted Result has them redacted.
+// Row cites one row. Cells are by field name, without those that are blank or
+// not exported; of a masked one it says so in brackets. A redacted Result has
+// them redacted. An export's finding cites a file, then Line is 0.
 type Row struct {
 	File  string            `json:"file"`
 	Line  int               `json:"line"`

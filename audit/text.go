@@ -1,0 +1,281 @@
+package audit
+
+import (
+	"math/bits"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+
+	"porchlight/purpose"
+)
+
+// classes are the words of purpose, each at its bit.
+var classes = [...]purpose.Class{
+	purpose.Crime, purpose.MissingPerson, purpose.Warrant, purpose.StolenVehicle, purpose.Bolo, purpose.WelfareCheck,
+	purpose.Testing, purpose.Civil, purpose.Traffic, purpose.Interdiction, purpose.Immigration, purpose.ReproductiveCare,
+	purpose.ProtectedActivity, purpose.Personal, purpose.Vague, purpose.CaseNumber, purpose.Unreadable, purpose.Unstated,
+}
+
+const maxClasses = len(classes)
+
+// classSet is a set of classes, by bit.
+type classSet uint32
+
+func setOf(names ...purpose.Class) classSet {
+	var s classSet
+	for i, c := range classes {
+		for _, n := range names {
+			if c == n {
+				s |= 1 << i
+			}
+		}
+	}
+	return s
+}
+
+func (s classSet) has(o classSet) bool { return s&o != 0 }
+
+// all yields the indices of the classes.
+func (s classSet) all(yield func(int) bool) {
+	for ; s != 0; s &= s - 1 {
+		if !yield(bits.TrailingZeros32(uint32(s))) {
+			return
+		}
+	}
+}
+
+func (s classSet) names() []string {
+	var names []string
+	for i := range s.all {
+		names = append(names, string(classes[i]))
+	}
+	return names
+}
+
+var (
+	// empty classes are given only when a reason says nothing else.
+	empty    = setOf(purpose.Vague, purpose.CaseNumber, purpose.Unreadable, purpose.Unstated)
+	unstated = setOf(purpose.Unstated)
+	caseOnly = setOf(purpose.CaseNumber)
+	vague    = setOf(purpose.Vague, purpose.Unreadable)
+	// lowLevel purposes need no search of a whole country.
+	lowLevel = setOf(purpose.Traffic, purpose.Civil, purpose.Testing)
+	// dull purposes have somebody look for one plate again and again.
+	dull = setOf(purpose.Bolo, purpose.StolenVehicle, purpose.MissingPerson, purpose.Warrant, purpose.Testing)
+)
+
+// text is what a reason, an offense or a prompt says. It depends on the text only.
+type text struct {
+	classes classSet // that count
+	sure    classSet // with a confidence of 0.9 or more
+	hinted  classSet // below purpose.Threshold, down to 0.3
+	notes   textNotes
+	low     bool     // all offenses it names are of NIBRS group B, whose only data are arrests
+	offense [4]uint8 // indices of reader.offenses plus 1
+}
+
+type textNotes uint16
+
+const (
+	noteSSN textNotes = 1 << iota
+	notePhone
+	noteEmail
+	noteBirth
+	noteAddress
+	noteName
+	noteCase     // holds what looks like a case number
+	noteCategory // reads "Category - detail"
+	noteOwnWords // a sentence of somebody's own, not a category or a code
+)
+
+const (
+	sureAt   = 0.9
+	hintedAt = 0.3
+	maxText  = 2000 // bytes of a reason that are read
+)
+
+// reader reads texts for one worker, each distinct one once while it is remembered.
+type reader struct {
+	classify func(string) []purpose.Finding
+	offenses []string // NIBRS codes in order of appearance
+	cache    cache[text]
+}
+
+func newReader(classify func(string) []purpose.Finding) *reader {
+	r := &reader{classify: classify}
+	r.cache.make = r.read
+	return r
+}
+
+func (r *reader) read(b []byte) text {
+	s := string(b[:min(len(b), maxText)])
+	t := text{notes: notes(s), low: true}
+	named := 0
+	for _, f := range r.classify(s) {
+		c := setOf(f.Class)
+		switch {
+		case f.Confidence >= sureAt:
+			t.sure |= c
+			fallthrough
+		case f.Confidence >= purpose.Threshold:
+			t.classes |= c
+			if f.Offense != "" && named < len(t.offense) {
+				t.low = t.low && strings.HasPrefix(f.Offense, "90")
+				if i := r.offense(f.Offense); !has(t.offense[:named], i) {
+					t.offense[named] = i
+					named++
+				}
+			}
+		case f.Confidence >= hintedAt:
+			t.hinted |= c
+		}
+	}
+	t.low = t.low && named > 0
+	return t
+}
+
+func has(list []uint8, x uint8) bool {
+	for _, y := range list {
+		if x == y {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reader) offense(code string) uint8 {
+	for i, o := range r.offenses {
+		if o == code {
+			return uint8(i + 1)
+		}
+	}
+	if len(r.offenses) == 255 {
+		return 0
+	}
+	r.offenses = append(r.offenses, code)
+	return uint8(len(r.offenses))
+}
+
+// cache remembers what was made of short byte strings. Of two that fall on the
+// same place the one used longer ago is forgotten, so it never grows.
+type cache[T any] struct {
+	make  func([]byte) T
+	slots []slot[T] // pairs
+}
+
+type slot[T any] struct {
+	hash uint64
+	key  string
+	of   T
+}
+
+const cachePairs = 1 << 15
+
+// of returns what make makes of b, and b's hash.
+func (c *cache[T]) of(b []byte) (T, uint64) {
+	if c.slots == nil {
+		c.slots = make([]slot[T], 2*cachePairs)
+	}
+	h := xxhash.Sum64(b)
+	i := int(h>>32) & (cachePairs - 1) * 2
+	newer, older := &c.slots[i], &c.slots[i+1]
+	if newer.hash == h && newer.key == string(b) {
+		return newer.of, h
+	}
+	if older.hash == h && older.key == string(b) {
+		*newer, *older = *older, *newer
+		return newer.of, h
+	}
+	*older = *newer
+	*newer = slot[T]{h, string(b), c.make(b)}
+	return newer.of, h
+}
+
+// caseKey reads a case number for comparison: letters and digits in capitals,
+// hashed, over 16 bits that say how it is built: runs of letters, runs of
+// digits and their lengths, marks between. The lowest bit says that it cannot
+// be a case number. 0 when there is neither letter nor digit. distinct says
+// that it is long enough not to be somebody else's by chance.
+func caseKey(b []byte) (key uint64, distinct bool) {
+	var norm [40]byte
+	var shape [24]byte
+	n, m, digits, run, zeros := 0, 0, 0, 0, 0
+	same, climbs := true, true
+	var last, first, before byte // kind of the last character; first digit and the one before
+	for _, c := range b {
+		kind := byte('-')
+		switch {
+		case c >= '0' && c <= '9':
+			kind = '9'
+		case c >= 'a' && c <= 'z':
+			c -= 'a' - 'A'
+			kind = 'A'
+		case c >= 'A' && c <= 'Z' || c >= 0x80:
+			kind = 'A'
+		case c == ' ':
+			continue
+		}
+		if kind != '-' && n < len(norm) {
+			norm[n] = c
+			n++
+		}
+		if kind != last {
+			run, zeros = 0, 0
+			if m < len(shape) {
+				shape[m] = kind
+				m++
+			}
+		}
+		run++
+		if kind == '9' {
+			if digits == 0 {
+				first = c
+			} else {
+				same, climbs = same && c == first, climbs && c == before+1
+			}
+			before = c
+			digits++
+			if c == '0' {
+				zeros++
+			}
+			shape[m-1] = '0' + byte(min(run, 9)) // how many digits
+		}
+		last = kind
+	}
+	if n == 0 {
+		return 0, false
+	}
+	key = xxhash.Sum64(norm[:n])&^0xffff | xxhash.Sum64(shape[:m])&0xfffe
+	if digits < 3 || same || climbs || last == '9' && run >= 3 && zeros == run {
+		key |= 1
+	}
+	return key, n >= 9 && digits >= 7
+}
+
+const shapeImpossible = 1
+
+// plateKey hashes a plate as it is compared, 0 for patterns and for what is too
+// short to be one vehicle's.
+func plateKey(b []byte) uint64 {
+	var norm [16]byte
+	n := 0
+	for _, c := range b {
+		switch {
+		case c >= 'a' && c <= 'z':
+			c -= 'a' - 'A'
+		case c == ' ' || c == '-' || c == '.':
+			continue
+		case c == '*' || c == '?' || c == '%' || c == '_' || c == ',' || c == '|':
+			return 0
+		}
+		if n == len(norm) {
+			return 0 // no plate is so long: several, or a description
+		}
+		norm[n] = c
+		n++
+	}
+	if n < 4 {
+		return 0
+	}
+	return xxhash.Sum64(norm[:n])
+}
