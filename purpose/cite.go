@@ -386,6 +386,9 @@ func (r *reader) inherit() {
 		if c == nil {
 			c = from.other
 		}
+		if c == nil {
+			return // known by its shape only
+		}
 		if found := r.longestSection(s, c.system); found != nil {
 			s.code, s.sure, s.known = found, from.sure, true
 		}
