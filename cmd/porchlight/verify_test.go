@@ -92,6 +92,20 @@ func TestVerifyCommand(t *testing.T) {
 	write(t, in("empty.txt"), nil)
 	write(t, in("bag.zip"), []byte("PK\x03\x04 not a zip"))
 	write(t, in("old.txt"), older)
+	data, err := os.ReadFile("../../testdata/keys/trust.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var trust struct {
+		LogKey                       string `json:"log_key"`
+		Published, Enrolment, Forged string
+	}
+	if err := json.Unmarshal(data, &trust); err != nil {
+		t.Fatal(err)
+	}
+	write(t, in("vault.txt"), []byte(trust.Published))
+	write(t, in("enrolment.txt"), []byte(trust.Enrolment))
+	write(t, in("forged.txt"), []byte(trust.Forged))
 	desc, err := json.Marshal(ledger.Descriptor{Origin: "porchlight.test/town", LogKey: o.LogKey})
 	if err != nil {
 		t.Fatal(err)
@@ -123,6 +137,13 @@ func TestVerifyCommand(t *testing.T) {
 		{in("receipt.txt") + " --quorum 1", 2, "go with --key"},
 		{in("receipt.txt") + " --quorum 1 --key " + o.LogKey, 2, "quorum 1 of 0"},
 		{in("receipt.txt") + " --old-checkpoint x --key " + o.LogKey, 2, "goes with a ledger"},
+		{in("vault.txt") + " --key " + trust.LogKey, 0, "Whose passkey it was: the entry that enrolled it says so."},
+		{in("vault.txt") + " --key " + trust.LogKey + " --enrolment " + in("enrolment.txt"), 0, "in the role custodian for the agency IL0160000"},
+		{in("forged.txt") + " --key " + trust.LogKey + " --enrolment " + in("enrolment.txt"), 1, "The passkey is not the one that was enrolled."},
+		{in("vault.txt") + " --key " + trust.LogKey + " --enrolment " + in("worse.txt"), 1, "worse.txt: "},
+		{in("vault.txt") + " --key " + trust.LogKey + " --enrolment nowhere.txt", 2, "nowhere.txt"},
+		{in("bag.zip") + " --key " + trust.LogKey + " --enrolment " + in("enrolment.txt"), 2, "with a receipt"},
+		{dir + " --key " + trust.LogKey + " --enrolment " + in("enrolment.txt"), 2, "with a receipt"},
 		{in("bad.txt") + " --key " + o.LogKey, 1, "do not lead to the signed state"},
 		{in("bad.txt") + " --json --key " + o.LogKey, 1, `"ok": false`},
 		{in("worse.txt") + " --key " + o.LogKey, 1, "line 1"},
