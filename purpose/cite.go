@@ -37,7 +37,8 @@ func (r *reader) cite() {
 		}
 		glued := b[l:p]
 		names := r.codes.names[string(glued)]
-		if len(glued) > 0 && names == nil || l > 0 && isDigit(b[l-1]) || end-p > 12 {
+		inNumber := l > 1 && (b[l-1] == '-' || b[l-1] == '.' || b[l-1] == ':') && isDigit(b[l-2])
+		if len(glued) > 0 && names == nil || l > 0 && isDigit(b[l-1]) || inNumber || end-p > 12 {
 			p = end - 1
 			continue
 		}

@@ -438,8 +438,8 @@ func (r *reader) seekIn(one byte) {
 		}
 		state = r.lex.seek.step(state, c)
 		places = append(places, p)
-		for _, t := range r.lex.seek.found[state] {
-			r.sought(t, places[len(places)-len(t.text)], p+1, one != 0)
+		for _, f := range r.lex.seek.found[state] {
+			r.sought(f.term, places[len(places)-f.letters], p+1, one != 0)
 		}
 	}
 	r.systems = places

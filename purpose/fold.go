@@ -28,6 +28,7 @@ var looksLike = map[rune]byte{
 	'а': 'a', 'в': 'b', 'с': 'c', 'е': 'e', 'һ': 'h', 'і': 'i', 'ј': 'j', 'к': 'k', 'м': 'm', 'н': 'h', 'о': 'o',
 	'р': 'p', 'ѕ': 's', 'т': 't', 'у': 'y', 'х': 'x', 'ԁ': 'd', 'ԛ': 'q', 'ԝ': 'w', 'ӏ': 'l', 'г': 'r', 'п': 'n',
 	'α': 'a', 'β': 'b', 'ε': 'e', 'η': 'n', 'ι': 'i', 'κ': 'k', 'μ': 'm', 'ν': 'v', 'ο': 'o', 'ρ': 'p', 'τ': 't',
+	'Β': 'b', 'Η': 'h', 'Ν': 'n', 'Ρ': 'p', 'Υ': 'y', 'Ζ': 'z', 'Χ': 'x',
 	'υ': 'u', 'χ': 'x', 'ı': 'i', 'ł': 'l', 'ø': 'o', 'đ': 'd', 'ɑ': 'a', 'ɡ': 'g', 'ɩ': 'i',
 	'–': '-', '—': '-', '‐': '-', '‑': '-', '‒': '-', '−': '-', '’': '\'', '‘': '\'', '⁄': '/', '¡': '!', '€': 'e',
 }
@@ -97,7 +98,11 @@ func (f *folded) foreign(s string, r rune, at int) {
 		}
 		lower := unicode.ToLower(c)
 		b := byte(' ')
-		switch latin, ok := looksLike[lower]; {
+		latin, ok := looksLike[c] // Ν looks like N, ν like v
+		if !ok {
+			latin, ok = looksLike[lower]
+		}
+		switch {
 		case ok:
 			b = latin
 		case lower < utf8.RuneSelf && lower > ' ' && lower != 0x7f:

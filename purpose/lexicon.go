@@ -100,7 +100,7 @@ func readLexicon(files fs.FS) (*lexicon, error) {
 		return nil, err
 	}
 	for i, w := range l.words {
-		if plain(w) && len(w) >= nearFrom {
+		if w = strings.TrimSuffix(w, "*"); plain(w) && len(w) >= nearFrom {
 			l.near.add(w, uint16(i))
 		}
 	}
@@ -161,8 +161,8 @@ func (l *lexicon) add(class Class, offense, line string) error {
 	if len(words) > longest {
 		return fmt.Errorf("%q has more than %d words", text, longest)
 	}
-	if t.mark == '~' && (len(words) != 1 || len(text) < 7 || !plain(text)) {
-		return fmt.Errorf("%q: a ~ term is one word of at least seven letters", text)
+	if letters := strings.Join(words, ""); t.mark == '~' && (len(letters) < 7 || !plain(letters)) {
+		return fmt.Errorf("%q: a ~ term has at least seven letters, and only letters", text)
 	}
 	node := uint16(0)
 	for i, w := range words {
@@ -225,6 +225,9 @@ func (l *lexicon) symbol(w string) (uint16, error) {
 		}
 	} else if s := l.symbols[w]; s != 0 {
 		return s, nil
+	}
+	if len(l.words) > 60_000 || len(l.ends) > 60_000 {
+		return 0, fmt.Errorf("the lexicon has grown out of 16 bits")
 	}
 	s := uint16(len(l.words))
 	l.words = append(l.words, w)

@@ -1,18 +1,26 @@
 package purpose
 
+import "strings"
+
 // seek finds the ~ terms in a stream of letters in one pass, wherever they
 // begin: the automaton of Aho and Corasick (1975), as a full table.
 type seek struct {
 	next  [][27]uint16 // state and letter (26: any other sign) to state
-	found [][]*term    // by state: the terms that end there
+	found [][]sought   // by state: the terms that end there
+}
+
+type sought struct {
+	term    *term
+	letters int
 }
 
 func (s *seek) build(terms []*term) {
-	s.next, s.found = make([][27]uint16, 1), make([][]*term, 1)
+	s.next, s.found = make([][27]uint16, 1), make([][]sought, 1)
 	for _, t := range terms {
 		at := uint16(0)
-		for i := range len(t.text) {
-			c := t.text[i] - 'a'
+		letters := strings.ReplaceAll(t.text, " ", "")
+		for i := range len(letters) {
+			c := letters[i] - 'a'
 			if s.next[at][c] == 0 {
 				s.next = append(s.next, [27]uint16{})
 				s.found = append(s.found, nil)
@@ -20,7 +28,7 @@ func (s *seek) build(terms []*term) {
 			}
 			at = s.next[at][c]
 		}
-		s.found[at] = append(s.found[at], t)
+		s.found[at] = append(s.found[at], sought{t, len(letters)})
 	}
 	// By breadth: where a state has no way on, take that of its longest proper
 	// suffix that is a state.
