@@ -29,13 +29,16 @@ func printLogs(w io.Writer, e engines, folder string, show int) error {
 		fmt.Fprintf(w, "Search logs: %s is not here, left out.\n", folder)
 		return nil
 	}
+	var all share
 	for _, log := range []string{"portals", "eugene", "okaloosa"} {
 		counts, err := readReasons(filepath.Join(folder, log))
 		if err != nil {
 			return err
 		}
-		printLog(w, e, log, counts, show)
+		u := printLog(w, e, log, counts, show)
+		all.n, all.of = all.n+u.n, all.of+u.of
 	}
+	fmt.Fprintf(w, "All logs: %d of %d rows unreadable, %s.\n", all.n, all.of, oneIn(all))
 	return nil
 }
 
@@ -109,10 +112,10 @@ func onlyMasked(text string) bool {
 	return rest != text && !strings.ContainsFunc(rest, func(r rune) bool { return r > ' ' && !strings.ContainsRune(".,;:/+&()#-_", r) })
 }
 
-func printLog(w io.Writer, e engines, log string, counts map[reason]int, show int) {
+// printLog prints one log and returns its unreadable rows.
+func printLog(w io.Writer, e engines, log string, counts map[reason]int, show int) (unreadable share) {
 	rows := 0
 	class := map[purpose.Class]int{}
-	var unreadable share // of rows
 	distinct := map[string]int{}
 	texts := map[string]bool{}
 	for r, n := range counts {
@@ -141,6 +144,7 @@ func printLog(w io.Writer, e engines, log string, counts map[reason]int, show in
 	for _, text := range most[:min(show, len(most))] {
 		fmt.Fprintf(w, "  %5d %q\n", distinct[text], text)
 	}
+	return unreadable
 }
 
 func oneIn(s share) string {

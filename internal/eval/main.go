@@ -32,14 +32,14 @@ func main() {
 	set := flag.String("labelled", "purpose/testdata/labelled", "folder with dev.tsv and held.tsv")
 	data := flag.String("data", "../shared/data", "folder with the search logs portals, eugene, okaloosa")
 	misses := flag.String("errors", "", "also print what went wrong in this half; only dev can be named")
-	show := flag.Int("show", 0, "print so many of the commonest unreadable reasons of the search logs, to a terminal only")
+	show := flag.Int("show", 0, "print so many of the commonest unreadable reasons of the search logs, never to a file")
 	flag.Parse()
 	if *misses != "" && *misses != "dev" {
 		fmt.Fprintln(os.Stderr, "eval: only -errors dev: who reads the errors of the held-out half tunes to it, and it proves nothing any more")
 		os.Exit(2)
 	}
-	if *show > 0 && !isTerminal(os.Stdout) {
-		fmt.Fprintln(os.Stderr, "eval: -show prints public records that are not to be copied: give it a terminal")
+	if *show > 0 && isFile(os.Stdout) {
+		fmt.Fprintln(os.Stderr, "eval: -show prints public records that are not ours to keep: give it a terminal")
 		os.Exit(2)
 	}
 	if err := run(os.Stdout, *set, *data, *misses == "dev", *show); err != nil {
@@ -48,9 +48,9 @@ func main() {
 	}
 }
 
-func isTerminal(f *os.File) bool {
+func isFile(f *os.File) bool {
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return err == nil && info.Mode().IsRegular()
 }
 
 func run(w io.Writer, set, data string, misses bool, show int) error {
