@@ -15,6 +15,7 @@ if [ "${1:-run}" != run ]; then
 fi
 if [ "${1:-run}" = bench ]; then
   need nginx nginx-light
+  need g++ g++ # DuckDB, in internal/bench/duckdb
   need wrk wrk
 fi
 
