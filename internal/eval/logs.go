@@ -116,7 +116,7 @@ func onlyMasked(text string) bool {
 func printLog(w io.Writer, e engines, log string, counts map[reason]int, show int) (unreadable share) {
 	rows := 0
 	class := map[purpose.Class]int{}
-	distinct := map[string]int{}
+	distinct, alarms := map[string]int{}, map[string]int{} // unreadable texts, texts with a banned purpose
 	texts := map[string]bool{}
 	for r, n := range counts {
 		rows += n
@@ -129,6 +129,9 @@ func printLog(w io.Writer, e engines, log string, counts map[reason]int, show in
 			unreadable.n += n
 			distinct[r.text] += n
 		}
+		if slices.ContainsFunc(got.classes, func(c purpose.Class) bool { return slices.Contains(banned, c) }) {
+			alarms[r.text] += n
+		}
 	}
 	unreadable.of = rows
 	fmt.Fprintf(w, "%s: %d rows, %d distinct reasons. A row may be of several classes.\n", strings.ToUpper(log), rows, len(texts))
@@ -138,13 +141,19 @@ func printLog(w io.Writer, e engines, log string, counts map[reason]int, show in
 	}
 	tab.Flush()
 	fmt.Fprintf(w, "  Unreadable, without those that are only mask tokens: %d rows (%s; aim: fewer than 1 in 200), %d distinct reasons.\n\n", unreadable.n, oneIn(unreadable), len(distinct))
-	most := slices.SortedFunc(maps.Keys(distinct), func(a, b string) int {
-		return cmp.Or(cmp.Compare(distinct[b], distinct[a]), cmp.Compare(a, b))
+	printMost(w, "unreadable", distinct, show)
+	printMost(w, "banned", alarms, show)
+	return unreadable
+}
+
+// printMost prints the commonest texts, as many as show says.
+func printMost(w io.Writer, what string, rows map[string]int, show int) {
+	most := slices.SortedFunc(maps.Keys(rows), func(a, b string) int {
+		return cmp.Or(cmp.Compare(rows[b], rows[a]), cmp.Compare(a, b))
 	})
 	for _, text := range most[:min(show, len(most))] {
-		fmt.Fprintf(w, "  %5d %q\n", distinct[text], text)
+		fmt.Fprintf(w, "  %s\t%d rows\t%q\n", what, rows[text], text)
 	}
-	return unreadable
 }
 
 func oneIn(s share) string {

@@ -32,7 +32,7 @@ func main() {
 	set := flag.String("labelled", "purpose/testdata/labelled", "folder with dev.tsv and held.tsv")
 	data := flag.String("data", "../shared/data", "folder with the search logs portals, eugene, okaloosa")
 	misses := flag.String("errors", "", "also print what went wrong in this half; only dev can be named")
-	show := flag.Int("show", 0, "print so many of the commonest unreadable reasons of the search logs, never to a file")
+	show := flag.Int("show", 0, "print so many of the commonest unreadable reasons of the search logs, and of those that seem banned; never to a file")
 	flag.Parse()
 	if *misses != "" && *misses != "dev" {
 		fmt.Fprintln(os.Stderr, "eval: only -errors dev: who reads the errors of the held-out half tunes to it, and it proves nothing any more")
