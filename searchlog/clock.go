@@ -41,7 +41,7 @@ func (s stamp) at(loc *time.Location) int64 {
 // (1/25/2024, 1:27:03 PM UTC), ISO 8601, month names, a date or clock alone, or
 // the day number of a spreadsheet. The whole cell must be one.
 func parseStamp(b []byte) (s stamp, ok bool) {
-	if s, ok = commonStamp(b); ok {
+	if s, ok := commonStamp(b); ok {
 		return s, true
 	}
 	p := scanner{b: b}

@@ -128,6 +128,8 @@ var arrangements = func() (out []arrangement) {
 		{"federal-extract", []part{id, name, org, nets, plate, reason, cas, filters, at, typ}},
 		{"frame-apart", []part{id, org, nets, devs, part(From), part(To), reason, at, typ, mod}},
 		{"audit-short", []part{org, nets, frame, at, typ}},
+		{"audit-short", []part{name, org, nets, reason, at, typ}},
+		{"audit-short", []part{org, nets, plate, reason, at, typ}},
 		{"audit-short", []part{org, nets, devs, reason, at, typ}},
 		{"portal", []part{id, name, at, nets}},
 		{"portal", []part{id, name, at, nets, reason}},
@@ -398,7 +400,7 @@ func (l *layout) name(sample [][][]byte) string {
 		return "audit-13-no-id"
 	case !has(id) && plainCols(part(Searcher), part(Agency), frame, at):
 		return "audit-11"
-	case !has(id) && !has(part(Searcher)) && plainCols(part(Agency), nets, at):
+	case !has(id) && l.n <= 6 && plainCols(part(Agency), nets, at):
 		return "audit-short"
 	case plainCols(id, part(Searcher), at, nets) && !has(part(Agency)):
 		return "portal"
@@ -502,6 +504,9 @@ func fits(p part, c []byte) int {
 		if types[plain(c)] {
 			return 1
 		}
+		if isUUID(c) || c[0] >= '0' && c[0] <= '9' {
+			return -1
+		}
 		return 0
 	case part(Moderation):
 		if verdicts[plain(c)] {
@@ -576,17 +581,29 @@ func fromShape(sample [][][]byte) *layout {
 		if len(a.parts) != n {
 			continue
 		}
-		score, rows := 0, 0
-		for _, row := range sample {
-			if len(row) != n {
-				continue
+		score, shaped := 0, 0
+		for i, p := range a.parts {
+			right, wrong := 0, 0
+			for _, row := range sample {
+				if len(row) != n {
+					continue
+				}
+				switch fits(p, row[i]) {
+				case 1:
+					right++
+				case -1:
+					wrong++
+				}
 			}
-			rows++
-			if s := rowFits(a.parts, row); s > 0 {
-				score += s
+			switch {
+			case 4*wrong > right+wrong || p == part(Time) && right == 0:
+				shaped = -len(a.parts)
+			case right > 0 && p != part(Moderation):
+				shaped++
 			}
+			score += right - wrong
 		}
-		if rows > 0 && score > most && score >= 2*rows {
+		if shaped >= 3 && score > most {
 			l := newLayout(a.variant, searches, a.parts)
 			l.uuids = l.learnUUIDs(sample)
 			best, most = l, score

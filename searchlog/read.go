@@ -178,13 +178,15 @@ func (w *worker) block(b *block) bool {
 		p.run(data, b.last, from)
 	}
 	next := p.end
-	next.line = from.line + p.lines
+	if next.line = from.line + p.lines; p.numbers {
+		next.line = 0 // rows bring their numbers
+	}
 	if len(next.carry) > 0 {
 		next.carry = bytes.Clone(next.carry)
 	}
 	w.r.compare(f, p, from.line)
 	if b.last {
-		w.r.lines = next.line
+		w.r.lines = from.line + p.lines
 	}
 	f.layout.Store(next.layout)
 	b.after <- next

@@ -41,7 +41,7 @@ const (
 // beginning only and closes it before a delimiter or a line's end; others are
 // characters. Cells whose bit is set in literal are not opened by their quote.
 func (p *parser) split(at int, literal uint64) (rec record, o outcome) {
-	data, delim := p.data, p.delim
+	data, delim, eol := p.data, p.delim, p.eol
 	rec = record{at: at, first: len(p.spans)}
 	i, cell := at, 0
 	for {
@@ -65,7 +65,7 @@ func (p *parser) split(at int, literal uint64) (rec record, o outcome) {
 			}
 			start = i + 1
 		}
-		for i < len(data) && data[i] != delim && data[i] != '\n' {
+		for i < len(data) && data[i] != delim && data[i] != eol {
 			i++
 		}
 		p.spans = append(p.spans, span{uint32(start), uint32(i)})
@@ -77,11 +77,11 @@ func (p *parser) split(at int, literal uint64) (rec record, o outcome) {
 			rec.end = i
 			return rec, whole
 		}
-		if data[i] == '\n' {
+		if data[i] == eol {
 			rec.lines++
 			rec.end = i + 1
 			// The carriage return belongs to the line's end.
-			if s := &p.spans[len(p.spans)-1]; s.from&inExtra == 0 && s.to > s.from && data[s.to-1] == '\r' && s.to == uint32(i) {
+			if s := &p.spans[len(p.spans)-1]; eol == '\n' && s.from&inExtra == 0 && s.to > s.from && data[s.to-1] == '\r' && s.to == uint32(i) {
 				s.to--
 			}
 			return rec, whole

@@ -98,7 +98,7 @@ var repairs = map[loggen.Quirk]string{
 var variants = map[string]string{
 	"network14": "audit-14", "network13": "audit-13", "network13-nomoderation": "audit-14", "network12": "audit-14",
 	"network12-nodevices": "audit-13", "older13": "audit-13-no-id", "older11": "audit-11", "federal10": "federal-extract",
-	"short5": "audit-short", "short6": "columns", "pdf10": "frame-apart", "dateandtime": "date-and-clock",
+	"short5": "audit-short", "short6": "audit-short", "pdf10": "frame-apart", "dateandtime": "date-and-clock",
 	"portal": "portal", "portal-reason": "portal", "portal-case": "portal", "portal-offense": "portal", "portal-reason-case": "portal",
 	"portal-case-offense": "portal", "portal-reason-case-offense": "portal", "portal-cameras": "portal-cameras",
 	"eventlog": "event-log", "vigilant": "serial-times", "sharing": "shared-networks",
@@ -240,6 +240,9 @@ func TestRoundTrip(t *testing.T) {
 		}
 		for f := range loggen.NumFormats {
 			logs = append(logs, loggen.Options{Variant: v, Format: f})
+			if f != loggen.CSV && f != loggen.XLSX {
+				continue
+			}
 			for _, q := range slices.Sorted(maps.Keys(loggen.Quirks)) {
 				if q.Suits(v, f) {
 					logs = append(logs, loggen.Options{Variant: v, Format: f, Quirks: []loggen.Quirk{q}})
@@ -258,7 +261,7 @@ func TestRoundTrip(t *testing.T) {
 		}
 	}
 	for i, o := range logs {
-		o.Rows = 250
+		o.Rows = 200
 		name := o.Variant + "/" + o.Format.String() + "/" + cmp.Or(fmt.Sprint(o.Quirks), "plain") + o.Encoding
 		t.Run(name, func(t *testing.T) {
 			w := generate(t, seed+uint64(i), o)

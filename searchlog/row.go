@@ -39,6 +39,7 @@ type note struct {
 // is good until the next block.
 type parser struct {
 	delim byte
+	eol   byte // ends a record
 	seed  maphash.Seed
 	loc   *time.Location // of times without a zone
 	days  int64          // to add to day numbers: 1,462 where they count from 1904
@@ -55,8 +56,8 @@ type parser struct {
 	asides  []note
 	repairs []note
 	shares  []Share
-	sharing int // rows that tell of sharing
-	numbers bool
+	sharing int  // rows that tell of sharing
+	numbers bool // the first cell of a row is its number: a sheet
 	end     state
 }
 
@@ -71,7 +72,10 @@ type state struct {
 // run cuts the block, which begins in state from, into rows and notes and
 // leaves what the next block needs in p.end.
 func (p *parser) run(data []byte, last bool, from state) {
-	p.data, p.last, p.quotes = data, last, true
+	p.data, p.last, p.quotes, p.eol = data, last, true, '\n'
+	if p.numbers {
+		p.quotes, p.eol = false, rowEnd
+	}
 	p.lines, p.records, p.latin, p.sharing = 0, 0, 0, 0
 	p.spans, p.extra, p.rows = p.spans[:0], p.extra[:0], p.rows[:0]
 	p.asides, p.repairs, p.shares = p.asides[:0], p.repairs[:0], p.shares[:0]
@@ -80,7 +84,7 @@ func (p *parser) run(data []byte, last bool, from state) {
 	latin := !utf8.Valid(data)
 	at := 0
 	if from.skipping {
-		n := bytes.IndexByte(data, '\n')
+		n := bytes.IndexByte(data, p.eol)
 		if n < 0 {
 			p.end.skipping = !last
 			return
@@ -89,7 +93,7 @@ func (p *parser) run(data []byte, last bool, from state) {
 		p.lines++
 	}
 	for at < len(data) {
-		if c := data[at]; c == '\n' || c == '\r' && at+1 < len(data) && data[at+1] == '\n' {
+		if c := data[at]; !p.numbers && (c == '\n' || c == '\r' && at+1 < len(data) && data[at+1] == '\n') {
 			if c == '\r' {
 				at++
 			}
@@ -97,7 +101,7 @@ func (p *parser) run(data []byte, last bool, from state) {
 			p.lines++
 			continue
 		}
-		if data[at] == '\r' && at+1 == len(data) {
+		if !p.numbers && data[at] == '\r' && at+1 == len(data) {
 			if !last {
 				break
 			}
@@ -113,7 +117,7 @@ func (p *parser) run(data []byte, last bool, from state) {
 			p.records++
 			p.aside(p.lines, fmt.Sprintf("longer than %d bytes", maxRecord), data[at:])
 			p.spans, p.extra = p.spans[:mark], p.extra[:extra]
-			n := bytes.IndexByte(data[at+maxRecord:], '\n')
+			n := bytes.IndexByte(data[at+maxRecord:], p.eol)
 			if n < 0 {
 				p.lines += bytes.Count(data[at:], []byte{'\n'})
 				p.end.skipping = !last
@@ -136,7 +140,9 @@ func (p *parser) run(data []byte, last bool, from state) {
 			}
 		}
 		p.take(rec)
-		p.lines += rec.lines
+		if !p.numbers {
+			p.lines += rec.lines
+		}
 		at = rec.end
 	}
 	if at < len(data) {
@@ -150,7 +156,7 @@ func (p *parser) take(rec record) {
 	r := row{line: p.lines, raw: rec.first, n: len(p.spans) - rec.first, as: rec.first, layout: l}
 	if p.numbers { // the first cell of a sheet's row is its number
 		n, _ := integer(p.bytes(p.spans[r.raw]))
-		r.line = n - 1
+		r.line, p.lines = n-1, n
 		r.raw++
 		r.n--
 		r.as++

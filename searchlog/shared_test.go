@@ -80,7 +80,7 @@ func TestSharedAudits(t *testing.T) {
 	} {
 		got, _ := readPaths(t, Options{}, shared(t, c.path))
 		f := got.Files[0]
-		if f.Variant != c.variant || f.Rows != c.rows || f.SetAsideRows != 0 || f.Duplicate != 0 {
+		if f.Variant != c.variant || f.Rows != c.rows || f.SetAsideRows != 0 || f.Duplicate != 0 || len(f.Repairs) != 0 || f.First.Year() != 2025 || f.Last.Year() != 2025 {
 			t.Errorf("%s: variant %s, %d rows, %d repeated, %d set aside, repairs %v %v %v", c.path, f.Variant, f.Rows, f.Duplicate, f.SetAsideRows, f.Repairs, f.SetAside, f.Repeated)
 		}
 	}
@@ -99,5 +99,20 @@ func TestSharedSharing(t *testing.T) {
 		} else if f.Variant != "" || len(f.Warnings) != 1 || f.Rows != 0 || f.SetAsideRows == 0 {
 			t.Errorf("%s: %+v", f.Path, f)
 		}
+	}
+}
+
+func TestSharedWorkbooks(t *testing.T) {
+	got, _ := readPaths(t, Options{}, shared(t, "eugene"))
+	logs, rows := 0, 0
+	for _, f := range got.Files {
+		t.Logf("%s: %q rows %d dup %d aside %d %v %v %s..%s", f.Path[20:], f.Variant, f.Rows, f.Duplicate, f.SetAsideRows, f.Warnings, f.Columns, f.First, f.Last)
+		if f.Variant != "" {
+			logs++
+			rows += f.Rows
+		}
+	}
+	if rows != 4294 {
+		t.Errorf("%d searches in %d logs, want 4,294", rows, logs)
 	}
 }

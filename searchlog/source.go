@@ -37,11 +37,31 @@ func (c *counted) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := c.src.Read(b)
-	done := c.r.done.Add(int64(n))
-	if c.r.o.Progress != nil {
-		c.r.o.Progress(done, c.r.total)
-	}
+	c.r.tick(n)
 	return n, err
+}
+
+// countedAt does likewise for an archive in a file.
+type countedAt struct {
+	r  *reader
+	at io.ReaderAt
+}
+
+func (c countedAt) ReadAt(b []byte, off int64) (int, error) {
+	if err := c.r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := c.at.ReadAt(b, off)
+	c.r.tick(n)
+	return n, err
+}
+
+// tick tells of progress.
+func (r *reader) tick(n int) {
+	done := r.done.Add(int64(n))
+	if r.o.Progress != nil {
+		r.o.Progress(done, r.total)
+	}
 }
 
 // bounded stops a stream that unfolds far beyond its packed size.
@@ -72,19 +92,11 @@ func (r *reader) source(s Source) {
 	if at, ok := c.(io.ReaderAt); ok && s.Size >= 4 {
 		var magic [4]byte
 		if _, err := at.ReadAt(magic[:], 0); err == nil && string(magic[:]) == "PK\x03\x04" {
-			r.archive(s.Name, at, s.Size, 0)
-			r.count(s.Size)
+			r.archive(s.Name, countedAt{r, at}, s.Size, 0)
 			return
 		}
 	}
 	r.stream(s.Name, &counted{r, c}, s.Size, 0)
-}
-
-func (r *reader) count(n int64) {
-	done := r.done.Add(n)
-	if r.o.Progress != nil {
-		r.o.Progress(done, r.total)
-	}
 }
 
 // stream reads what src says it is by its first bytes. depth is how many
@@ -400,7 +412,7 @@ func recognise(head []byte, all bool) recognised {
 
 func recogniseBy(head []byte, all bool, delim byte) (t recognised, known int) {
 	t.delim = delim
-	p := &parser{delim: delim, data: head, last: all, quotes: true}
+	p := &parser{delim: delim, eol: '\n', data: head, last: all, quotes: true}
 	none := newLayout("", noLog, nil)
 	var rows [][][]byte
 	var recs []record
@@ -486,7 +498,7 @@ func lookalike(head []byte, delim byte) string {
 	case text[0] == '<':
 		return "looks like a web page or XML; save the table itself as CSV"
 	}
-	p := &parser{delim: delim, data: text, last: true, quotes: true}
+	p := &parser{delim: delim, eol: '\n', data: text, last: true, quotes: true}
 	p.next(0, newLayout("", noLog, nil))
 	if n := len(p.spans); n > 1 {
 		var labels []string
