@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"porchlight/audit/scrub"
@@ -90,12 +91,12 @@ var (
 
 // treatments by type and field; for a map, [key] is its keys. The rest is typed.
 var treatments = map[string]treatment{
-	"Result.State": asState, "Result.Zone": asZone, "Result.Unknown": asSentence,
+	"Result.State": asState, "Result.Zone": asZone, "Result.Unknown": asSentence, "Result.Clear": asSentence,
 	"Result.Offenses[key]": asOffense, "Result.Purposes[key]": asSentence, "Month.Month": asMonth, "Month.Purposes[key]": asSentence,
 	"Searcher.Token": asSearcher, "Searcher.Agency": asAgency,
 	"Agency.Name": asAgency, "Agency.State": asState, "Agency.Kind": asSentence, "Agency.Purposes[key]": asSentence,
 	"Reach.States[key]": asState,
-	"Finding.Rule":      asSentence, "Finding.Question": asSentence, "Finding.Threshold": asSentence, "Finding.Innocent": asSentence,
+	"Finding.Rule":      asSentence, "Finding.Title": asSentence, "Finding.Unit": asSentence, "Finding.Question": asSentence, "Finding.Threshold": asSentence, "Finding.Innocent": asSentence,
 	"Law.Citation": asSentence, "Law.Plain": asSentence, "Law.URL": asLink,
 	"Assumption.Name": asSentence, "Assumption.Value": asSentence, "Assumption.Why": asSentence, "Variation.Change": asSentence,
 	"Case.What": asSentence,
@@ -253,7 +254,11 @@ func (m *redaction) phrases(rows []Row) map[string]string {
 	return known
 }
 
+// sentence is a sentence of the program: what a rule says of itself stays as it is.
 func (m *redaction) sentence(s string, known map[string]string) string {
+	if ruleTexts()[s] {
+		return s
+	}
 	all := m.agenciesIn(s)
 	for p, as := range m.path {
 		all[p], all[path.Base(strings.ReplaceAll(p, `\`, "/"))] = as, as
@@ -263,6 +268,17 @@ func (m *redaction) sentence(s string, known map[string]string) string {
 	}
 	return scrub.Text(s, true, all)
 }
+
+// ruleTexts are all that the rules say of themselves.
+var ruleTexts = sync.OnceValue(func() map[string]bool {
+	texts := map[string]bool{}
+	for _, r := range Rules() {
+		for _, s := range append([]string{r.ID, r.Title, r.Question, r.Threshold, r.Unit}, r.Innocent...) {
+			texts[s] = true
+		}
+	}
+	return texts
+})
 
 // agenciesIn are the agencies a text may name, to what stands for them.
 func (m *redaction) agenciesIn(s string) map[string]string {
@@ -436,6 +452,8 @@ var agencyNaming = wordSet(`pd so police sheriff sheriffs county city town towns
 	college school campus district dps dpd task force fusion center hoa association security airport transit tribal nation authority agency
 	bureau sa da investigations enforcement safety public parks corrections constable park mall court policia`)
 
+var linking = wordSet("of the and for at in de del la los y")
+
 func wordSet(s string) map[string]bool {
 	set := map[string]bool{}
 	for _, w := range strings.Fields(s) {
@@ -455,10 +473,11 @@ func (m *redaction) agencyName(s string) string {
 	named := slices.ContainsFunc(words, func(w string) bool {
 		return agencyNaming[strings.ToLower(w)] || stateShape.MatchString(w) && scrub.Knows(w)
 	})
-	risky := strings.ContainsAny(s, "@") || slices.ContainsFunc(words, func(w string) bool {
+	risky := strings.Contains(s, "@") || len(digitsOf(s)) > 4 || slices.ContainsFunc(words, func(w string) bool {
 		n := len(digitsOf(w))
-		return n > 3 || n > 0 && n < len(w) && !scrub.Knows(w) && !ordinal.MatchString(w)
-	}) || len(digitsOf(s)) > 4
+		sentence := w == strings.ToLower(w) && n == 0 && len(w) > 1 && !linking[w] && s != strings.ToLower(s) // a name's words begin in capitals
+		return sentence || n > 3 || n > 0 && n < len(w) && !scrub.Knows(w) && !ordinal.MatchString(w)
+	})
 	switch {
 	case maskShape.MatchString(strings.TrimSpace(s)):
 	case !named || risky:

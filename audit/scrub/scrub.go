@@ -82,7 +82,7 @@ var chunk = regexp.MustCompile(`[\p{L}\p{M}\p{N}]+(?:(?:[-./:#'’&]|\(|\)\(?)?[
 
 // harmless are numbers in the program's own sentences: counts, times, days, percentages, sections of a statute.
 var harmless = regexp.MustCompile(`^(?:\d{1,5}|\d{1,3}(?:,\d{3})+|\d{1,2}:\d{2}(?::\d{2})?|20[12]\d-(?:0[1-9]|1[0-2])(?:-\d{2})?|` +
-	`\d{1,5}(?:\.\d{1,4}){0,2}(?:[-:/]\d{1,3}(?:\.\d{1,3})?){0,2}(?:-?[a-z])?(?:\([a-zA-Z0-9]{1,3}\))*\)?|\d{1,4}(?:st|nd|rd|th|x|h|am|pm)|UTC[-+]?\d{1,2}(?::\d{2})?|1[0-3][A-HX]|[29]0[A-Z]|[23][0-9][A-H])$`)
+	`\d{1,5}(?:\.\d{1,3}){0,2}(?:[-:/]\d{1,3}(?:\.\d{1,3})?){0,2}(?:-?[a-z])?(?:\([a-zA-Z0-9]{1,3}\))*\)?|\d{1,4}(?:st|nd|rd|th|x|h|am|pm)|UTC[-+]?\d{1,2}(?::\d{2})?|1[0-3][A-HX]|[29]0[A-Z]|[23][0-9][A-H])$`)
 
 // private is a rune that stands for a part already dealt with.
 const private = '\uE000'
@@ -203,13 +203,17 @@ func words(text string, own bool) string {
 	var parts []part
 	read := codes(text, own)
 	for _, at := range chunk.FindAllStringIndex(text, -1) {
-		for _, r := range read {
-			if r.from < at[1] && at[0] < r.to { // a code, or a disguise already read
-				at[0] = max(at[0], r.to)
+		from := at[0]
+		for _, r := range read { // codes, and disguises already read
+			if r.from < at[1] && from < r.to {
+				if from < r.from {
+					parts = append(parts, judge(text, from, r.from, own)...)
+				}
+				from = max(from, r.to)
 			}
 		}
-		if at[0] < at[1] {
-			parts = append(parts, judge(text, at[0], at[1], own)...)
+		if from < at[1] {
+			parts = append(parts, judge(text, from, at[1], own)...)
 		}
 	}
 	parts = append(parts, read...)
@@ -356,8 +360,10 @@ func codes(text string, own bool) []part {
 			continue
 		}
 		term, said := bare(f.Term), bare(f.Words)
+		joined := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '#' }
 		switch digits := onlyDigits(term); {
 		case strings.ContainsAny(f.Term, "*#"):
+		case joined(lastRune(text[:f.Start])) || joined(firstRune(text[f.End:])): // part of a plate or a number
 		case digits != "" && codeOf(said, term, digits):
 			parts = append(parts, part{from: f.Start, to: f.End, is: common})
 		case digits == "" && term != "" && disguised(f.Words) && plainly(f.Term):
