@@ -277,7 +277,7 @@ func fromHeader(cells [][]byte, sample [][][]byte) *layout {
 
 	// Labels without a data column, and cells without a label.
 	n := len(parts)
-	if m := usual(sample); m > 0 && r == searches {
+	if m := usual(sample); m > 0 && r == searches && !splitTimes(parts, sample) {
 		for n > m && n > 1 && blankBeyond(cells, m) {
 			n--
 		}
@@ -297,6 +297,23 @@ func fromHeader(cells [][]byte, sample [][][]byte) *layout {
 	}
 	l.uuids = l.learnUUIDs(sample)
 	return l
+}
+
+// splitTimes says whether the times of most rows are cut in two by a comma that
+// should stand in quotes.
+func splitTimes(parts []part, sample [][][]byte) bool {
+	i, split := find(parts, part(Time)), 0
+	for _, row := range sample {
+		for k := max(0, i); i >= 0 && k < len(row)-1 && k <= i+2; k++ { // a time frame may be cut too
+			a, okA := parseStamp(trim(row[k]))
+			b, okB := parseStamp(trim(row[k+1]))
+			if okA && okB && a.date && !a.clock && b.clock && !b.date {
+				split++
+				break
+			}
+		}
+	}
+	return split*2 > len(sample)
 }
 
 func blankBeyond(cells [][]byte, m int) bool {

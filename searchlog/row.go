@@ -160,6 +160,9 @@ func (p *parser) take(rec record) {
 		r.raw++
 		r.n--
 		r.as++
+		for ; r.n < l.n; r.n++ { // blank cells at the end are left out of the file
+			p.spans = append(p.spans, span{})
+		}
 	}
 	p.records++
 	switch {

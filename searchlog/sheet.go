@@ -266,20 +266,18 @@ func (r *reader) sheet(name string, b *book, part string) {
 		if head, ok = s.row(head); !ok {
 			break
 		}
-		from := 0
-		if n := len(ends); n > 0 {
-			from = ends[n-1]
-		}
 		ends, numbers = append(ends, len(head)), append(numbers, s.number)
-		cells := bytes.Split(head[from:len(head)-1], []byte{unitEnd})
-		rows = append(rows, cells[1:])
 	}
-	for i := range rows { // head may have moved
-		from := 0
-		if i > 0 {
-			from = ends[i-1]
+	from, width := 0, 0
+	for _, end := range ends {
+		rows = append(rows, bytes.Split(head[from:end-1], []byte{unitEnd})[1:])
+		from, width = end, max(width, len(rows[len(rows)-1]))
+	}
+	for i, row := range rows { // blank cells at a row's end are left out of the file
+		for len(row) < width {
+			row = append(row, nil)
 		}
-		rows[i] = bytes.Split(head[from:ends[i]-1], []byte{unitEnd})[1:]
+		rows[i] = row
 	}
 	t, _ := arrangeTable(recognised{delim: ','}, rows, func(i int) (int, int, int) { return ends[i], numbers[i] - 1, 0 })
 	if t.layout == nil {
