@@ -252,19 +252,20 @@ func reproduceOkaloosa(ctx context.Context, dir string) (*Reproduction, error) {
 		return nil, err
 	}
 	const day = 24 * time.Hour
-	var over, whole, product, midnight, single, multi, blank, networks, devices int
+	var whole, between, product, midnight, single, multi, blank, networks, devices int
 	for _, s := range all {
 		back := s.at.Sub(s.from)
-		if back > 30*day {
-			over++
-			switch from := s.from.In(central); {
-			case back >= 31*day:
-				whole++
-			case from.Hour() == 0 && from.Minute() == 0 && from.Second() == 0:
-				midnight++
-				fallthrough
-			case s.to.Sub(s.from) == 30*day, s.to.Equal(from.AddDate(0, 0, 30)):
+		from := s.from.In(central)
+		switch {
+		case back >= 31*day:
+			whole++
+		case back > 30*day:
+			between++
+			if s.to.Sub(s.from) == 30*day || s.to.Equal(from.AddDate(0, 0, 30)) {
 				product++
+			}
+			if from.Format(time.TimeOnly) == "00:00:00" {
+				midnight++
 			}
 		}
 		if s.networks == 1 {
@@ -280,14 +281,13 @@ func reproduceOkaloosa(ctx context.Context, dir string) (*Reproduction, error) {
 	r := &Reproduction{
 		Source: "HistoryJunkie, OkaloosaALPR_AUDIT: the organization audit of one sheriff's office, November and December 2025",
 		Remarks: []string{
-			fmt.Sprintf("A look-back is counted from the begin of the time frame to the search. \"Over 30.0 days\" counts %d searches that began between 30 and 31 days before. %d of these have a time frame of exactly 30 days, by the clock or, over the end of daylight saving, by the calendar: the choice \"30 days\" in the product, over by the seconds to hours between the end of the frame and the search. Only %d looked back over 30 whole days.", over-whole, product, whole),
+			fmt.Sprintf("A look-back is counted from the begin of the time frame to the search. \"Over 30.0 days\" counts %d searches that began between 30 and 31 days before. %d of these have a time frame of exactly 30 days, by the clock or, over the end of daylight saving, by the calendar: the choice \"30 days\" in the product, over by the seconds to hours between the end of the frame and the search; %d begin at midnight in Central time. Only %d looked back over 30 whole days.", between, product, midnight, whole),
 			"Florida's guideline allows a longer look-back with a case number. The log has no case numbers, so that the number alone shows no violation.",
-			fmt.Sprintf("Of the %d, %d begin at midnight in Central time.", over-whole, midnight),
 		},
 	}
-	r.add("look-backs over 30.0 days", "463", over)
+	r.add("look-backs over 30.0 days", "463", whole+between)
 	r.add("over 30 whole days", "173", whole)
-	r.add("between 30 and 31 days", "290", over-whole)
+	r.add("between 30 and 31 days", "290", between)
 	r.add("of these a time frame of exactly 30 days", "", product)
 	r.add("searches of one network", "3867", single)
 	r.add("searches of several networks", "3406", multi)

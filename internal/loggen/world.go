@@ -122,10 +122,17 @@ var hours = [24]float64{
 	1.3, 1.35, 1.4, 1.3, 1.25, 1.15, 1.1, 1.05, 1.0, 1.0, 0.95, 1.0,
 }
 
-// on is somebody who searches at that time.
+// on is somebody who is at work at that time: four days, then three off, as
+// ten-hour shifts go.
 func (w *world) on(r *rand.Rand, t time.Time) *searcher {
 	table := w.byShift[(t.Hour()+18)%24/8]
-	return &w.searchers[table[r.IntN(len(table))]]
+	day := int((t.Unix() - 6*3600) / 86400)
+	for range 8 {
+		if i := int(table[r.IntN(len(table))]); (day+i)%7 < 4 {
+			return &w.searchers[i]
+		}
+	}
+	return &w.searchers[table[0]] // few people, and none of them on
 }
 
 // Reasons: words of the trade, made up here.
