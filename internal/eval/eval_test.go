@@ -29,7 +29,7 @@ func TestLabelledSet(t *testing.T) {
 			for _, c := range r.classes {
 				class[c]++
 			}
-			isBanned := slices.ContainsFunc(r.classes, func(c purpose.Class) bool { return slices.Contains(banned, c) })
+			isBanned := slices.ContainsFunc(r.classes, isBannedClass)
 			residual := slices.ContainsFunc(r.classes, func(c purpose.Class) bool { return slices.Contains(residuals, c) })
 			switch {
 			case isBanned && r.kind == "negative":
@@ -158,6 +158,27 @@ func TestOnlyMasked(t *testing.T) {
 	} {
 		if got := onlyMasked(text); got != want {
 			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+func TestDisguises(t *testing.T) {
+	want := map[string]string{
+		"dots":                "I.C.E w.a.r.r.a.n.t 2",
+		"Cyrillic letters":    "ісе wаrrаnt 2",
+		"digits for letters":  "1c3 w4rr4nt 2",
+		"glued":               "ICEwarrant2",
+		"cut in two":          "ICE wa rrant 2|ICE war rant 2|ICE warr ant 2",
+		"a letter left out":   "ICE warant 2|ICE warant 2|ICE warrnt 2",
+		"a letter doubled":    "ICE warrrant 2|ICE warrrant 2|ICE warraant 2",
+		"two letters swapped": "ICE wararnt 2|ICE warrnat 2",
+	}
+	for _, d := range disguises {
+		if w, ok := want[d.name]; ok && strings.Join(d.of("ICE warrant 2"), "|") != w {
+			t.Errorf("%s: %q", d.name, d.of("ICE warrant 2"))
+		}
+		if got := d.of("26-1"); got != nil {
+			t.Errorf("%s of no letters: %q", d.name, got)
 		}
 	}
 }

@@ -129,7 +129,7 @@ func printLog(w io.Writer, e engines, log string, counts map[reason]int, show in
 			unreadable.n += n
 			distinct[r.text] += n
 		}
-		if slices.ContainsFunc(got.classes, func(c purpose.Class) bool { return slices.Contains(banned, c) }) {
+		if slices.ContainsFunc(got.classes, isBannedClass) {
 			alarms[r.text] += n
 		}
 	}

@@ -74,6 +74,9 @@ func run(w io.Writer, set, data string, misses bool, show int) error {
 			}
 		}
 		printTally(w, half, len(rows), engine, keywords)
+		if half == "dev" {
+			printSweep(w, engines, rows, misses)
+		}
 		if half == "held" && !printFloors(w, engine) {
 			missed = errMissed
 		}

@@ -82,7 +82,7 @@ func (t *tally) add(r labelled, got reading) {
 	for _, c := range purpose.AllClasses {
 		is, says := slices.Contains(r.classes, c), slices.Contains(got.classes, c)
 		t.class[c].add(is, says)
-		if !slices.Contains(banned, c) {
+		if !isBannedClass(c) {
 			continue
 		}
 		t.together.add(is, says)
