@@ -17,6 +17,7 @@ import (
 	"unicode"
 
 	"porchlight/audit/scrub"
+	"porchlight/policy/packs"
 	"porchlight/searchlog"
 )
 
@@ -35,12 +36,17 @@ func (r *Result) Redact(key []byte) *Result {
 		key = make([]byte, 32)
 		rand.Read(key) // never fails
 	}
-	m := &redaction{key: key, token: map[string]string{}, taken: map[string]bool{}, agency: map[string]string{}, path: map[string]string{}, said: map[string]string{}}
+	m := &redaction{key: key, token: map[string]string{}, taken: map[string]bool{}, agency: map[string]string{}, path: map[string]string{}, said: map[string]string{}, number: map[string]string{}}
 	for _, a := range r.Agencies {
 		m.agencyName(a.Name)
 	}
 	for i, f := range r.Files {
 		m.path[f.Path] = m.fileName(i, f.Path)
+	}
+	for _, f := range r.Findings {
+		for _, c := range f.Cases {
+			m.learn(c)
+		}
 	}
 	out := m.copy(reflect.ValueOf(r).Elem(), asTyped, nil).Interface().(Result)
 	out.Redacted = true
@@ -55,6 +61,7 @@ type redaction struct {
 	agency map[string]string // names seen, to what stands for them
 	path   map[string]string
 	said   map[string]string // texts already scrubbed: reasons repeat
+	number map[string]string // searcher and agency as cells have them, to the number of the searcher where a case tells it
 }
 
 func (m *redaction) typed(s string) string {
@@ -219,6 +226,27 @@ func (m *redaction) copyMap(v reflect.Value, name string, known map[string]strin
 	return out
 }
 
+// learn remembers which searcher a case is about, so that her number in the
+// sentence and her name in the rows become one token.
+func (m *redaction) learn(c Case) {
+	numbers := searcherNumber.FindAllString(c.What, -1)
+	slices.Sort(numbers)
+	if len(slices.Compact(numbers)) != 1 || len(c.Rows) == 0 {
+		return
+	}
+	who := searcherOf(c.Rows[0])
+	for _, r := range c.Rows {
+		if searcherOf(r) != who {
+			return
+		}
+	}
+	m.number[who] = numbers[0]
+}
+
+func searcherOf(r Row) string {
+	return r.Cells[searchlog.Searcher.String()] + "\x00" + r.Cells[searchlog.Agency.String()]
+}
+
 func (m *redaction) row(r Row) Row {
 	out := Row{File: m.pathName(r.File), Line: r.Line, Words: m.typed(r.Words)}
 	if r.Cells != nil {
@@ -230,6 +258,9 @@ func (m *redaction) row(r Row) Row {
 			how = asTyped
 		}
 		out.Cells[m.typed(field)] = how(m, r.Cells[field], nil)
+	}
+	if n := m.number[searcherOf(r)]; n != "" && !maskShape.MatchString(r.Cells[searchlog.Searcher.String()]) {
+		out.Cells[searchlog.Searcher.String()] = m.tokenOf("S", n)
 	}
 	return out
 }
@@ -260,6 +291,14 @@ func (m *redaction) sentence(s string, known map[string]string) string {
 		return s
 	}
 	all := m.agenciesIn(s)
+	for _, shape := range []*regexp.Regexp{zoneShape, constant} {
+		for _, z := range shape.FindAllString(s, -1) {
+			all[z] = z
+		}
+	}
+	for _, t := range searcherNumber.FindAllString(s, -1) {
+		all[t] = m.tokenOf("S", t)
+	}
 	for p, as := range m.path {
 		all[p], all[path.Base(strings.ReplaceAll(p, `\`, "/"))] = as, as
 	}
@@ -269,9 +308,16 @@ func (m *redaction) sentence(s string, known map[string]string) string {
 	return scrub.Text(s, true, all)
 }
 
-// ruleTexts are all that the rules say of themselves.
+// ruleTexts are all that the rules and the law packs say of themselves.
 var ruleTexts = sync.OnceValue(func() map[string]bool {
 	texts := map[string]bool{}
+	for _, state := range append(packs.States(), "") {
+		law, err := packs.For(state)
+		if err != nil {
+			continue // the packs are part of the program; their own test reads them
+		}
+		collect(reflect.ValueOf(law), texts)
+	}
 	for _, r := range Rules() {
 		for _, s := range append([]string{r.ID, r.Title, r.Question, r.Threshold, r.Unit}, r.Innocent...) {
 			texts[s] = true
@@ -279,6 +325,26 @@ var ruleTexts = sync.OnceValue(func() map[string]bool {
 	}
 	return texts
 })
+
+// collect puts every string of v into texts.
+func collect(v reflect.Value, texts map[string]bool) {
+	switch v.Kind() {
+	case reflect.String:
+		texts[v.String()] = true
+	case reflect.Slice:
+		for i := range v.Len() {
+			collect(v.Index(i), texts)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			collect(v.Field(i), texts)
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			collect(v.Elem(), texts)
+		}
+	}
+}
 
 // agenciesIn are the agencies a text may name, to what stands for them.
 func (m *redaction) agenciesIn(s string) map[string]string {
@@ -292,7 +358,7 @@ func (m *redaction) agenciesIn(s string) map[string]string {
 }
 
 // maskShape is a cell that says nothing of its own.
-var maskShape = regexp.MustCompile(`(?i)^[\s*#xX.\[\]_—–-]*(?:redacted|masked|hidden|n/?a|none|unknown|null)?[\s*#xX.\[\]_—–-]*$`)
+var maskShape = regexp.MustCompile(`(?i)^[\s*#xX.\[\]_—–-]*(?:redacted|masked(?: by (?:vendor|agency))?|placeholder|hidden|n/?a|none|unknown|null)?[\s*#xX.\[\]_—–-]*$`)
 
 func tokenised(kind string) treatment {
 	return func(m *redaction, s string, _ map[string]string) string {
@@ -346,15 +412,17 @@ func (m *redaction) caseNumber(s string, _ map[string]string) string {
 }
 
 var (
-	wordShape   = regexp.MustCompile(`[\p{L}\p{M}\p{N}]+`)
-	ordinal     = regexp.MustCompile(`^\d{1,3}(?:st|nd|rd|th)$`)
-	countShape  = regexp.MustCompile(`^\s*\d{1,3}(?:,?\d{3}){0,2}\s*$`)
-	nibrsShape  = regexp.MustCompile(`^\d{2,3}[A-Z]?$`)
-	stateShape  = regexp.MustCompile(`^[A-Z]{2}$`)
-	monthShape  = regexp.MustCompile(`^20\d\d-\d\d$`)
-	digestShape = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	momentShape = regexp.MustCompile(`\b(20[12]\d-\d{2}-\d{2}|\d{1,2}/\d{1,2}/20[12]\d)(,? |T)(\d{1,2}:\d{2})(?::\d{2}(?:\.\d+)?)?( ?[AP]M)?( ?UTC|Z| ?[+-]\d{2}:?\d{2})?`)
-	zoneShape   = regexp.MustCompile(`\b(?:America|US|Europe|Pacific|Atlantic|Etc|Asia|Africa|Australia)/[A-Za-z_/]+\b`)
+	wordShape      = regexp.MustCompile(`[\p{L}\p{M}\p{N}]+`)
+	ordinal        = regexp.MustCompile(`^\d{1,3}(?:st|nd|rd|th)$`)
+	countShape     = regexp.MustCompile(`^\s*\d{1,3}(?:,?\d{3}){0,2}\s*$`)
+	nibrsShape     = regexp.MustCompile(`^\d{2,3}[A-Z]?$`)
+	stateShape     = regexp.MustCompile(`^[A-Z]{2}$`)
+	monthShape     = regexp.MustCompile(`^20\d\d-\d\d$`)
+	digestShape    = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	momentShape    = regexp.MustCompile(`\b(20[12]\d-\d{2}-\d{2}|\d{1,2}/\d{1,2}/20[12]\d)(,? |T)(\d{1,2}:\d{2})(?::\d{2}(?:\.\d+)?)?( ?[AP]M)?( ?UTC|Z| ?[+-]\d{2}:?\d{2})?`)
+	searcherNumber = regexp.MustCompile(`\bS[1-9]\d*\b`) // a searcher, as Run numbers them
+	constant       = regexp.MustCompile(`(?i)\b(?:SHA-256|UTF-8|UTF-16[BL]E|windows-1252|[0-9a-f]{64})\b`)
+	zoneShape      = regexp.MustCompile(`\b(?:America|US|Europe|Pacific|Atlantic|Etc|Asia|Africa|Australia)/[A-Za-z_/]+\b`)
 )
 
 func shaped(s string, shape *regexp.Regexp) string {
@@ -388,11 +456,7 @@ func toMinutes(s string) string {
 }
 
 func (m *redaction) zone(s string) string {
-	known := map[string]string{}
-	for _, z := range zoneShape.FindAllString(s, -1) {
-		known[z] = z
-	}
-	return m.sentence(s, known)
+	return m.sentence(s, nil)
 }
 
 // officialLink is a link to a law, nothing else.

@@ -82,7 +82,7 @@ var chunk = regexp.MustCompile(`[\p{L}\p{M}\p{N}]+(?:(?:[-./:#'’&]|\(|\)\(?)?[
 
 // harmless are numbers in the program's own sentences: counts, times, days, percentages, sections of a statute.
 var harmless = regexp.MustCompile(`^(?:\d{1,5}|\d{1,3}(?:,\d{3})+|\d{1,2}:\d{2}(?::\d{2})?|20[12]\d-(?:0[1-9]|1[0-2])(?:-\d{2})?|` +
-	`\d{1,5}(?:\.\d{1,3}){0,2}(?:[-:/]\d{1,3}(?:\.\d{1,3})?){0,2}(?:-?[a-z])?(?:\([a-zA-Z0-9]{1,3}\))*\)?|\d{1,4}(?:st|nd|rd|th|x|h|am|pm)|UTC[-+]?\d{1,2}(?::\d{2})?|1[0-3][A-HX]|[29]0[A-Z]|[23][0-9][A-H])$`)
+	`\d{1,5}(?:\.\d{1,3}){0,2}(?:[-:/]\d{1,3}(?:\.\d{1,3})?){0,2}(?:-?[a-z])?(?:\([a-zA-Z0-9]{1,3}\))*\)?|\d{1,4}(?:st|nd|rd|th|x|h|am|pm)|\d{1,4}-(?:day|hour|minute|second|month|year|column)s?|UTC[-+]?\d{1,2}(?::\d{2})?|1[0-3][A-HX]|[29]0[A-Z]|[23][0-9][A-H])$`)
 
 // private is a rune that stands for a part already dealt with.
 const private = '\uE000'
@@ -300,11 +300,16 @@ func judge(text string, from, to int, own bool) []part {
 	case digits+letters == len(s) && len(s) <= 8:
 		whole.as = "[plate]"
 	default:
-		// 26-01254, robbery-26/1254: words stay, and what has digits goes as one.
+		// 26-01254, robbery-26/1254: words stay, and what has digits goes as one;
+		// in the program's own, as audit-2026-01.csv, short numbers stay too.
 		var parts []part
+		short := own && digits <= 6 && !slices.ContainsFunc(simple.FindAllString(s, -1), plateLetters)
 		for _, at := range simple.FindAllStringIndex(s, -1) {
 			w := s[at[0]:at[1]]
-			if p := word(w, from+at[0], from+at[1], own); p.is != 0 && len(w) > 3 {
+			if p := word(w, from+at[0], from+at[1], own); short && onlyDigits(w) == w && len(w) < 5 {
+				p.is, p.as = common, ""
+				parts = append(parts, p)
+			} else if p.is != 0 && (len(w) > 3 || short) {
 				parts = append(parts, p)
 			}
 		}
@@ -328,6 +333,11 @@ func judge(text string, from, to int, own bool) []part {
 	return []part{whole}
 }
 
+// plateLetters reports letters that may belong to a plate's: few, and no ending of a file's name.
+func plateLetters(w string) bool {
+	return len(w) < 4 && onlyDigits(w) == "" && !slices.Contains([]string{"csv", "tsv", "txt", "zip", "pd", "so"}, folded(w))
+}
+
 // simple is a word within a chunk.
 var simple = regexp.MustCompile(`[\p{L}\p{M}\p{N}]+`)
 
@@ -341,11 +351,22 @@ func word(s string, from, to int, own bool) part {
 	if p.is == program && !own {
 		p.is = 0
 	}
+	if p.is == 0 && glued(s) {
+		p.is = common
+	}
 	if p.is == 0 {
 		p.as = "[word]"
 	}
 	return p
 }
+
+// glued reports a word put together of known ones, as in the label searchDate.
+func glued(s string) bool {
+	humps := hump.FindAllString(s, -1)
+	return len(humps) > 1 && strings.Join(humps, "") == s && !slices.ContainsFunc(humps, func(h string) bool { return vocabulary()[folded(h)] != common })
+}
+
+var hump = regexp.MustCompile(`^[a-z]+|[A-Z][a-z]+|[A-Z]{2,}$`)
 
 // codes are the parts of a text that package purpose reads as a code (211PC), and those
 // it read through a disguise (1mmigration), which become what it read.
