@@ -216,7 +216,7 @@ type unit struct {
 	classes  [maxClasses]int
 	days     days
 	withCase int
-	shapes   map[uint16]int // of case numbers, to searches
+	shapes   []shapeCount // forms of case numbers, the frequent ones early
 }
 
 // agencyID is what marks hold of an agency's name.
@@ -230,16 +230,27 @@ func (u *unit) merge(o *unit) {
 	}
 	u.days.merge(&o.days)
 	u.withCase += o.withCase
-	for s, n := range o.shapes {
-		u.shape(s, n)
+	for _, s := range o.shapes {
+		u.shape(s.shape, s.n)
 	}
 }
 
+type shapeCount struct {
+	shape uint16
+	n     int
+}
+
 func (u *unit) shape(shape uint16, n int) {
-	if u.shapes == nil {
-		u.shapes = map[uint16]int{}
+	for i := range u.shapes {
+		if u.shapes[i].shape == shape {
+			u.shapes[i].n += n
+			if i > 0 { // what is frequent comes to stand in front
+				u.shapes[i], u.shapes[i-1] = u.shapes[i-1], u.shapes[i]
+			}
+			return
+		}
 	}
-	u.shapes[shape] += n
+	u.shapes = append(u.shapes, shapeCount{shape, n})
 }
 
 // endings compares agency names the way a person does: "federal" and "out of

@@ -266,12 +266,12 @@ func (t *teller) sensitivity(rule int, c *tally) []Variation {
 		count(0, "with words that are only a hint (confidence %.1f or more)", hintedAt)
 		count(1, "only words that leave little doubt (confidence %.1f or more)", sureAt)
 		count(2, "only as the reason or offense itself says, not the case field or the prompt")
-		if t.effect > 0 {
+		if c.vary[3] < c.count {
 			count(3, "only searches since %s, when the law came to stand so", t.plan.law.Effective)
 		}
 	case ruleUnlisted:
 		count(0, "only words that leave little doubt (confidence %.1f or more)", sureAt)
-		if t.effect > 0 {
+		if c.vary[1] < c.count {
 			count(1, "only searches since %s, when the law came to stand so", t.plan.law.Effective)
 		}
 	case ruleNone:
@@ -281,8 +281,12 @@ func (t *teller) sensitivity(rule int, c *tally) []Variation {
 	case ruleVague:
 		count(0, "with reasons that are nothing but a case number")
 		count(1, "without what could not be read")
-		plus("only before 2026, of "+number(c.vary[2])+" reasons", c.vary[4])
-		plus("only since January 2026, of "+number(c.vary[3])+" reasons ("+number(c.vary[7])+" of them in the style Category - detail)", c.vary[5])
+		if c.vary[2] > 0 {
+			plus("only before 2026, of "+number(c.vary[2])+" reasons", c.vary[4])
+		}
+		if c.vary[3] > 0 {
+			plus("only since January 2026, of "+number(c.vary[3])+" reasons ("+number(c.vary[7])+" of them in the style Category - detail)", c.vary[5])
+		}
 	case ruleCaseMissing:
 		count(0, "every search without a number in this column")
 		plus("also where the reason holds a case number", c.count+c.vary[1])

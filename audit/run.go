@@ -356,17 +356,17 @@ func unusual(id uint32, u *unit, into map[uint64]bool) {
 		return
 	}
 	usual := 0
-	for _, n := range u.shapes {
-		if n*1000 >= usualPermille*u.withCase {
-			usual += n
+	for _, s := range u.shapes {
+		if s.n*1000 >= usualPermille*u.withCase {
+			usual += s.n
 		}
 	}
 	if usual*100 < regularShare*u.withCase {
 		return
 	}
-	for shape, n := range u.shapes {
-		if n*1000 <= rarePermille*u.withCase {
-			into[uint64(id)<<16|uint64(shape)] = true
+	for _, s := range u.shapes {
+		if s.n*1000 <= rarePermille*u.withCase {
+			into[uint64(id)<<16|uint64(s.shape)] = true
 		}
 	}
 }

@@ -69,8 +69,8 @@ func byGroup(a, b mark) int {
 }
 
 const (
-	tapeParts = 64
-	chunkLen  = 512 // marks
+	tapeParts = 256 // so that one of the largest logs' has some megabytes
+	chunkLen  = 256 // marks
 	markSize  = 40  // bytes, in memory and in the file
 )
 
@@ -231,7 +231,7 @@ type writer struct {
 
 // write adds a mark to the part that the key's high bits choose.
 func (w *writer) write(key uint64, m mark) error {
-	part := int(key >> 58)
+	part := int(key >> 56)
 	buf := w.bufs[part]
 	if cap(buf) == 0 {
 		buf = make([]mark, 0, chunkLen)

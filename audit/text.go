@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"hash/maphash"
 	"math/bits"
 	"strings"
 
@@ -158,37 +159,42 @@ func (r *reader) offense(code string) uint8 {
 
 // cache remembers what was made of short byte strings. Of two that fall on the
 // same place the one used longer ago is forgotten, so it never grows.
+//
+// A string is known again by two hashes, 128 bits, of which one has a random
+// seed: no text can be written so that it is taken for another. Results do not
+// depend on the seed.
 type cache[T any] struct {
 	make  func([]byte) T
 	slots []slot[T] // pairs
 }
 
 type slot[T any] struct {
-	hash uint64
-	key  string
-	of   T
+	hash, check uint64
+	of          T
 }
 
 const cachePairs = 1 << 15
+
+var cacheSeed = maphash.MakeSeed()
 
 // of returns what make makes of b, and b's hash.
 func (c *cache[T]) of(b []byte) (T, uint64) {
 	if c.slots == nil {
 		c.slots = make([]slot[T], 2*cachePairs)
 	}
-	h := xxhash.Sum64(b)
-	i := int(h>>32) & (cachePairs - 1) * 2
+	hash, check := xxhash.Sum64(b), maphash.Bytes(cacheSeed, b)
+	i := int(hash>>32) & (cachePairs - 1) * 2
 	newer, older := &c.slots[i], &c.slots[i+1]
-	if newer.hash == h && newer.key == string(b) {
-		return newer.of, h
+	if newer.hash == hash && newer.check == check {
+		return newer.of, hash
 	}
-	if older.hash == h && older.key == string(b) {
+	if older.hash == hash && older.check == check {
 		*newer, *older = *older, *newer
-		return newer.of, h
+		return newer.of, hash
 	}
 	*older = *newer
-	*newer = slot[T]{h, string(b), c.make(b)}
-	return newer.of, h
+	*newer = slot[T]{hash, check, c.make(b)}
+	return newer.of, hash
 }
 
 // caseKey reads a case number for comparison: letters and digits in capitals,

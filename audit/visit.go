@@ -41,7 +41,9 @@ type tally struct {
 	instances int
 	varyOf    [maxVariations]int // instances
 	refs      []ref              // the first plan.rows; ordered when settled
-	best      []instance         // the strongest maxCases; ordered when settled
+	full      bool               // what comes after last will not be among them
+	last      ref
+	best      []instance // the strongest maxCases; ordered when settled
 }
 
 // instance is one case of a rule that takes several rows.
@@ -67,9 +69,15 @@ const (
 // note counts rows of a rule that are read from the tape.
 func (t *tally) note(refs []ref, most int) {
 	t.count += len(refs)
-	t.refs = append(t.refs, refs...)
+	for _, r := range refs {
+		if t.full && r.compare(t.last) > 0 {
+			continue
+		}
+		t.refs = append(t.refs, r)
+	}
 	if len(t.refs) > 4*most+1000 {
 		t.settle(most)
+		t.full, t.last = true, t.refs[most-1]
 	}
 }
 
@@ -758,21 +766,27 @@ func (v *visitor) moderation(s *searchlog.Search, here ref) {
 // hash is small, the same ones however the rows are shared out.
 type units struct {
 	by    map[string]*unit
-	last  *unit
-	limit uint32 // ids above are not followed
+	near  []*unit // some of by, by hash: most names are found here
+	limit uint32  // ids above are not followed
 }
 
-const maxUnits = 1 << 16
+const (
+	maxUnits  = 1 << 16
+	nearUnits = 1 << 13
+)
 
-func newUnits() units { return units{by: map[string]*unit{}, limit: 1<<32 - 1} }
+func newUnits() units {
+	return units{by: map[string]*unit{}, near: make([]*unit, nearUnits), limit: 1<<32 - 1}
+}
 
 func (us *units) of(name []byte, introduce func(*unit)) *unit {
-	if us.last != nil && us.last.name == string(name) {
-		return us.last
+	id := agencyID(name)
+	near := &us.near[id>>3&(nearUnits-1)]
+	if u := *near; u != nil && u.id == id && u.name == string(name) {
+		return u
 	}
 	u := us.by[string(name)]
 	if u == nil {
-		id := agencyID(name)
 		u = &unit{name: string(name), id: id}
 		introduce(u)
 		if id > us.limit {
@@ -781,14 +795,14 @@ func (us *units) of(name []byte, introduce func(*unit)) *unit {
 		us.by[u.name] = u
 		us.shrink()
 	}
-	us.last = u
+	*near = u
 	return u
 }
 
 func (us *units) shrink() {
 	for len(us.by) > maxUnits {
 		us.limit /= 2
-		us.last = nil
+		clear(us.near)
 		for name, u := range us.by {
 			if u.id > us.limit {
 				delete(us.by, name)
