@@ -69,6 +69,7 @@ var never = []struct{ from, to, why string }{
 	{"oversight", "gate", "public figures come from the log alone, so that anybody can count again"},
 	{"oversight", "db", "public figures come from the log alone, so that anybody can count again"},
 	{"ledger", "db", "a receipt is checked without any store"},
+	{"audit", "policy", "the audit reads the law as data; its page carries no rule engine"},
 	{"policy", "gate", "a decision depends on its question only"},
 	{"gate", "evidence", "the door knows no domain"},
 	{"gate", "canvass", "the door knows no domain"},
