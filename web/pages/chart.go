@@ -10,7 +10,7 @@ import (
 
 // chart is one row of monthly bars. The numbers stand in the page's table too.
 type chart struct {
-	Key   string // message key of what is counted
+	What  string // what is counted, as the total wants it: "request", "requests"
 	Total int
 	SVG   template.HTML
 }
@@ -40,7 +40,7 @@ func charts(l i18n.Lang, months []Month) []chart {
 		}
 		var b strings.Builder
 		fmt.Fprintf(&b, `<svg class="bars" viewBox="0 0 %d %d" role="img" aria-label="%s">`, max(1, len(months))*wide, head+high+foot,
-			template.HTMLEscapeString(l.T("agency.chart", "what", l.T(c.key), "n", l.Int(total))))
+			template.HTMLEscapeString(l.T("agency.chart", "what", l.T(c.key+".other"), "n", l.Int(total))))
 		for i, m := range months {
 			n, x := c.of(m), i*wide
 			tall := max(n*high/most, 1)
@@ -52,7 +52,7 @@ func charts(l i18n.Lang, months []Month) []chart {
 			fmt.Fprintf(&b, `<text class="month" x="%d" y="%d">%s</text>`, x+wide/2, head+high+foot-4, strings.ToUpper(string(month)))
 		}
 		b.WriteString(`</svg>`)
-		all = append(all, chart{c.key, total, template.HTML(b.String())})
+		all = append(all, chart{l.Plural(c.key, total), total, template.HTML(b.String())})
 	}
 	return all
 }

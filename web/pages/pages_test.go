@@ -272,3 +272,17 @@ func TestCookiesChoose(t *testing.T) {
 		}
 	}
 }
+
+// What was done once is not in the plural.
+func TestChartsCount(t *testing.T) {
+	once := []Month{{Start: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Requests: 1, Views: 2}}
+	for lang, want := range map[i18n.Lang][]string{
+		"en": {"request", "refusals", "clips viewed"}, "es": {"solicitud", "rechazos", "videos vistos"}, "nl": {"verzoek", "weigeringen", "clips bekeken"},
+	} {
+		for i, c := range charts(lang, once)[:3] {
+			if c.What != want[i] {
+				t.Errorf("%s: %d %s, want %s", lang, c.Total, c.What, want[i])
+			}
+		}
+	}
+}

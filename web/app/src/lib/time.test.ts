@@ -10,11 +10,17 @@ test('a moment names its zone', () => {
 
 test.each([
   [0, 'now'],
-  [-59_000, 'now'],
+  [-29_000, 'now'],
+  [-59_000, '1 minute ago'],
+  [-59.6 * 60_000, '1 hour ago'],
   [-3 * 3600_000, '3 hours ago'],
-  [-86400_000, 'yesterday'],
-  [2 * 86400_000, 'in 2 days'],
-  [-400 * 86400_000, 'last year'],
+  [-2.9 * 3600_000, '3 hours ago'],
+  [23.6 * 3600_000, 'in 1 day'],
+  [-47 * 3600_000, '2 days ago'],
+  [2 * 86400_000 - 1, 'in 2 days'],
+  [29.9 * 86400_000, 'in 30 days'],
+  [-360 * 86400_000, '1 year ago'],
+  [-400 * 86400_000, '1 year ago'],
 ])('%d ms is %s', (ms, words) => expect(relative(ms, 'en')).toBe(words));
 
 test('a span says the day once', () => {

@@ -14,21 +14,21 @@ export function absolute(at: Date, lang: string, zone?: string): string {
   }).format(at);
 }
 
-const steps: [Intl.RelativeTimeFormatUnit, number][] = [
-  ['year', 365.25 * 86400],
-  ['month', 30.44 * 86400],
-  ['week', 7 * 86400],
-  ['day', 86400],
-  ['hour', 3600],
+const units: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60],
+  ['hour', 3600],
+  ['day', 86400],
+  ['month', 30.44 * 86400],
+  ['year', 365.25 * 86400],
 ];
 
-/** "3 hours ago", "in 2 days", "now", from a difference in milliseconds (ahead is positive). */
+/** "3 hours ago", "in 2 days", "now", from a difference in milliseconds (ahead is positive), rounded to the nearest. */
 export function relative(ms: number, lang: string): string {
-  const format = new Intl.RelativeTimeFormat(lang, { numeric: 'auto' });
-  const seconds = ms / 1000;
-  for (const [unit, size] of steps) if (Math.abs(seconds) >= size) return format.format(Math.trunc(seconds / size), unit);
-  return format.format(0, 'second');
+  const seconds = Math.abs(ms / 1000);
+  if (seconds < 30) return new Intl.RelativeTimeFormat(lang, { numeric: 'auto' }).format(0, 'second');
+  // 59.6 minutes are an hour: what rounds up to the next unit is written in it.
+  const [unit, size] = units.find(([, size], i) => Math.round(seconds / size) * size < (units[i + 1]?.[1] ?? Infinity))!;
+  return new Intl.RelativeTimeFormat(lang).format(Math.sign(ms) * Math.round(seconds / size), unit);
 }
 
 /** "Tue, Nov 17, 2026, 21:00 – 21:40 CST". */
