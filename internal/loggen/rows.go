@@ -197,8 +197,11 @@ func (g *Log) emit() {
 	for _, c := range g.layout.columns {
 		g.cells = append(g.cells, g.cell(c.part))
 	}
-	if g.quirk[BlankLabel] {
+	if len(g.quirk) > 0 && g.quirk[BlankLabel] {
 		g.cells = append(g.cells, nil)
+	}
+	if len(g.quirk) > 0 && g.quirk[ExcelDates] {
+		g.cells[g.layout.at(searchlog.Time)] = fmt.Appendf(nil, "%.10f", excelDays(s.Time))
 	}
 	switch {
 	case g.befalls(ShiftedRight):

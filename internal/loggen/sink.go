@@ -201,11 +201,10 @@ type sheet struct {
 	w     io.Writer // the sheet's part
 	buf   bytes.Buffer
 	row   int
-	times int // the column whose texts are written as dates, -1 for none
+	dates bool // day numbers are to look like dates
 
 	shared map[string]int
 	texts  []string
-	g      *Log
 	err    error
 	after  []io.Closer
 }
@@ -213,12 +212,9 @@ type sheet struct {
 const ns = `xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"`
 
 func newSheet(w io.Writer, g *Log, after []io.Closer) (*sheet, error) {
-	s := &sheet{zip: zip.NewWriter(w), times: -1, g: g, after: after}
+	s := &sheet{zip: zip.NewWriter(w), dates: g.quirk[ExcelDates], after: after}
 	if g.quirk[Shared] {
 		s.shared = map[string]int{}
-	}
-	if g.quirk[ExcelDates] {
-		s.times = g.layout.at(searchlog.Time)
 	}
 	const rel = `http://schemas.openxmlformats.org/officeDocument/2006/relationships`
 	for _, p := range []struct{ name, body string }{
@@ -271,8 +267,8 @@ func (s *sheet) put(cells [][]byte) int {
 		ref := string(rune('A'+i)) + strconv.Itoa(s.row)
 		_, err := strconv.ParseFloat(string(c), 64)
 		switch {
-		case i == s.times && s.row > 1 && !bytes.Equal(c, []byte("allow")) && len(cells) == len(s.g.layout.columns):
-			fmt.Fprintf(&s.buf, `<c r="%s" s="1"><v>%.10f</v></c>`, ref, excelDays(s.g.row.Time))
+		case err == nil && s.dates && bytes.IndexByte(c, '.') == 5:
+			fmt.Fprintf(&s.buf, `<c r="%s" s="1"><v>%s</v></c>`, ref, c)
 		case err == nil && len(c) < 12 && c[0] != '0' && c[0] != '+':
 			fmt.Fprintf(&s.buf, `<c r="%s"><v>%s</v></c>`, ref, c)
 		case s.shared != nil:
