@@ -38,11 +38,11 @@ func (r *reader) cite() {
 		glued := b[l:p]
 		names := r.codes.names[string(glued)]
 		inNumber := l > 1 && (b[l-1] == '-' || b[l-1] == '.' || b[l-1] == ':') && isDigit(b[l-2])
-		if len(glued) > 0 && names == nil || l > 0 && isDigit(b[l-1]) || inNumber || end-p > 12 {
+		if len(glued) > 0 && names == nil || l > 0 && isDigit(b[l-1]) || end-p > 12 {
 			p = end - 1
 			continue
 		}
-		if r.radio(p) {
+		if !inNumber && r.radio(p) {
 			p = end - 1
 			continue
 		}
@@ -50,6 +50,10 @@ func (r *reader) cite() {
 		s, room = r.parse(p, room)
 		s.from = l
 		r.resolve(&s, names)
+		if inNumber && (!s.known || s.code == nil) { // 26-00211 is no robbery, 664-211PC an attempted one
+			p = end - 1
+			continue
+		}
 		if s.code == nil && s.other == nil {
 			p = max(end, s.after) - 1 // what follows a point is no section of its own
 		} else {
@@ -83,13 +87,16 @@ func (r *reader) parse(p int, room []byte) (section, []byte) {
 	i := digits(p)
 	begin := len(room)
 	if j := r.illinois(p, i); j > 0 {
-		room = append(room, b[p:i]...)
-		room = append(room, '/')
-		k := i
-		for k < j && !isDigit(b[k]) {
-			k++
+		if i-p == 3 {
+			room = append(room, b[p:i]...)
+		} else {
+			room, i = append(room, "720"...), p
 		}
-		room = append(room, b[k:j]...)
+		room = append(room, '/')
+		for !isDigit(b[i]) {
+			i++
+		}
+		room = append(room, b[i:j]...)
 		i = j
 	} else {
 		if i-p <= 2 && isLetter(at(i)) && at(i+1) == '.' && isDigit(at(i+2)) {
@@ -169,8 +176,14 @@ func (r *reader) parse(p int, room []byte) (section, []byte) {
 	return s, room
 }
 
-// illinois returns where "720 ILCS 5/18-1" (also 720/5/18-1) ends, whose first
-// number is b[p:i]; 0 when it is none.
+// chapters are those of the Illinois Compiled Statutes that police cite.
+var chapters = map[string]bool{
+	"235": true, "325": true, "405": true, "410": true, "430": true, "510": true,
+	"625": true, "705": true, "720": true, "725": true, "730": true, "750": true,
+}
+
+// illinois returns where "720 ILCS 5/18-1" (also 720/5/18-1, 5/18-1) ends, whose
+// first number is b[p:i]; 0 when it is none.
 func (r *reader) illinois(p, i int) int {
 	b := r.f.b
 	at := func(i int) byte {
@@ -179,19 +192,23 @@ func (r *reader) illinois(p, i int) int {
 		}
 		return ' '
 	}
-	if i-p != 3 {
+	j := i
+	short := i-p <= 2 && at(i) == '/' // an act of the criminal code, chapter 720, which is left out
+	if short {
+		j = p
+	} else if i-p != 3 {
 		return 0
 	}
-	j := i
 	for j < len(b) && (b[j] == ' ' || b[j] == '/' || b[j] == '-') {
 		j++
 	}
 	named := bytes.HasPrefix(b[j:], []byte("ilcs"))
-	if named {
+	if short {
+	} else if named {
 		for j += 4; j < len(b) && (b[j] == ' ' || b[j] == '/'); {
 			j++
 		}
-	} else if ch := string(b[p:i]); at(i) != '/' && ch != "720" && ch != "625" {
+	} else if ch := string(b[p:i]); ch != "720" && ch != "625" && (at(i) != '/' || !chapters[ch]) {
 		return 0 // 720 5/18-1 and 625-5/4-103, the criminal and the vehicle code, are written without name
 	}
 	part := func() bool { // digits, perhaps with a letter and points
@@ -212,7 +229,7 @@ func (r *reader) illinois(p, i int) int {
 		if j++; !part() {
 			return 0
 		}
-	} else if !named { // 720 ILCS 570/402 has no dash; without its name it could be anything
+	} else if short || !named && at(i) != '/' { // 720 ILCS 570/402 has no dash; 720 570/402 could be anything
 		return 0
 	}
 	if isLetter(b[j-1]) { // the letter is a subsection
@@ -418,16 +435,16 @@ func (r *reader) citeOne(s *section) {
 			return
 		}
 	}
-	r.hitCode(c, s.from, s.to, confidence)
+	r.hitCode(c, s.from, s.to, confidence, s.known)
 }
 
-func (r *reader) hitCode(c *code, from, to int, confidence float64) {
+func (r *reader) hitCode(c *code, from, to int, confidence float64, named bool) {
 	for i := range r.raw {
 		if w := &r.raw[i]; w.from < to && from < w.to {
 			w.used = true
 		}
 	}
-	hit := hit{from: from, to: to, class: c.class, offense: c.offense, text: c.term, because: c.because, confidence: confidence}
+	hit := hit{from: from, to: to, class: c.class, offense: c.offense, text: c.term, because: c.because, confidence: confidence, named: named}
 	r.hits = append(r.hits, hit)
 	if c.class == StolenVehicle || c.offense != "" && c.class != Crime {
 		hit.class = Crime
@@ -539,7 +556,7 @@ func (r *reader) radio(p int) bool {
 			if r.isAddress(&s) {
 				return false
 			}
-			r.hitCode(c, p, end, 0.85)
+			r.hitCode(c, p, end, 0.85, false)
 			return true
 		}
 	}

@@ -52,6 +52,7 @@ type hit struct {
 	confidence    float64
 	mark          byte
 	kind          kind
+	named         bool // a code whose system is named
 }
 
 // reader is the room a classification works in; a pool keeps them, so that a
@@ -496,12 +497,13 @@ func (r *reader) judge() {
 			whole++
 		}
 	}
-	kept := r.hits[:0]
+	kept := r.kept[:0]
 	for _, h := range r.hits {
-		if h.last == 0 { // a code says nothing within words that name something else: 287(g)
-			if !slices.ContainsFunc(r.hits, func(o hit) bool { return o.last > 0 && o.mark == '!' && o.from <= h.from && h.to <= o.to+1 && o.class != Vague }) {
-				kept = append(kept, h)
-			}
+		if slices.ContainsFunc(r.hits, func(o hit) bool { return h.within(&o) }) {
+			continue
+		}
+		if h.last == 0 {
+			kept = append(kept, h)
 			continue
 		}
 		if r.covered(&h) {
@@ -536,7 +538,20 @@ func (r *reader) judge() {
 			kept = append(kept, h)
 		}
 	}
-	r.hits = kept
+	r.kept, r.hits = r.hits, kept
+}
+
+// within reports a code that is part of a term that names something else
+// (287(g)), or a term that is part of a code.
+func (h *hit) within(o *hit) bool {
+	const bracket = 1 // that a code ends with and a term does not
+	switch {
+	case h.last == 0 && o.last > 0:
+		return o.mark == '!' && o.class != Vague && o.from <= h.from && h.to <= o.to+bracket && (!h.named || o.to-o.from > h.to-h.from)
+	case h.last > 0 && o.last == 0:
+		return o.from <= h.from && h.to <= o.to && (o.named || o.to-o.from > h.to-h.from+bracket)
+	}
+	return false
 }
 
 // banned are the classes that packs refuse.
@@ -549,7 +564,7 @@ func banned(c Class) bool {
 func (r *reader) covered(h *hit) bool {
 	for i := range r.excepted {
 		e := &r.excepted[i]
-		if e.class == h.class && e.first <= h.first && h.last <= e.last && e.kind <= max(h.kind, disguised) &&
+		if e.class == h.class && e.first <= h.first && h.last <= e.last && (e.kind <= max(h.kind, disguised) || !banned(h.class)) &&
 			(e.last-e.first > h.last-h.first || h.kind >= pieced && e.kind == asIs) {
 			return true
 		}
@@ -591,7 +606,7 @@ func (r *reader) strongest() {
 			kept = append(kept, h)
 		}
 	}
-	r.kept, r.hits = r.hits[:0], kept
+	r.kept, r.hits = r.hits, kept
 }
 
 // pairHints raises hints of a class that meet another, different one.

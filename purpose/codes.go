@@ -95,9 +95,12 @@ func readTables(files fs.FS) (map[string]*table, error) {
 	}
 	tables := map[string]*table{}
 	for _, name := range names {
-		base := strings.TrimPrefix(strings.TrimSuffix(path.Base(name), ".tsv"), "radio-")
+		base, isRadio := strings.CutPrefix(strings.TrimSuffix(path.Base(name), ".tsv"), "radio-")
 		if base == "nibrs" {
 			continue
+		}
+		if isRadio == (len(base) == 2) {
+			return nil, fmt.Errorf("%s is neither a state's table (ca.tsv) nor a set of radio codes (radio-name.tsv)", name)
 		}
 		t := &table{name: base}
 		err := readTSV(files, name, 5, func(cell []string) error {
