@@ -28,12 +28,12 @@ VC	4000	traffic		unregistered vehicle
 WI	5150	welfare-check		mental health hold
 HS	11378	crime	35A	drugs for sale
 `)},
-	"codes/fl.tsv": {Data: []byte("system\tsection\tclass\tnibrs\ttitle\nFS\t812.014\tcrime\t23H\ttheft\nFS\t784.045\tcrime\t13A\taggravated battery\n")},
-	"codes/il.tsv": {Data: []byte("system\tsection\tclass\tnibrs\ttitle\nILCS\t720/5/18-1\tcrime\t120\trobbery\nILCS\t720/5/24-1.6\tcrime\t520\tweapon\nILCS\t625/5/11-501\tcrime\t90D\tdriving under the influence\n")},
-	"codes/or.tsv": {Data: []byte("system\tsection\tclass\tnibrs\ttitle\nORS\t164.395\tcrime\t120\trobbery\n")},
-	"codes/tx.tsv": {Data: []byte("system\tsection\tclass\tnibrs\ttitle\nPC\t29.02\tcrime\t120\trobbery\nPC\t29.03\tcrime\t120\taggravated robbery\nPC\t211\tcrime\t13B\tanother thing\n")},
-	"codes/va.tsv": {Data: []byte("system\tsection\tclass\tnibrs\ttitle\nVA\t18.2-58\tcrime\t120\trobbery\nVA\t18.2-51.2\tcrime\t13A\taggravated malicious wounding\n")},
-	"codes/wa.tsv": {Data: []byte("system\tsection\tclass\tnibrs\ttitle\nRCW\t9A.56.070\tstolen-vehicle\t240\ttaking a vehicle\nRCW\t46.61.024\tcrime\t90Z\teluding\n")},
+	"codes/fl.tsv":         {Data: []byte("system\tsection\tclass\tnibrs\ttitle\nFS\t812.014\tcrime\t23H\ttheft\nFS\t784.045\tcrime\t13A\taggravated battery\n")},
+	"codes/il.tsv":         {Data: []byte("system\tsection\tclass\tnibrs\ttitle\nILCS\t720/5/18-1\tcrime\t120\trobbery\nILCS\t720/5/24-1.6\tcrime\t520\tweapon\nILCS\t625/5/11-501\tcrime\t90D\tdriving under the influence\n")},
+	"codes/or.tsv":         {Data: []byte("system\tsection\tclass\tnibrs\ttitle\nORS\t164.395\tcrime\t120\trobbery\n")},
+	"codes/tx.tsv":         {Data: []byte("system\tsection\tclass\tnibrs\ttitle\nPC\t29.02\tcrime\t120\trobbery\nPC\t29.03\tcrime\t120\taggravated robbery\nPC\t211\tcrime\t13B\tanother thing\n")},
+	"codes/va.tsv":         {Data: []byte("system\tsection\tclass\tnibrs\ttitle\nVA\t18.2-58\tcrime\t120\trobbery\nVA\t18.2-51.2\tcrime\t13A\taggravated malicious wounding\n")},
+	"codes/wa.tsv":         {Data: []byte("system\tsection\tclass\tnibrs\ttitle\nRCW\t9A.56.070\tstolen-vehicle\t240\ttaking a vehicle\nRCW\t46.61.024\tcrime\t90Z\teluding\n")},
 	"codes/radio-town.tsv": {Data: []byte("system\tsection\tclass\tnibrs\ttitle\nradio\t920\tmissing-person\t\tmissing person\nradio\t10-31\tcrime\t90Z\tcrime in progress\nradio\t211\tcrime\t13A\tanother thing\n")},
 }
 
