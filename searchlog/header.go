@@ -160,6 +160,7 @@ type layout struct {
 	parts   []part   // of each column, len n
 	cell    [int(aside) + 1]int16
 	uuids   bool // ids are UUIDs
+	serial  bool // times are day numbers
 	present []Field
 }
 
@@ -291,7 +292,8 @@ func fromHeader(cells [][]byte, sample [][][]byte) *layout {
 	}
 	parts = parts[:n]
 	l := newLayout("", r, parts)
-	l.variant = l.name(sample)
+	l.serial = l.serials(sample)
+	l.variant = l.name()
 	for _, c := range cells {
 		l.labels = append(l.labels, string(trim(c)))
 	}
@@ -381,7 +383,7 @@ func dateAndClock(labels [][]byte, parts []part, sample [][][]byte) []part {
 }
 
 // name finds the variant of a layout made from labels.
-func (l *layout) name(sample [][][]byte) string {
+func (l *layout) name() string {
 	has := func(p part) bool { return l.cell[p] >= 0 }
 	switch {
 	case l.role == events:
@@ -392,7 +394,7 @@ func (l *layout) name(sample [][][]byte) string {
 		return "shared-networks"
 	case has(date) && has(clock):
 		return "date-and-clock"
-	case l.serials(sample):
+	case l.serial || l.n == 2 && has(part(Reason)):
 		return "serial-times"
 	case l.cell[From] != l.cell[To]:
 		return "frame-apart"
@@ -499,19 +501,15 @@ func fits(p part, c []byte) int {
 		if _, ok := integer(c); ok {
 			return 1
 		}
-	case part(Time), date:
+	case part(Time), date, part(From), part(To), frame:
+		if p == frame {
+			c, _ = splitFrame(c)
+		}
 		if s, ok := parseStamp(c); ok && s.date {
-			return 1
-		}
-	case part(From), part(To):
-		if _, ok := parseStamp(c); ok {
-			return 1
-		}
-	case frame:
-		if a, _ := splitFrame(c); a != nil {
-			if _, ok := parseStamp(a); ok {
-				return 1
+			if s.serial { // more likely a count that stands in the wrong column
+				return -1
 			}
+			return 1
 		}
 	case clock:
 		if s, ok := parseStamp(c); ok && s.clock && !s.date {

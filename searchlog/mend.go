@@ -57,12 +57,16 @@ func (p *parser) mend(r *row) bool {
 		p.repair(r.line, "split")
 		return true
 	}
-	if p.verdict(r, l, cells) || p.shift(r, l, cells) {
+	if p.verdict(r, l, cells) {
 		p.repair(r.line, "shifted")
 		return true
 	}
 	if p.other(r, l, cells) {
 		p.repair(r.line, "stacked header")
+		return true
+	}
+	if p.shift(r, l, cells) {
+		p.repair(r.line, "shifted")
 		return true
 	}
 	if p.joinText(r, l, cells) {
@@ -111,7 +115,7 @@ func (p *parser) arrange(r *row, l *layout, cells []span) bool {
 // strictly says whether no cell has the shape of another column's.
 func (p *parser) strictly(l *layout, cells []span) bool {
 	for i, q := range l.parts {
-		if i < len(cells) && fits(q, p.bytes(cells[i])) < 0 {
+		if i < len(cells) && !(l.serial && q == part(Time)) && fits(q, p.bytes(cells[i])) < 0 {
 			return false
 		}
 	}
@@ -219,36 +223,43 @@ func (p *parser) verdict(r *row, l *layout, cells []span) bool {
 // behind it stand in the neighbour's column, and reads the row from there.
 func (p *parser) shift(r *row, l *layout, cells []span) bool {
 	var best []span
-	most, at := 0, len(cells)
-	try := func(out []span, i int, blank bool) {
+	most := 0
+	try := func(out []span, likely int) {
 		if len(out) != l.n {
 			return
 		}
-		score := p.score(l, out)*2 - 1
-		if blank {
-			score++
-		}
-		if score > most && score > 0 {
-			best, most, at = out, score, i
+		if score := p.score(l, out); score > 0 && score*16+likely > most {
+			best, most = out, score*16+likely
 		}
 	}
 	for i := 0; i <= l.n && i < len(cells); i++ {
-		c := cells[i]
-		blank := len(trim(p.bytes(c))) == 0
-		// A cell too many at i: take it out; the last may have fallen off the end.
+		// A cell too many at i, most likely a blank one: take it out. The last
+		// may have fallen off the end.
 		out := append(slices.Clone(cells[:i]), cells[i+1:]...)
 		if r.n == l.n {
 			out = append(out, p.extraFrom(len(p.extra)))
 		}
-		try(out, i, blank)
-		// A cell lost before i: put a blank one there; the last is then blank.
+		likely := 0
+		if len(trim(p.bytes(cells[i]))) == 0 {
+			likely = 8
+		}
+		try(out, likely)
+		// A cell lost before i, most likely one that is often blank: put it
+		// there; where the row is as long as ever, a blank one came at its end.
 		if r.n < l.n || r.n == l.n && p.allBlank(cells[len(cells)-1:]) {
 			out := append(slices.Clone(cells[:i]), p.extraFrom(len(p.extra)))
-			try(append(out, cells[i:min(len(cells), l.n-1)]...), i, false)
+			likely := 0
+			if i < l.n {
+				likely = oftenBlank[l.parts[i]]
+			}
+			try(append(out, cells[i:min(len(cells), l.n-1)]...), likely)
 		}
 	}
-	return at < len(cells) && p.arrange(r, l, best)
+	return best != nil && p.arrange(r, l, best)
 }
+
+// oftenBlank ranks columns by how often they are blank, and so are left out.
+var oftenBlank = map[part]int{part(Filters): 7, part(Prompt): 6, part(Case): 5, part(Moderation): 4, part(Plate): 3, part(Devices): 2, part(Reason): 1}
 
 // score is rowFits of spans.
 func (p *parser) score(l *layout, cells []span) int {
@@ -265,14 +276,14 @@ func (p *parser) other(r *row, l *layout, cells []span) bool {
 	var best *layout
 	most := 0
 	for _, o := range bare {
-		if o.n != r.n || o.same(l) {
+		if o.n > r.n || o.same(l) || !p.allBlank(cells[o.n:]) {
 			continue
 		}
-		if s := p.score(o, cells); s > most && s >= 2 {
+		if s := p.score(o, cells[:o.n]); s >= 3 && (s > most || s == most && o.n > best.n) {
 			best, most = o, s
 		}
 	}
-	return best != nil && p.arrange(r, best, cells)
+	return best != nil && p.arrange(r, best, cells[:best.n])
 }
 
 // bare are the layouts of the arrangements.

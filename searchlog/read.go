@@ -121,7 +121,8 @@ type tally struct {
 	cells           [NumFields][NumStates]int
 	first, last     int64
 	zoned, zoneless bool
-	months          [16]uint64 // since 1970
+	months          [44]uint64 // since 1970: those with a search
+	day             int64      // of the row before
 }
 
 type worker struct {
@@ -225,9 +226,12 @@ func (t *tally) add(r *row) {
 	}
 	t.zoned = t.zoned || r.zoned
 	t.zoneless = t.zoneless || r.zoneless
-	// Months of 30.44 days, nearly: enough to see which are empty.
-	if m := r.time / day * 100 / 3044; m >= 0 && m < 16*64 {
-		t.months[m/64] |= 1 << (m % 64)
+	if d := r.time / day; d != t.day {
+		t.day = d
+		y, m, _ := civil(d)
+		if m := (y-1970)*12 + m - 1; m >= 0 && m < 64*int64(len(t.months)) {
+			t.months[m/64] |= 1 << (m % 64)
+		}
 	}
 }
 

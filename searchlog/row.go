@@ -250,13 +250,12 @@ func (p *parser) read(r *row, l *layout, cells []span) bool {
 			if _, ok := integer(c); !ok {
 				return false
 			}
-			evidence = true
 		}
 	}
 	// The time.
 	i := l.cell[Time]
 	c := trim(p.bytes(cells[i]))
-	if s, ok := parseStamp(c); ok && s.date {
+	if s, ok := parseStamp(c); ok && s.date && s.serial == l.serial {
 		if j := l.cell[clock]; j >= 0 && l.cell[date] >= 0 && !s.clock {
 			t, ok := parseStamp(trim(p.bytes(cells[j])))
 			if !ok || t.date {
@@ -270,11 +269,21 @@ func (p *parser) read(r *row, l *layout, cells []span) bool {
 		r.state[Time] = Value
 		r.time = s.at(p.loc)
 		r.zoned, r.zoneless = s.zoned, !s.zoned
-	} else if r.state[Time] = stateOf(Time, c); r.state[Time] == Value || !evidence {
+	} else if r.state[Time] = stateOf(Time, c); r.state[Time] == Value || !evidence && p.told(cells) < max(3, l.n/2) {
 		return false
 	}
 	p.states(r, l, cells)
 	return true
+}
+
+// told is how many cells are not blank.
+func (p *parser) told(cells []span) (n int) {
+	for _, s := range cells {
+		if len(trim(p.bytes(s))) > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // states judges the cells that do not decide whether the row is read.
@@ -292,14 +301,14 @@ func (p *parser) states(r *row, l *layout, cells []span) {
 		switch {
 		case f == From && l.cell[To] == l.cell[From]:
 			from, to := splitFrame(c)
-			r.state[From], r.from = p.moment(From, from)
-			if r.state[To], r.to = p.moment(To, to); to == nil && r.state[From] != Value {
+			r.state[From], r.from = p.moment(l, From, from)
+			if r.state[To], r.to = p.moment(l, To, to); to == nil && r.state[From] != Value {
 				r.state[To] = r.state[From] // one mask for both
 			}
 		case f == From:
-			r.state[From], r.from = p.moment(From, c)
+			r.state[From], r.from = p.moment(l, From, c)
 		case f == To:
-			r.state[To], r.to = p.moment(To, c)
+			r.state[To], r.to = p.moment(l, To, c)
 		default:
 			r.state[f] = stateOf(f, c)
 		}
@@ -316,8 +325,10 @@ func (p *parser) identify(r *row, l *layout, cells []span) {
 			r.byID = true
 			r.key = mix(maphash.Bytes(p.seed, c), 1)
 			r.sums = 0
-			for k, f := range compared {
-				r.sums |= p.sum(r, l, cells, f) << (4 * k)
+			shift := uint(0)
+			for _, c := range compared {
+				r.sums |= p.sum(r, l, cells, c.field, c.bits) << shift
+				shift += c.bits
 			}
 			return
 		}
@@ -338,16 +349,17 @@ func (p *parser) identify(r *row, l *layout, cells []span) {
 	r.key = h
 }
 
-func (p *parser) sum(r *row, l *layout, cells []span, f Field) uint32 {
+// sum of what a row says in a field, for differ.
+func (p *parser) sum(r *row, l *layout, cells []span, f Field, bits uint) uint32 {
 	switch r.state[f] {
 	case Value:
 		if f == Time {
 			if r.time == untold {
 				return 0
 			}
-			return uint32(2 + uint64(r.time/second)*0x9E3779B97F4A7C15>>40%14)
+			return fold(uint64(r.time/second), bits)
 		}
-		return sum(trim(p.bytes(cells[l.cell[f]])))
+		return sum(trim(p.bytes(cells[l.cell[f]])), bits)
 	case MaskedByVendor, MaskedByAgency, PartlyMasked:
 		return 1
 	}
@@ -392,9 +404,9 @@ func (p *parser) search(s *Search, r *row) {
 }
 
 // moment reads a cell as an end of the time frame: what it is, and the time.
-func (p *parser) moment(f Field, c []byte) (State, int64) {
+func (p *parser) moment(l *layout, f Field, c []byte) (State, int64) {
 	s, ok := parseStamp(c)
-	if !ok || !s.date {
+	if !ok || !s.date || s.serial != l.serial {
 		return stateOf(f, c), untold
 	}
 	if s.serial {
