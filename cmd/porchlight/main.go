@@ -44,11 +44,12 @@ func newRootCmd() (root *cobra.Command, began *bool) {
 
 Try it:       porchlight demo
 Check it:     porchlight verify FILE|DIR|URL
+Audit logs:   porchlight audit PATH...
 Run it:       porchlight init, then porchlight serve
 Watch it:     porchlight witness`,
 	}
 	root.AddCommand(
-		newInitCmd(), newServeCmd(), newDemoCmd(), newWitnessCmd(), newVerifyCmd(),
+		newInitCmd(), newServeCmd(), newDemoCmd(), newWitnessCmd(), newVerifyCmd(), newAuditCmd(),
 		newBackupCmd(), newRestoreCmd(), newPolicyCmd(), newPurposeCmd(),
 	)
 	noteBegin(root, began)
