@@ -10,7 +10,7 @@ import (
 // what makes it one. Whoever looks for them knows them by Row.Plant.
 var Plants = map[string]string{
 	"stalking":     "one searcher returns to one plate 16 times in eight weeks, at night and at weekends, for no case",
-	"shared login": "one login searches two plates in one second, twelve times, and every 20 minutes for 40 hours",
+	"shared login": "one login searches two plates for two cases in one second, three times an hour on four days, and every 20 minutes for 40 hours",
 	"burst":        "120 searches by one searcher in ten minutes",
 	"streak":       "one searcher on 14 days running",
 	"copied":       "one long reason, to the letter, by 12 searchers of several agencies",
@@ -26,6 +26,7 @@ type planted struct {
 	plate    []byte
 	reason   []byte
 	noCase   bool
+	cased    bool // has a case number
 	networks int
 	back     time.Duration
 }
@@ -57,9 +58,9 @@ func (w *world) plant(r *rand.Rand, start time.Time, span time.Duration) (out []
 	}
 	shared := who()
 	for i := range 12 {
-		at := span/14*time.Duration(i+1) + 30*time.Minute
+		at := span/6*time.Duration(i/3+1) + time.Duration(i%3)*15*time.Minute
 		for range 2 {
-			add(planted{plant: "shared login", who: shared}, at)
+			add(planted{plant: "shared login", who: shared, plate: appendPlate(nil, r), cased: true}, at)
 		}
 	}
 	for i := range 120 {

@@ -104,7 +104,11 @@ func (g *Log) search(at time.Time, p *planted) {
 		reason = text{p.reason, p.reason, searchlog.Value}
 	}
 	g.raw[searchlog.Reason] = reason.raw
-	if bits(3) > 2 && (p == nil || !p.noCase) {
+	cased := bits(3) > 2
+	if p != nil {
+		cased = p.cased || cased && !p.noCase
+	}
+	if cased {
 		g.raw[searchlog.Case] = grown(appendCase(mem, r, who.agency.style, at.Year()))
 	}
 	g.raw[searchlog.Offense] = offenses[bits(5)%len(offenses)]
