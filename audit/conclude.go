@@ -343,7 +343,7 @@ func (t *teller) sensitivity(rule int, c *tally) []Variation {
 		}
 	case ruleTogether:
 		for i, y := range varyTogether {
-			count(i, "at most %d seconds apart, %s an hour", y.gap, plural(y.times, "time"))
+			count(i, "at most %d seconds apart, %s an hour or on %s", y.gap, plural(y.times, "time"), plural(y.days, "day"))
 		}
 	case ruleTravel:
 		for i, s := range varyTravel {
@@ -821,7 +821,7 @@ func gapsIn(d *days, least int) []gap {
 		}
 	}
 	span := on[len(on)-1] - on[0] + 1 - missing
-	if len(on)*100 < gapRate*span {
+	if len(on)*100 < gapRate*span || len(on) < gapApart*len(gaps) {
 		return nil
 	}
 	for i := range gaps {

@@ -27,6 +27,7 @@ type harvest struct {
 	weekends int
 	byPlate  []platePlace
 	refs     []ref
+	at       []int
 	mixed    []mark
 }
 
@@ -356,16 +357,26 @@ func (h *harvest) offHours(who person, ms []mark, days int) {
 	}
 	t := &h.rules[ruleOffHours]
 	t.of += len(ms)
-	start, most := 0, -1
-	for s := range 24 {
-		n := 0
+	// The window that holds most; of several side by side the middle one.
+	held := func(start int) (n int) {
 		for i := range habitHours {
-			n += h.hours[(s+i)%24]
+			n += h.hours[(start+i)%24]
 		}
-		if n > most {
-			start, most = s, n
-		}
+		return n
 	}
+	most := 0
+	for s := range 24 {
+		most = max(most, held(s))
+	}
+	start := 0
+	for held(start) != most || held(start+23) == most && start < 23 {
+		start++
+	}
+	last := start
+	for held(last+1) == most && last < start+23 {
+		last++
+	}
+	start = (start + (last-start)/2) % 24
 	share := 100 * most / len(ms)
 	count := func(margin int) (n int) {
 		for i := margin; i < 24-habitHours-margin; i++ {
@@ -499,11 +510,35 @@ func overlaps(ms []mark, gap uint32, into []int) []int {
 	return into
 }
 
-// Of which gaps (seconds) and how many times an hour the variations tell.
-var varyTogether = [...]struct {
-	gap   uint32
-	times int
-}{{5, togetherTimes}, {20, togetherTimes}, {togetherGap, 1}, {togetherGap, 10}}
+// sharedUse is what makes overlaps a question: so many within an hour, or on so
+// many days.
+type sharedUse struct {
+	gap         uint32 // seconds
+	times, days int
+}
+
+// Of which the variations tell.
+var varyTogether = [...]sharedUse{
+	{5, togetherTimes, togetherDays}, {20, togetherTimes, togetherDays}, {togetherGap, 1, 1}, {togetherGap, 10, 10},
+}
+
+// overlapping are the overlaps of a login that are a question, none for chance.
+func (h *harvest) overlapping(ms []mark, use sharedUse) []int {
+	h.at = overlaps(ms, use.gap, h.at[:0])
+	days := 0
+	for n, i := range h.at {
+		if n == 0 || h.day[i] != h.day[h.at[n-1]] {
+			days++
+		}
+		if n >= use.times-1 && ms[i].at-ms[h.at[n-use.times+1]].at <= togetherSpan {
+			return h.at
+		}
+	}
+	if days >= use.days {
+		return h.at
+	}
+	return nil
+}
 
 func (h *harvest) together(who person, ms []mark) {
 	t := &h.rules[ruleTogether]
@@ -512,33 +547,32 @@ func (h *harvest) together(who person, ms []mark) {
 			t.of++
 		}
 	}
-	for k, y := range varyTogether {
-		at := overlaps(ms, y.gap, nil)
-		crowds(len(at), y.times, togetherSpan, func(i int) uint32 { return ms[at[i]].at }, func(from, to int) {
-			t.vary[k] += to - from
+	for k, use := range varyTogether {
+		if n := len(h.overlapping(ms, use)); n > 0 {
+			t.vary[k] += n
 			t.varyOf[k]++
-		})
+		}
 	}
-	at := overlaps(ms, togetherGap, nil)
-	crowds(len(at), togetherTimes, togetherSpan, func(i int) uint32 { return ms[at[i]].at }, func(from, to int) {
-		// With each such search the one before it is told, though only the first counts.
-		var refs []ref
-		for _, i := range at[from:to] {
-			refs = append(refs, ms[i].ref())
+	at := h.overlapping(ms, sharedUse{togetherGap, togetherTimes, togetherDays})
+	if len(at) == 0 {
+		return
+	}
+	// The second search of a pair counts; both are shown.
+	var second, both []ref
+	days := 0
+	for n, i := range at {
+		second = append(second, ms[i].ref())
+		if n == 0 || at[n-1] != i-1 {
+			both = append(both, ms[i-1].ref())
 		}
-		t.note(refs, h.plan.rows)
-		var both []ref
-		for n, i := range at[from:to] {
-			if n == 0 || at[from+n-1] != i-1 {
-				both = append(both, ms[i-1].ref())
-			}
-			both = append(both, ms[i].ref())
+		both = append(both, ms[i].ref())
+		if n == 0 || h.day[i] != h.day[at[n-1]] {
+			days++
 		}
-		first, last := at[from], at[to-1]
-		t.instance(instance{weight: to - from, who: who, what: fmt.Sprintf("$S searched for different plates in different matters within %d seconds, %d times within %s on %s",
-			togetherGap, to-from, minutes(ms[last].at-ms[first].at), dateOf(h.day[first]))}, both)
-		t.best[len(t.best)-1].count = to - from
-	})
+	}
+	t.note(second, h.plan.rows)
+	t.instance(instance{weight: len(at), who: who, what: fmt.Sprintf("$S searched for different plates in different matters within %d seconds, %s on %s from %s to %s",
+		togetherGap, plural(len(at), "time"), plural(days, "day"), dateOf(h.day[at[0]]), dateOf(h.day[at[len(at)-1]]))}, both)
 }
 
 // returned looks for plates to which the searcher came back.

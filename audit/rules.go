@@ -47,7 +47,8 @@ const (
 
 	togetherGap   = 10   // seconds between two searches of different things
 	togetherTimes = 3    // that often...
-	togetherSpan  = 3600 // ...within so many seconds
+	togetherSpan  = 3600 // ...within so many seconds...
+	togetherDays  = 5    // ...or on so many days
 
 	travelGap = 30 * 60 // seconds between searches by one login from two agencies
 
@@ -71,7 +72,8 @@ const (
 
 	gapDays      = 7       // without any search...
 	gapRate      = 80      // ...of somebody who searches on so many percent of the other days...
-	gapActive    = 60      // ...and on so many at least
+	gapActive    = 60      // ...and on so many at least...
+	gapApart     = 20      // ...and on so many for each gap
 	systemLogins = 500_000 // searches that no person makes: the login is a system's
 )
 
@@ -192,8 +194,8 @@ var rules = [numRules]Rule{
 	ruleTogether: {
 		ID: "login.concurrent", Title: "One login, two things at once",
 		Question: "How many people use this login?",
-		Threshold: fmt.Sprintf("at least %d times within an hour: two searches at most %d seconds apart, for different plates and under different cases (different reasons where no case is told)",
-			togetherTimes, togetherGap),
+		Threshold: fmt.Sprintf("at least %d times within an hour or on at least %d days: two searches at most %d seconds apart, for different plates and under different cases (different reasons where no case is told)",
+			togetherTimes, togetherDays, togetherGap),
 		Innocent: []string{
 			"The product records one search as several rows, or the log's times are when rows were written.",
 			"A list of plates was searched at once.",
@@ -401,8 +403,8 @@ var rules = [numRules]Rule{
 	ruleGap: {
 		ID: "export.gap", Title: "Days or months without searches",
 		Question: "Was nothing searched, or are the rows missing?",
-		Threshold: fmt.Sprintf("at least %d days without a search by somebody who searched on at least %d days, and on %d %% of the days outside such gaps",
-			gapDays, gapActive, gapRate),
+		Threshold: fmt.Sprintf("at least %d days without a search by somebody who searched on at least %d days, and on %d %% of the days outside such gaps; no more than one gap for %d such days",
+			gapDays, gapActive, gapRate, gapApart),
 		Unit: "gaps",
 		Innocent: []string{
 			"Access was switched off, or the product was not in use.",
