@@ -533,6 +533,7 @@ func fits(p part, c []byte) int {
 		if isUUID(c) && p != part(Searcher) {
 			return -1
 		}
+		c, _ = splitFrame(c)
 		if s, ok := parseStamp(c); ok && s.date && s.clock && !s.serial {
 			return -1
 		}
@@ -598,10 +599,13 @@ func fromShape(sample [][][]byte) *layout {
 		}
 		score, shaped := 0, 0
 		for i, p := range a.parts {
-			right, wrong := 0, 0
+			right, wrong, told := 0, 0, 0
 			for _, row := range sample {
 				if len(row) != n {
 					continue
+				}
+				if len(trim(row[i])) > 0 {
+					told++
 				}
 				switch fits(p, row[i]) {
 				case 1:
@@ -611,7 +615,7 @@ func fromShape(sample [][][]byte) *layout {
 				}
 			}
 			switch {
-			case 4*wrong > right+wrong || p == part(Time) && right == 0:
+			case 4*wrong > told || p == part(Time) && right == 0:
 				shaped = -len(a.parts)
 			case right > 0 && p != part(Moderation):
 				shaped++
