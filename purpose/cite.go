@@ -408,7 +408,7 @@ func (r *reader) inherit() {
 			return // known by its shape only
 		}
 		if found := r.longestSection(s, c.system); found != nil {
-			s.code, s.sure, s.known = found, from.sure, true
+			s.code, s.sure, s.known = found, max(from.sure, twoOff), true
 		}
 	}
 	for i := len(list) - 2; i >= 0; i-- {
