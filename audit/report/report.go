@@ -51,6 +51,7 @@ var pages = func() *template.Template {
 	t := template.New("").Funcs(template.FuncMap{
 		"n": thousands, "x": number, "percent": percent, "plural": plural, "searches": searches, "hours": hours, "field": fieldName,
 		"lines": lines, "month": monthName, "join": strings.Join, "bar": bar, "list": list, "compact": compact,
+		"upper": upper, "rules": ruleTitles, "kind": kind,
 		"unit": unit, "units": func(n int, of string) string { return thousands(n) + " " + unit(n, of) },
 		"add": func(a, b int) int { return a + b },
 		"css": func() template.CSS { return template.CSS(css) }, "csp": func() string { return CSP },
@@ -165,7 +166,7 @@ func newPage(r *audit.Result, o Options) *page {
 	}
 	if r.Searchers.Number > 0 {
 		p.Figures = append(p.Figures, figure{thousands(r.Searchers.Number), "searchers that can be told apart"})
-	} else if n := len(r.Agencies); n > 0 {
+	} else if n := len(r.Agencies); n > 1 {
 		p.Figures = append(p.Figures, figure{thousands(n), "searching agencies"})
 	}
 	p.Figures = append(p.Figures, figure{thousands(len(r.Findings)), "questions raised"})

@@ -53,6 +53,10 @@ func summary(r *audit.Result) []string {
 
 	if q := r.Reach.Networks; q.N > 0 && q.Most > 1 {
 		s := fmt.Sprintf("Half of the searches that tell their reach went to %s networks or more at once; the widest went to %s", number(q.Median), number(q.Most))
+		if q.Median <= 1 {
+			s = fmt.Sprintf("Of %s that tell their reach, %s stayed within one network (%s); the widest went to %s networks at once",
+				searches(r.Reach.Known), thousands(r.Reach.Single), percent(r.Reach.Single, r.Reach.Known), number(q.Most))
+		}
 		if d := r.Reach.Devices; d.N > 0 {
 			s += fmt.Sprintf(" (%s cameras at most)", number(d.Most))
 		}

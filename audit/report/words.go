@@ -9,6 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+
+	"porchlight/audit"
+	"porchlight/searchlog"
 )
 
 // group is how purposes are drawn together: six colors a reader can tell apart.
@@ -269,4 +273,34 @@ func lines(all []int, total int) string {
 		fmt.Fprintf(&b, " and %s more", thousands(left))
 	}
 	return b.String()
+}
+
+// upper writes the first letter large.
+func upper(s string) string {
+	if s == "" {
+		return s
+	}
+	r := []rune(s)
+	return string(unicode.ToUpper(r[0])) + string(r[1:])
+}
+
+// kind says what a file's variant is.
+func kind(variant string) string {
+	if variant == "" {
+		return "Not recognised"
+	}
+	return upper(cmp.Or(searchlog.Variants[variant], variant))
+}
+
+// ruleTitles are the titles of rules, as they stand within a sentence.
+func ruleTitles(ids []string) []string {
+	out := slices.Clone(ids)
+	for _, r := range audit.Rules() {
+		for i, id := range ids {
+			if id == r.ID {
+				out[i] = "“" + r.Title + "”"
+			}
+		}
+	}
+	return out
 }
