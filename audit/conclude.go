@@ -523,15 +523,15 @@ func (t *teller) cases(rule int, c *tally) []Case {
 	out := []Case{}
 	if len(c.best) > 0 {
 		for _, i := range c.best {
-			who := "searcher " + t.token(i.who)
+			who := ""
+			if i.who.who != 0 {
+				who = "searcher " + t.token(i.who)
+			}
 			if a := t.agencies[i.who.agency]; a != "" {
 				who += " of " + a
 			}
-			what := i.what
-			if strings.Contains(what, "$S") {
-				what = strings.Replace(what, "$S", who, 1)
-			}
-			if strings.Contains(what, "$P") {
+			what := strings.Replace(i.what, "$S", who, 1)
+			if i.plate != 0 {
 				what = strings.Replace(what, "$P", "plate "+t.plate(i.plate), 1)
 			}
 			out = append(out, Case{What: what, Count: i.count, Rows: t.rows(rule, i.refs)})

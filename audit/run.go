@@ -65,11 +65,10 @@ type engine struct {
 	visitors []*visitor
 
 	// After settle.
-	v      *visitor // all visitors' counts
-	h      *harvest // all harvests'
-	offset []string // offenses by index plus 1
-	cells  map[ref]map[string]string
-	lost   int // cited rows whose cells could not be read again
+	v     *visitor // all visitors' counts
+	h     *harvest // all harvests'
+	cells map[ref]map[string]string
+	lost  int // cited rows whose cells could not be read again
 }
 
 func newEngine(o Options, memory int, dir string) (*engine, error) {

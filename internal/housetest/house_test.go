@@ -95,6 +95,7 @@ var only = []struct{ path, by, why string }{
 	{"github.com/digitorus", "evidence", "only court packages carry time stamps"},
 	{"github.com/SherClockHolmes/webpush-go", "canvass", "only notices are pushed"},
 	{"github.com/duckdb", "internal/bench/duckdb", "a module of its own, so that Porchlight needs no C compiler"},
+	{"github.com/cespare/xxhash", "audit", "only audits compare millions of texts by hash"},
 	{"html/template", "audit/report web web/pages web/basemap evidence demo", "only these make pages"},
 	{"github.com/santhosh-tekuri/jsonschema", "", "only a test asks whether the audit's JSON is as documented"},
 	{"os/exec", "demo internal/bench", "the exchange starts no programs"},
