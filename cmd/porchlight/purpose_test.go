@@ -49,6 +49,38 @@ func TestPurposeLines(t *testing.T) {
 	}
 }
 
+// Whatever comes in, each line has one answer that holds what it said.
+func FuzzPurposeLines(f *testing.F) {
+	f.Add("robbery\r\n\n\xff\n", "CA")
+	f.Add("i.c.e", "")
+	f.Fuzz(func(t *testing.T, in, state string) {
+		if _, err := newReasonReader(state); err != nil {
+			t.Skip()
+		}
+		got, err := readReasons(t, state, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSuffix(in, "\n"), "\n")
+		if in == "" {
+			lines = nil
+		}
+		if len(got) != len(lines) {
+			t.Fatalf("%d answers to %d lines", len(got), len(lines))
+		}
+		for i, g := range got {
+			if want := strings.ToValidUTF8(strings.TrimSuffix(lines[i], "\r"), "\ufffd"); g.Reason != want {
+				t.Errorf("line %d is %q, came back as %q", i+1, want, g.Reason)
+			}
+			for _, c := range g.Classes {
+				if !strings.Contains(g.Reason, c.Words) {
+					t.Errorf("line %d: %q is not in %q", i+1, c.Words, g.Reason)
+				}
+			}
+		}
+	})
+}
+
 // What came before a line that is too long is answered, and the error says which.
 func TestPurposeLineTooLong(t *testing.T) {
 	for _, end := range []string{"", "\n", "x\n", strings.Repeat("x", 10)} {
