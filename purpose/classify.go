@@ -539,6 +539,13 @@ func (r *reader) judge() {
 		}
 	}
 	r.kept, r.hits = r.hits, kept
+	if slices.ContainsFunc(r.hits, func(h hit) bool { return h.class == Crime && h.confidence >= Threshold }) {
+		for i := range r.hits {
+			if h := &r.hits[i]; h.mark == '/' && h.class != Crime {
+				h.confidence = min(h.confidence, hint)
+			}
+		}
+	}
 }
 
 // within reports a code that is part of a term that names something else

@@ -147,7 +147,7 @@ const longest = 8 // words in a term
 
 func (l *lexicon) add(class Class, offense, line string) error {
 	mark, text, ok := strings.Cut(line, " ")
-	if !ok || len(mark) != 1 || !strings.Contains("!~^?.-%", mark) {
+	if !ok || len(mark) != 1 || !strings.Contains("!~^/?.-%", mark) {
 		return fmt.Errorf("%q has no mark", line)
 	}
 	t := &term{class: class, mark: mark[0], text: text, offense: offense, because: text}

@@ -12,7 +12,7 @@ import (
 // no exception of its own class, no section and no longer term hides it.
 func TestTermsAreFound(t *testing.T) {
 	for _, term := range builtin().lex.terms {
-		if !strings.Contains("!~^.", string(term.mark)) || strings.ContainsAny(term.text, "#_") {
+		if !strings.Contains("!~^/.", string(term.mark)) || strings.ContainsAny(term.text, "#_") {
 			continue
 		}
 		text := strings.ReplaceAll(term.text, "*", "")
