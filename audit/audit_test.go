@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -755,6 +756,62 @@ func TestSpill(t *testing.T) {
 		t.Errorf("no room: %v", err)
 	}
 }
+
+// Reading only the cited lines gives the same cells as reading all again.
+func TestCited(t *testing.T) {
+	rows := anything(5000)
+	for i := range rows {
+		if i%7 == 0 {
+			rows[i]["Reason"] = "said \"here\",\nthen left\n\nagain"
+		}
+	}
+	text := log(t, rows)
+	if len(text) < 3*sieveHead {
+		t.Fatalf("%d bytes are too few to tell", len(text))
+	}
+	src := []searchlog.Source{source("a.csv", text)}
+	every := map[ref]map[string]string{}
+	sees := func(s *searchlog.Search) { every[ref{0, uint32(s.Line)}] = cellsOf(s) }
+	reading, err := searchlog.Read(context.Background(), src, searchlog.Options{Workers: 1}, func() searchlog.Visitor { return visitorFunc(sees) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := newEngine(Options{Workers: 2}, tapeMemory, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.close()
+	wanted := map[ref]bool{}
+	for r := range every {
+		if r.line%50 < 3 {
+			wanted[r] = true
+		}
+	}
+	some, files := holding(src, reading, wanted, true)
+	if len(some) != 1 {
+		t.Fatalf("%d sources are read the quick way", len(some))
+	}
+	if err := e.readCited(context.Background(), some, files, wanted); err != nil {
+		t.Fatal(err)
+	}
+	for r := range wanted {
+		if !reflect.DeepEqual(e.cells[r], every[r]) {
+			t.Fatalf("line %d: %q, want %q", r.line, e.cells[r], every[r])
+		}
+	}
+	file, err := some[0].Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := io.ReadAll(file)
+	if err != nil || len(left) > len(text)*2/3 || strings.Count(string(left), "\n") != strings.Count(text, "\n") {
+		t.Errorf("%d of %d bytes are left (%v)", len(left), len(text), err)
+	}
+}
+
+type visitorFunc func(*searchlog.Search)
+
+func (f visitorFunc) Visit(s *searchlog.Search) { f(s) }
 
 // However rows are spread over files and ordered in them, the counts are the same.
 func TestOrderDoesNotMatter(t *testing.T) {

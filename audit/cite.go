@@ -1,8 +1,11 @@
 package audit
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -14,7 +17,8 @@ import (
 
 // cite reads the cells of the rows that findings cite and that were not kept
 // while reading: those of findings over several rows. It reads only the sources
-// that hold one, and no further than the last of them.
+// that hold one, of plain tables only the lines that do, and no further than the
+// last of them.
 func (e *engine) cite(ctx context.Context, sources []searchlog.Source, reading *searchlog.Reading) error {
 	wanted := map[ref]bool{}
 	want := func(refs []ref) {
@@ -30,10 +34,28 @@ func (e *engine) cite(ctx context.Context, sources []searchlog.Source, reading *
 			want(c.refs)
 		}
 	}
-	if len(wanted) == 0 {
-		return nil
+	for _, quick := range [...]bool{true, false} { // what the quick way does not find, the long one does
+		if len(wanted) == 0 {
+			return nil
+		}
+		some, files := holding(sources, reading, wanted, quick)
+		if len(some) == 0 {
+			continue
+		}
+		if err := e.readCited(ctx, some, files, wanted); err != nil {
+			return err
+		}
+		for r := range wanted {
+			if e.cells[r] != nil {
+				delete(wanted, r)
+			}
+		}
 	}
-	sources, files := holding(sources, reading, wanted)
+	e.lost = len(wanted)
+	return nil
+}
+
+func (e *engine) readCited(ctx context.Context, sources []searchlog.Source, files []int, wanted map[ref]bool) error {
 	ctx, done := context.WithCancelCause(ctx)
 	defer done(nil)
 	left := atomic.Int64{}
@@ -55,51 +77,139 @@ func (e *engine) cite(ctx context.Context, sources []searchlog.Source, reading *
 	for _, c := range citers {
 		maps.Copy(e.cells, c.cells)
 	}
-	e.lost = int(left.Load())
 	return nil
 }
 
 var errAllFound = errors.New("all rows found")
 
 // holding returns the sources in which wanted rows are, and for each file that
-// reading them gives its index in reading.Files.
-func holding(sources []searchlog.Source, reading *searchlog.Reading, wanted map[ref]bool) ([]searchlog.Source, []int) {
-	in := map[int]bool{}
+// reading them gives its index in reading.Files. The quick way takes the plain
+// tables only, and of them the lines.
+func holding(sources []searchlog.Source, reading *searchlog.Reading, wanted map[ref]bool, quick bool) ([]searchlog.Source, []int) {
+	in := map[int][]int{} // file to wanted lines
 	for r := range wanted {
-		in[int(r.file)] = true
+		in[int(r.file)] = append(in[int(r.file)], int(r.line))
 	}
 	// A file is a source, or a member or sheet of one.
-	of := make([]int, len(reading.Files))
+	of := make([][]int, len(sources))
 	at := 0
 	for i, f := range reading.Files {
 		for at < len(sources) && f.Path != sources[at].Name && !strings.HasPrefix(f.Path, sources[at].Name+"/") {
 			at++
 		}
 		if at == len(sources) { // named otherwise: read all
+			if quick {
+				return nil, nil
+			}
 			all := make([]int, len(reading.Files))
 			for i := range all {
 				all[i] = i
 			}
 			return sources, all
 		}
-		of[i] = at
+		of[at] = append(of[at], i)
 	}
 	var some []searchlog.Source
 	var files []int
-	for s := range sources {
-		var its []int
-		for i := range of {
-			if of[i] == s {
-				its = append(its, i)
+	for s, its := range of {
+		if !slices.ContainsFunc(its, func(i int) bool { return len(in[i]) > 0 }) {
+			continue
+		}
+		source := sources[s]
+		if quick {
+			f := reading.Files[its[0]]
+			if len(its) > 1 || f.Path != source.Name || !plain(f) {
+				continue
 			}
+			source.Open = sieved(source.Open, in[its[0]])
 		}
-		if slices.ContainsFunc(its, func(i int) bool { return in[i] }) {
-			some = append(some, sources[s])
-			files = append(files, its...)
-		}
+		some = append(some, source)
+		files = append(files, its...)
 	}
 	return some, files
 }
+
+// plain reports a table of which any row can be read without those before it.
+func plain(f searchlog.File) bool {
+	return f.Encoding == "utf-8" && f.Delimiter != "" && len(f.Repairs) == 0
+}
+
+// sieved opens a table of which only the beginning and the wanted lines are
+// left; the others are empty, so that line numbers stay.
+func sieved(open func() (io.ReadCloser, error), lines []int) func() (io.ReadCloser, error) {
+	slices.Sort(lines)
+	return func() (io.ReadCloser, error) {
+		src, err := open()
+		if err != nil {
+			return nil, err
+		}
+		s := &sieve{Closer: src, src: bufio.NewReaderSize(src, sieveHead), lines: lines}
+		if head, _ := s.src.Peek(2); string(head) == "PK" || string(head) == "\x1f\x8b" {
+			s.packed = true
+		}
+		return s, nil
+	}
+}
+
+// sieveHead is how much of a table's beginning is left as it is, by which its
+// columns are known.
+const sieveHead = 256 << 10
+
+type sieve struct {
+	io.Closer
+	src    *bufio.Reader
+	lines  []int // wanted, those to come
+	line   int   // lines read
+	done   int   // bytes read
+	odd    bool  // within a quoted cell of a row that is left
+	inside bool  // within a line that goes on
+	out    []byte
+	packed bool
+	err    error
+}
+
+func (s *sieve) Read(p []byte) (int, error) {
+	if s.packed {
+		return s.src.Read(p)
+	}
+	for len(s.out) == 0 && s.err == nil {
+		s.fill()
+	}
+	n := copy(p, s.out)
+	s.out = s.out[:copy(s.out, s.out[n:])]
+	if n == 0 {
+		return 0, s.err
+	}
+	return n, nil
+}
+
+// fill takes the lines that are buffered.
+func (s *sieve) fill() {
+	for len(s.out) < 64<<10 && s.err == nil {
+		part, err := s.src.ReadSlice('\n')
+		if err != bufio.ErrBufferFull {
+			s.err = err
+		}
+		if !s.inside {
+			s.line++
+		}
+		s.inside = err == bufio.ErrBufferFull
+		s.done += len(part)
+		wanted := len(s.lines) > 0 && s.lines[0] == s.line
+		switch {
+		case s.done <= sieveHead || wanted || s.odd:
+			s.out = append(s.out, part...)
+			s.odd = s.odd != (bytes.Count(part, quote)%2 == 1)
+		case !s.inside && s.err == nil:
+			s.out = append(s.out, '\n')
+		}
+		for !s.inside && len(s.lines) > 0 && s.lines[0] <= s.line {
+			s.lines = s.lines[1:]
+		}
+	}
+}
+
+var quote = []byte{'"'}
 
 // citer copies the cells of wanted rows.
 type citer struct {
