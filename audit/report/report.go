@@ -22,7 +22,7 @@ import (
 // Options of a report. The zero value works.
 type Options struct {
 	Title   string   // the heading; "" for a general one
-	Command string   // the command line that made it, without secrets; "" leaves it out
+	Command string   // the command line that made it; "" leaves it out, and a redacted report shows it without the paths
 	Version string   // of the program
 	SHA256  []string // hex digests of the inputs in the order of Result.Files; "" or none where not known
 	Theme   string   // "light" or "dark"; "" follows the reader's screen
@@ -51,6 +51,7 @@ var pages = func() *template.Template {
 	t := template.New("").Funcs(template.FuncMap{
 		"n": thousands, "x": number, "percent": percent, "plural": plural, "searches": searches, "hours": hours, "field": fieldName,
 		"lines": lines, "month": monthName, "join": strings.Join, "bar": bar, "list": list, "compact": compact,
+		"measure": measure, "change": change, "points": points, "day": shortDay,
 		"upper": upper, "rules": ruleTitles, "kind": kind,
 		"unit": unit, "units": func(n int, of string) string { return thousands(n) + " " + unit(n, of) },
 		"add": func(a, b int) int { return a + b },
@@ -157,6 +158,9 @@ func newPage(r *audit.Result, o Options) *page {
 		SpreadSearcher: searchersChart(r.Searchers),
 		Zoned:          cmp.Or(r.Zone, "UTC"),
 	}
+	if r.Redacted && p.Command != "" {
+		p.Command = publicCommand(r)
+	}
 	if n := days(r.First, r.Last, zone); n > 0 {
 		p.Span = plural(n, "day")
 	}
@@ -209,6 +213,18 @@ func newPage(r *audit.Result, o Options) *page {
 		}
 	}
 	return p
+}
+
+// publicCommand is the command line without the paths, which may hold names.
+func publicCommand(r *audit.Result) string {
+	c := "porchlight audit FILES"
+	if r.State != "" {
+		c += " --state " + r.State
+	}
+	if r.Zone != "" {
+		c += " --zone " + r.Zone
+	}
+	return c
 }
 
 // shown picks what the page shows of a finding: the strongest cases, then rows, MaxRows together.

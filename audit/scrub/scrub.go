@@ -383,12 +383,12 @@ func codes(text string, own bool) []part {
 		term, said := bare(f.Term), bare(f.Words)
 		joined := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' || r == '#' }
 		switch digits := onlyDigits(term); {
-		case strings.ContainsAny(f.Term, "*#"):
 		case joined(lastRune(text[:f.Start])) || joined(firstRune(text[f.End:])): // part of a plate or a number
-		case digits != "" && codeOf(said, term, digits):
+		case digits != "" && !strings.ContainsAny(f.Term, "*#") && codeOf(said, term, digits):
 			parts = append(parts, part{from: f.Start, to: f.End, is: common})
-		case digits == "" && term != "" && disguised(f.Words) && plainly(f.Term):
-			parts = append(parts, part{from: f.Start, to: f.End, as: "[reads: " + f.Term + "]", is: common})
+		case f.Class == purpose.CaseNumber || f.Class == purpose.Unreadable || f.Class == purpose.Unstated || term == "":
+		case disguised(f.Words): // the lexicon's own term may stand
+			parts = append(parts, part{from: f.Start, to: f.End, as: "[reads: " + strings.ReplaceAll(f.Term, "*", "…") + "]", is: common})
 		}
 	}
 	slices.SortFunc(parts, func(a, b part) int { return a.from - b.from })
@@ -413,22 +413,12 @@ func codeOf(said, term, digits string) bool {
 func disguised(words string) bool {
 	for _, at := range chunk.FindAllString(words, -1) {
 		for _, w := range simple.FindAllString(at, -1) {
-			if f := folded(w); vocabulary()[f] != common {
+			if vocabulary()[folded(w)] == 0 {
 				return true
 			}
 		}
 	}
 	return strings.ContainsAny(words, ".-_*")
-}
-
-// plainly reports a term whose words all may be published.
-func plainly(term string) bool {
-	for _, w := range strings.Fields(term) {
-		if vocabulary()[folded(w)] != common {
-			return false
-		}
-	}
-	return true
 }
 
 // bare is a text's letters and digits, folded.
