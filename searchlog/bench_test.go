@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -54,4 +55,67 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(rows*b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// endless repeats a log's rows with other ids, without the memory to hold them.
+type endless struct {
+	rows   []byte // complete
+	starts []int  // of each
+	off    int
+	round  uint32
+	left   int // bytes
+}
+
+func (e *endless) Read(b []byte) (int, error) {
+	if e.left <= 0 {
+		return 0, io.EOF
+	}
+	if e.off == len(e.rows) {
+		e.off = 0
+		e.round++
+		for _, s := range e.starts {
+			hex := fmt.Appendf(nil, "%04x", e.round)
+			copy(e.rows[s+9:], hex)
+		}
+	}
+	n := copy(b, e.rows[e.off:])
+	e.off += n
+	e.left -= n
+	return n, nil
+}
+
+// BenchmarkMemory reads 17 million rows (about 3.5 GB) once and reports what
+// the process holds at the end beyond what it held before.
+func BenchmarkMemory(b *testing.B) {
+	if testing.Short() {
+		b.Skip("17 million rows")
+	}
+	const rows, of = 17_000_000, 17_000
+	data := networkAudit(of)
+	head := bytes.IndexByte(data, '\n') + 1
+	body := data[head:]
+	e := &endless{rows: body, left: len(body) * (rows / of)}
+	for i := 0; i < len(body); i++ {
+		if i == 0 || body[i-1] == '\n' && len(body) > i+36 && isUUID(body[i:i+36]) {
+			e.starts = append(e.starts, i)
+		}
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for b.Loop() {
+		s := Source{Name: "big.csv", Size: int64(head + e.left), Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(io.MultiReader(bytes.NewReader(data[:head]), e)), nil
+		}}
+		r, err := Read(context.Background(), []Source{s}, Options{}, func() Visitor { return new(counter) })
+		if err != nil {
+			b.Fatal(err)
+		}
+		if r.Files[0].Rows < rows*99/100 {
+			b.Fatalf("%d rows, %d repeated", r.Files[0].Rows, r.Files[0].Duplicate)
+		}
+		runtime.ReadMemStats(&after)
+	}
+	b.ReportMetric(float64(after.Sys-before.Sys)/(1<<20), "MiB")
+	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
 }

@@ -335,7 +335,7 @@ func (p *scanner) zone(s *stamp) {
 // serial reads a day number: 45678.25 is six in the morning. Day 1 is the first
 // of January 1900, and 1900 is wrongly a leap year, as spreadsheets have it.
 func (p *scanner) serial(s *stamp, whole int64) bool {
-	if whole < 20000 || whole > 80000 { // 1954 to 2119: others are plain numbers
+	if whole < 30000 || whole > 80000 { // 1982 to 2119: others are plain numbers
 		return false
 	}
 	var frac, scale int64 = 0, 1

@@ -83,6 +83,7 @@ type reader struct {
 	order  []*file // those that were begun
 	shares []Share
 	lines  int // of the file whose turn it was last
+	rows   int // of all files so far
 }
 
 // block is a piece of a file: whole records, if the cut was right.
@@ -246,6 +247,9 @@ func (r *reader) begin(f *file) {
 // caller has the turn.
 func (r *reader) compare(f *file, p *parser, lines int) {
 	f.rows += p.records
+	if r.rows += p.records; r.total > 0 && r.rows > 100_000 {
+		r.seen.expect = int(float64(r.rows) * float64(r.total) / float64(r.done.Load()))
+	}
 	f.latin += p.latin
 	f.Sharing += p.sharing
 	for _, s := range p.shares {
@@ -258,6 +262,7 @@ func (r *reader) compare(f *file, p *parser, lines int) {
 	for _, n := range p.repairs {
 		f.repair(lines+n.line+1, n.what)
 	}
+	r.seen.warm(p.rows)
 	for i := range p.rows {
 		row := &p.rows[i]
 		line := lines + row.line + 1

@@ -16,14 +16,21 @@ type seen struct {
 	shards [1 << 10]shard
 	bases  []uint32 // of each file: the lines of those before it
 	lines  uint64   // of all files so far
+	expect int      // rows in the end, where that can be guessed
+	warmed uint64
 }
 
 // shard is a hash table with linear probing.
 type shard struct {
-	keys   []uint64 // 0 is free
-	places []uint32 // lines of all files, counted on
-	sums   []uint32 // by id: the sums; by content: file and count
-	n      int
+	slots []sighting
+	n     int
+}
+
+// sighting is the first row of a key.
+type sighting struct {
+	key   uint64 // 0 is free
+	place uint32 // its line, counted on over all files
+	sums  uint32 // by id: the sums; by content: file and count
 }
 
 // lost is the place of a row beyond the four-thousandth million of lines.
@@ -58,11 +65,11 @@ func (s *seen) place(line int) uint32 {
 
 // byID says whether the id was seen, with the place and the sums of its first row.
 func (s *seen) byID(key uint64, line int, sums uint32) (place, before uint32, again bool) {
-	t, i, found := s.look(key)
-	if found {
-		return t.places[i], t.sums[i], true
+	t, e := s.look(key)
+	if e.key == key {
+		return e.place, e.sums, true
 	}
-	t.put(i, key, s.place(line), sums)
+	t.put(e, sighting{key, s.place(line), sums})
 	return 0, 0, false
 }
 
@@ -71,45 +78,59 @@ func (s *seen) byID(key uint64, line int, sums uint32) (place, before uint32, ag
 func (s *seen) byContent(key uint64, line int) (place uint32, again bool) {
 	const counts = 12
 	file := uint32(len(s.bases)) << counts // never 0
-	t, i, found := s.look(key)
-	if !found {
-		t.put(i, key, s.place(line), file|1)
+	t, e := s.look(key)
+	if e.key == 0 {
+		t.put(e, sighting{key, s.place(line), file | 1})
 		return 0, false
 	}
 	nth := uint32(1)
-	if t.sums[i]>>counts == file>>counts {
-		nth = min(t.sums[i]&(1<<counts-1)+1, 1<<counts-1)
+	if e.sums>>counts == file>>counts {
+		nth = min(e.sums&(1<<counts-1)+1, 1<<counts-1)
 	}
-	t.sums[i] = file | nth
+	e.sums = file | nth
 	if nth == 1 {
-		return t.places[i], true
+		return e.place, true
 	}
-	t, i, found = s.look(mix(key, uint64(nth)))
-	if !found {
-		t.put(i, mix(key, uint64(nth)), s.place(line), 0)
+	key = mix(key, uint64(nth))
+	if t, e = s.look(key); e.key == 0 {
+		t.put(e, sighting{key, s.place(line), 0})
 		return 0, false
 	}
-	if f, _ := s.where(t.places[i]); f == len(s.bases)-1 {
+	if f, _ := s.where(e.place); f == len(s.bases)-1 {
 		return 0, false // more copies than are told apart
 	}
-	return t.places[i], true
+	return e.place, true
 }
 
-// look finds the key, or the free slot for it.
-func (s *seen) look(key uint64) (t *shard, i int, found bool) {
-	t = &s.shards[key>>(64-10)]
-	if t.n*8 >= len(t.keys)*7 {
-		t.grow()
-	}
-	i = slot(key, len(t.keys))
-	for {
-		switch t.keys[i] {
-		case key:
-			return t, i, true
-		case 0:
-			return t, i, false
+// warm brings the slots of these rows near the processor, several at a time: a
+// table of hundreds of megabytes is slow to look into one row after the other.
+func (s *seen) warm(rows []row) {
+	var any uint64
+	for i := range rows {
+		key := rows[i].key
+		if t := &s.shards[key>>(64-10)]; len(t.slots) > 0 {
+			any |= t.slots[slot(key, len(t.slots))].key
 		}
-		if i++; i == len(t.keys) {
+	}
+	s.warmed = any // so that the compiler keeps the loads
+}
+
+// look finds the sighting of a key, or the free slot for it.
+func (s *seen) look(key uint64) (*shard, *sighting) {
+	t := &s.shards[key>>(64-10)]
+	if t.n*8 >= len(t.slots)*7 {
+		t.grow(s.expect / len(s.shards) * 8 / 7)
+	}
+	return t, t.look(key)
+}
+
+func (t *shard) look(key uint64) *sighting {
+	i := slot(key, len(t.slots))
+	for {
+		if e := &t.slots[i]; e.key == key || e.key == 0 {
+			return e
+		}
+		if i++; i == len(t.slots) {
 			i = 0
 		}
 	}
@@ -120,29 +141,27 @@ func slot(key uint64, size int) int {
 	return int(hi)
 }
 
-func (t *shard) put(i int, key uint64, place, sums uint32) {
-	t.keys[i], t.places[i], t.sums[i] = key, place, sums
+func (t *shard) put(e *sighting, s sighting) {
+	*e = s
 	t.n++
 }
 
-func (t *shard) grow() {
-	size := max(16, 2*len(t.keys))
+// grow makes room, at once for all rows that are expected if they are not many
+// times more: each step leaves garbage.
+func (t *shard) grow(expect int) {
+	size := max(16, 2*len(t.slots))
 	if size > 8192 {
-		size = len(t.keys) + len(t.keys)/4 // tight, where it counts
+		size = len(t.slots) + len(t.slots)/4 // tight, where it counts
 	}
-	old := *t
-	t.keys, t.places, t.sums = make([]uint64, size), make([]uint32, size), make([]uint32, size)
-	for j, key := range old.keys {
-		if key == 0 {
-			continue
+	if expect += expect / 32; expect <= 8*len(t.slots) {
+		size = max(size, expect)
+	}
+	old := t.slots
+	t.slots = make([]sighting, size)
+	for _, s := range old {
+		if s.key != 0 {
+			*t.look(s.key) = s
 		}
-		i := slot(key, size)
-		for t.keys[i] != 0 {
-			if i++; i == size {
-				i = 0
-			}
-		}
-		t.keys[i], t.places[i], t.sums[i] = key, old.places[j], old.sums[j]
 	}
 }
 
