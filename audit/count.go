@@ -82,23 +82,41 @@ func (h *histogram) quantiles(unit float64) Quantiles {
 
 // sketch counts keys in too few places: never too low, seldom too high (up to
 // 255). It tells which keys deserve to be counted exactly.
-type sketch []uint8
+type sketch struct {
+	places []uint8
+	later  [64]uint32 // places to count at: many at once wait for memory together
+	n      int
+}
 
 const sketchBits = 22
 
-func newSketch() sketch { return make(sketch, 1<<sketchBits) }
+func newSketch() *sketch { return &sketch{places: make([]uint8, 1<<sketchBits)} }
 
-func (s sketch) add(key uint64) {
-	if p := &s[key>>(64-sketchBits)]; *p < 255 {
-		*p++
+func (s *sketch) add(key uint64) {
+	s.later[s.n] = uint32(key >> (64 - sketchBits))
+	if s.n++; s.n == len(s.later) {
+		s.settle()
 	}
 }
 
-func (s sketch) atMost(key uint64) int { return int(s[key>>(64-sketchBits)]) }
+func (s *sketch) settle() {
+	for _, i := range s.later[:s.n] {
+		if n := s.places[i]; n < 255 {
+			s.places[i] = n + 1
+		}
+	}
+	s.n = 0
+}
 
-func (s sketch) merge(o sketch) {
-	for i, n := range o {
-		s[i] = uint8(min(int(s[i])+int(n), 255))
+// atMost is what no key of a settled sketch was added more often than.
+func (s *sketch) atMost(key uint64) int { return int(s.places[key>>(64-sketchBits)]) }
+
+// merge settles both.
+func (s *sketch) merge(o *sketch) {
+	s.settle()
+	o.settle()
+	for i, n := range o.places {
+		s.places[i] = uint8(min(int(s.places[i])+int(n), 255))
 	}
 }
 

@@ -36,7 +36,7 @@ type known struct {
 	agencies map[uint32]*unit // by id
 	fileUnit []uint32         // by file: the unit of rows that name no agency
 	rare     map[uint64]bool  // unit<<16 | shape of case numbers that are unusual there
-	reused   sketch
+	reused   *sketch
 	rows     int // searches in all
 }
 

@@ -149,7 +149,7 @@ type visitor struct {
 
 	people writer
 	groups writer
-	reused sketch
+	reused *sketch
 	bad    bool // an error was reported; nothing is kept any more
 }
 
