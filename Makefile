@@ -5,6 +5,8 @@ BIN := bin/porchlight
 GOFILES := $(shell git ls-files --cached --others --exclude-standard '*.go' '*.cedar' '*.json' '*.html' '*.css' '*.svg' '*.js' '*.txt' '*.geojson' '*.tsv' | grep -v '^$(APP)/')
 APPFILES := $(shell git ls-files --cached --others --exclude-standard $(APP) web/messages web/pages/static)
 
+AUDITFILES := $(shell git ls-files --cached --others --exclude-standard audit searchlog purpose policy/packs internal/auditwasm | grep -v _test)
+
 .PHONY: help run test build check generate bench eval kill clean setup
 
 help:
@@ -35,7 +37,13 @@ $(BIN): go.mod $(GOFILES) $(APP)/dist/index.html
 	@mkdir -p bin
 	go build -o $@ ./cmd/porchlight
 
-$(APP)/dist/index.html: $(APP)/node_modules/.package-lock.json $(filter-out $(APP)/dist/%,$(APPFILES))
+# The audit page runs the engine of porchlight audit.
+$(APP)/wasm/audit.wasm: go.mod $(AUDITFILES)
+	@mkdir -p $(@D)
+	cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" $(@D)/
+	GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false -ldflags="-s -w" -o $@ ./internal/auditwasm
+
+$(APP)/dist/index.html: $(APP)/node_modules/.package-lock.json $(APP)/wasm/audit.wasm $(filter-out $(APP)/dist/%,$(APPFILES))
 	cd $(APP) && npm run build
 
 $(APP)/node_modules/.package-lock.json: $(APP)/package-lock.json
@@ -68,4 +76,4 @@ kill: setup-test
 	PORCHLIGHT_KILLS=200 go test -count=1 -v -run TestKills -timeout 60m ./internal/killtest
 
 clean:
-	rm -rf bin build $(APP)/dist/assets $(APP)/dist/index.html
+	rm -rf bin build $(APP)/wasm $(APP)/dist/assets $(APP)/dist/index.html

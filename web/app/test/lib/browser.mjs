@@ -84,8 +84,8 @@ export async function openBrowser(site, shots) {
     if (over > 0) complain(where, `${over} px wider than the window`);
   }
 
-  /** Photographs what somebody sees and checks it; whole: at both widths, light and dark. */
-  async function look({ page }, what, { whole = false } = {}) {
+  /** Photographs what somebody sees and checks it; whole: at both widths, light and dark; top: only what the window shows. */
+  async function look({ page }, what, { whole = false, top = false } = {}) {
     if (process.env.STORY_QUICK) return;
     const size = page.viewportSize();
     const both = whole ? [phone, desk] : [size];
@@ -95,7 +95,7 @@ export async function openBrowser(site, shots) {
         if (colorScheme) await page.emulateMedia({ colorScheme });
         await settled(page);
         const where = [what, viewport.width, colorScheme].filter(Boolean).join('-');
-        if (shots) await page.screenshot({ path: join(shots, `${where}.png`), fullPage: !(await page.locator('dialog[open]').count()) });
+        if (shots) await page.screenshot({ path: join(shots, `${where}.png`), fullPage: !top && !(await page.locator('dialog[open]').count()) });
         // Each width and each theme once: the rules look at one or the other.
         if (!whole || (viewport === phone) === (colorScheme === 'light')) await ask(page, where);
       }
