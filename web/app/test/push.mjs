@@ -32,7 +32,7 @@ try {
   cdp.on('ServiceWorker.workerRegistrationUpdated', (e) => e.registrations.forEach((r) => registrations.set(r.registrationId, r)));
   await cdp.send('ServiceWorker.enable');
   const asked = [];
-  context.on('request', (r) => r.serviceWorker() && asked.push(new URL(r.url()).pathname));
+  context.on('request', (r) => r.serviceWorker() && r.url().startsWith('http') && asked.push(new URL(r.url()).pathname));
   const push = (data) => cdp.send('ServiceWorker.deliverPushMessage', { origin: site, registrationId: [...registrations.keys()][0], data });
   /** What the notices on the screen say, once there are n. */
   const notices = (n) => page.evaluate(async (n) => {

@@ -1,9 +1,12 @@
 // A push message is the token of a coarse cell and nothing else; the notice says
-// that there is something new, in the words the page left when she opted in.
+// that there is something new, in the words the page left when she opted in. The
+// worker fetches nothing for it: that would show the exchange whom it has told.
 
-interface Words {
+export interface Words {
   title: string;
   body: string;
+  /** As a data: URL. */
+  icon?: string;
 }
 
 async function words(): Promise<Words> {
@@ -13,9 +16,9 @@ async function words(): Promise<Words> {
 
 /** Shows the notice of a push message. */
 export async function showNotice(event: PushEvent, registration: ServiceWorkerRegistration): Promise<void> {
-  const { title, body } = await words();
+  const { title, ...rest } = await words();
   const cell = event.data?.text() ?? '';
-  await registration.showNotification(title, { body, tag: `cell-${cell}`, icon: '/icons/icon-192.png' });
+  await registration.showNotification(title, { ...rest, tag: `cell-${cell}` });
 }
 
 /** Opens the page of requests nearby, in a tab that is open if there is one. */

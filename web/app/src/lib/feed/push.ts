@@ -1,6 +1,7 @@
 // Notices by web push for a coarse cell. The exchange keeps the browser's
 // endpoint and the cell; which cells those are is also kept on the device.
 import { post } from '$lib/api/client';
+import type { Words } from '../../sw/notice';
 
 const kept = 'porchlight.notice-cells';
 
@@ -25,11 +26,19 @@ export async function startPush(cell: string, key: string, words: { title: strin
   const { pushManager } = await navigator.serviceWorker.ready;
   const subscription = await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
   const { endpoint = '', keys = {} } = subscription.toJSON();
-  // The worker has no words of its own; see src/sw/notice.ts.
-  await (await caches.open('notice-words')).put('/notice-words', Response.json(words));
+  // The worker has nothing of its own; see src/sw/notice.ts.
+  const left: Words = { ...words, icon: await dataURL('/icons/icon-192.png') };
+  await (await caches.open('notice-words')).put('/notice-words', Response.json(left));
   await post('/api/v1/notices/push', { body: { cell, endpoint, p256dh: keys.p256dh ?? '', auth: keys.auth ?? '' } });
   keep([...new Set([...pushCells(), cell])]);
   return true;
+}
+
+async function dataURL(path: string): Promise<string> {
+  const reader = new FileReader();
+  reader.readAsDataURL(await (await fetch(path)).blob());
+  await new Promise((done) => reader.addEventListener('loadend', done));
+  return String(reader.result);
 }
 
 /** Ends it for the cell, and altogether when it was the last. Throws a Problem. */
