@@ -167,6 +167,9 @@ func (h *harvest) caseOf(m *mark) error {
 	if impossible {
 		t.vary[0]++
 	}
+	if impossible {
+		return nil // asked about as such
+	}
 	h.rules[ruleCaseReused].of++
 	if h.known.reused.atMost(m.case_) < reusedSearches {
 		return nil
@@ -753,8 +756,31 @@ var varyCopied = [...]int{3, 5, 10, 20}
 // group asks about one part of the tape of groups: searches with one case
 // number, or with one text.
 func (h *harvest) group(t *tape, part int) error {
-	marks := make([]mark, 0, t.len(part))
-	if err := t.read(part, func(ms []mark) { marks = append(marks, ms...) }); err != nil {
+	n := t.len(part)
+	// Templates are left out, and only they can be very many.
+	var templates map[uint64]int
+	if n > systemLogins {
+		templates = map[uint64]int{}
+		if err := t.read(part, func(ms []mark) {
+			for i := range ms {
+				if ms[i].is(markText) {
+					templates[ms[i].subject]++
+				}
+			}
+		}); err != nil {
+			return err
+		}
+	}
+	marks := make([]mark, 0, min(n, systemLogins))
+	if err := t.read(part, func(ms []mark) {
+		for i := range ms {
+			if templates[ms[i].subject] <= h.template() {
+				marks = append(marks, ms[i])
+			} else {
+				h.rules[ruleCopied].of++
+			}
+		}
+	}); err != nil {
 		return err
 	}
 	t.drop(part)
@@ -798,10 +824,15 @@ func peopleOf(ms []mark) (searchers, agencies, weeks int) {
 	return len(people), len(units), weeks
 }
 
+// template is how many searches may share a text that is nobody's template.
+func (h *harvest) template() int {
+	return max(copiedTemplate, h.known.rows*copiedPermille/1000)
+}
+
 func (h *harvest) text(ms []mark) {
 	t := &h.rules[ruleCopied]
 	t.of += len(ms)
-	if most := max(copiedTemplate, h.known.rows*copiedPermille/1000); len(ms) > most {
+	if len(ms) > h.template() {
 		return
 	}
 	searchers, agencies, weeks := peopleOf(ms)
