@@ -5,8 +5,8 @@
 // Everybody and everything in them is invented: towns of syllables, searchers of
 // syllables, plates that begin with 0QZ, which no state issues.
 //
-// The layouts and quirks are facts collected from public records; docs/audit.md
-// lists them.
+// The layouts and quirks are facts collected from public records;
+// docs/design/searchlog.md has them.
 package loggen
 
 import (

@@ -103,6 +103,12 @@ func (g *Log) search(at time.Time, p *planted) {
 	if p != nil && p.reason != nil {
 		reason = text{p.reason, p.reason, searchlog.Value}
 	}
+	if bits(4) == 0 && reason.state == searchlog.Value && p == nil {
+		// About one reason in twelve is typed once only, most for its case number.
+		b := append(append(mem, reason.raw...), ' ')
+		reason.raw = grown(appendCase(b, r, who.agency.style, at.Year()))
+		reason.cell = reason.raw
+	}
 	g.raw[searchlog.Reason] = reason.raw
 	cased := bits(3) > 2
 	if p != nil {
