@@ -119,7 +119,7 @@ func FuzzNear(f *testing.F) {
 		}
 		best := 3
 		for _, target := range n.words {
-			if d := distance([]byte(w), target, mistakes(target)); d > 0 && d <= mistakes(target) && (d == 1 || target[0] == w[0]) {
+			if d := distance([]byte(w), target, mistakes(target)); d > 0 && d <= mistakes(target) && begins([]byte(w), target, d) {
 				best = min(best, d)
 			}
 		}

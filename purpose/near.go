@@ -52,9 +52,15 @@ func (n *near) add(w string, symbol uint16) {
 
 func (n *near) close() { n.entries = append([]nearEntry(nil), n.entries...) }
 
+// begins reports whether w begins as a misspelling of target may. The first letter
+// is seldom wrong: in a short word, or with two mistakes, it must be right or have
+// changed places with the second.
+func begins(w []byte, target string, d int) bool {
+	return target[0] == w[0] || d == 1 && (len(target) >= 7 || w[0] == target[1] && w[1] == target[0])
+}
+
 // of appends the symbols of the words that w is nearest to, at most three, and
-// returns their distance; 0 for none. The first letter is seldom wrong: with two
-// mistakes it must be right.
+// returns their distance; 0 for none.
 func (n *near) of(w []byte, list []uint16) ([]uint16, int) {
 	if len(w) < nearFrom-1 || len(w) > nearTo {
 		return list, 0
@@ -71,7 +77,7 @@ func (n *near) of(w []byte, list []uint16) ([]uint16, int) {
 			at = e.next
 			target := n.words[e.word]
 			d := distance(w, target, min(best, mistakes(target)))
-			if d == 0 || d > mistakes(target) || d > best || d == 2 && target[0] != w[0] {
+			if d == 0 || d > mistakes(target) || d > best || !begins(w, target, d) {
 				continue
 			}
 			if d < best {
