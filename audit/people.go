@@ -35,6 +35,7 @@ type harvest struct {
 type known struct {
 	agencies map[uint32]*unit // by id
 	fileUnit []uint32         // by file: the unit of rows that name no agency
+	searches map[uint32]int   // by unit
 	rare     map[uint64]bool  // unit<<16 | shape of case numbers that are unusual there
 	reused   *sketch
 	rows     int // searches in all
@@ -774,7 +775,7 @@ func (h *harvest) group(t *tape, part int) error {
 	marks := make([]mark, 0, min(n, systemLogins))
 	if err := t.read(part, func(ms []mark) {
 		for i := range ms {
-			if templates[ms[i].subject] <= h.template() {
+			if templates[ms[i].subject] <= templateOf(h.known.rows) {
 				marks = append(marks, ms[i])
 			} else {
 				h.rules[ruleCopied].of++
@@ -824,15 +825,23 @@ func peopleOf(ms []mark) (searchers, agencies, weeks int) {
 	return len(people), len(units), weeks
 }
 
-// template is how many searches may share a text that is nobody's template.
-func (h *harvest) template() int {
-	return max(copiedTemplate, h.known.rows*copiedPermille/1000)
+// templateOf is how many of so many searches may share a text that is no template.
+func templateOf(searches int) int {
+	return max(copiedTemplate, searches*copiedPermille/1000)
 }
 
 func (h *harvest) text(ms []mark) {
 	t := &h.rules[ruleCopied]
 	t.of += len(ms)
-	if len(ms) > h.template() {
+	seen := map[uint32]bool{}
+	searches := 0 // of all agencies where the text occurs
+	for i := range ms {
+		if u := h.unitOf(&ms[i]); !seen[u] {
+			seen[u] = true
+			searches += h.known.searches[u]
+		}
+	}
+	if len(ms) > templateOf(searches) {
 		return
 	}
 	searchers, agencies, weeks := peopleOf(ms)

@@ -23,6 +23,7 @@ var noteNames = []struct {
 // notes reads the shape of a text, not its meaning. The names are a guess: a
 // common first name and a word after it that is no word of the trade.
 func notes(s string) textNotes {
+	s = s[:min(len(s), maxText)]
 	var n textNotes
 	tokens := strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",;()[]{}\"", r) })
 	long, letters := 0, 0

@@ -67,7 +67,7 @@ const (
 	rarePermille  = 5   // one at most so frequent is not
 
 	copiedSearchers = 5  // people with one text of their own words
-	copiedPermille  = 5  // a text of more than so many searches is a template
+	copiedPermille  = 5  // of its agencies' searches; a text of more is a template
 	copiedTemplate  = 50 // and of more than so many
 
 	gapDays      = 7       // without any search...
@@ -299,7 +299,7 @@ var rules = [numRules]Rule{
 	ruleCopied: {
 		ID: "reason.copied", Title: "The same words from many people",
 		Question: "Why did people who do not work together type the same sentence?",
-		Threshold: fmt.Sprintf("the same text of at least five words, no category or code, by at least %d searchers; texts of more than %.1f %% of all searches are templates and left out",
+		Threshold: fmt.Sprintf("the same text of at least five words, no category or code, by at least %d searchers; texts of more than %.1f %% of the searches of those agencies are templates and left out",
 			copiedSearchers, copiedPermille/10.0),
 		Innocent: []string{
 			"A wanted notice that many officers copied.",

@@ -320,12 +320,13 @@ func (m *month) merge(o *month) {
 
 // learn draws from all rows what single ones are measured by.
 func (v *visitor) learn(reading *searchlog.Reading) *known {
-	k := &known{agencies: map[uint32]*unit{}, rare: map[uint64]bool{}, reused: v.reused, rows: v.rows}
+	k := &known{agencies: map[uint32]*unit{}, searches: map[uint32]int{}, rare: map[uint64]bool{}, reused: v.reused, rows: v.rows}
 	for _, u := range v.units.by {
 		// Two names may have one id; the same one of them stands for both always.
 		if have := k.agencies[u.id]; have == nil || u.name < have.name {
 			k.agencies[u.id] = u
 		}
+		k.searches[u.id] += u.searches
 		unusual(u.id, u, k.rare)
 	}
 	// Rows without an agency: the files in one folder are taken for one agency's.
@@ -343,6 +344,7 @@ func (v *visitor) learn(reading *searchlog.Reading) *known {
 		folders[folder].merge(&v.files[i].unit)
 	}
 	for _, u := range folders {
+		k.searches[u.id] += u.searches
 		unusual(u.id, u, k.rare)
 	}
 	return k
