@@ -88,7 +88,7 @@ func TestNoReason(t *testing.T) {
 	// Not exported is not missing.
 	r := ask(t, rows, "Reason")
 	expect(t, r, "reason.none", 0)
-	if !says1(r, "reason was not exported in 1 of 1 file (5 rows)") || !says1(r, "Not asked: No reason") {
+	if !says1(r, "reason was not exported in 1 of 1 file (5 rows)") || !says1(r, "Not asked, as no search tells its reason: ") {
 		t.Errorf("unknown: %q", r.Unknown)
 	}
 	if slices.Contains(r.Clear, "reason.none") {
@@ -332,6 +332,11 @@ func TestReturned(t *testing.T) {
 	}
 	// Four days at night weigh as much as six at work. 5 UTC is 23:00 in Chicago.
 	expect(t, ask(t, returns(5, weekdays[:4], nil)), "plate.returned", 4)
+	// A case number that the log does not tell is not said to be missing.
+	f = expect(t, ask(t, returns(18, weekdays, nil), "Case #"), "plate.returned", 5)
+	if strings.Contains(f.Cases[0].What, "no case number") || !strings.Contains(f.Cases[0].What, "does not tell") {
+		t.Errorf("%s", f.Cases[0].What)
+	}
 	// Changing case numbers are no case.
 	rows := returns(18, weekdays, nil)
 	for i := range rows {
@@ -373,7 +378,7 @@ func TestStreak(t *testing.T) {
 	}
 	r = ask(t, rows)
 	expect(t, r, "searcher.streak", 0)
-	if !says1(r, "searcher is masked by the product in 8 rows") || !says1(r, "Not asked: Searches on many days in a row") {
+	if !says1(r, "searcher is masked by the product in 8 rows") || !says1(r, "Searches on many days in a row") {
 		t.Errorf("unknown %q", r.Unknown)
 	}
 }
@@ -648,7 +653,7 @@ func TestPortal(t *testing.T) {
 		t.Fatalf("%d rows, %d searchers", r.Rows, r.Searchers.Number)
 	}
 	expect(t, r, "searcher.streak", 0)
-	if !says1(r, "A portal lists about one search for each user and clock hour") || !says1(r, "Not asked: Searches on many days in a row") {
+	if !says1(r, "A portal lists about one search for each user and clock hour") || !says1(r, "Searches on many days in a row") {
 		t.Errorf("unknown %q", r.Unknown)
 	}
 }

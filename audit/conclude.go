@@ -680,8 +680,10 @@ func (t *teller) unknown() []string {
 			say("The %s is partly masked in %s: only the rest was read.", q.name, plural(n, "row"))
 		}
 	}
+	var why []string
+	unasked := map[string][]string{} // what is missing to titles
 	for i, r := range rules {
-		if i == ruleIDs || i == ruleColumns || i == ruleTruncated || t.v.rules[i].of > 0 {
+		if t.v.rules[i].of > 0 || rows == 0 {
 			continue
 		}
 		var lack []string
@@ -690,9 +692,16 @@ func (t *teller) unknown() []string {
 				lack = append(lack, f.String())
 			}
 		}
-		if len(lack) > 0 && rows > 0 {
-			say("Not asked: %s. No search tells its %s.", r.Title, strings.Join(lack, ", "))
+		if len(lack) > 0 {
+			key := strings.Join(lack, " and ")
+			if unasked[key] == nil {
+				why = append(why, key)
+			}
+			unasked[key] = append(unasked[key], r.Title)
 		}
+	}
+	for _, key := range why {
+		say("Not asked, as no search tells its %s: %s.", key, strings.Join(unasked[key], "; "))
 	}
 	if t.home == "" {
 		say("No home state was given: which agencies are out of state was not asked.")

@@ -619,7 +619,7 @@ func (h *harvest) onePlate(who person, ms []mark, at []platePlace, t *tally) {
 	if last-first < returnSpan/2 {
 		return
 	}
-	days, personalDays := 0, 0
+	days, personalDays, untold := 0, 0, true
 	cases := map[uint64]int{} // case number to days, 0 for none
 	for from := 0; from < len(at); {
 		to, personal := from, true
@@ -627,6 +627,7 @@ func (h *harvest) onePlate(who person, ms []mark, at []platePlace, t *tally) {
 		for to < len(at) && h.day[at[to].i] == h.day[at[from].i] {
 			personal = personal && h.personal(at[to].i, len(ms))
 			seen[ms[at[to].i].case_] = true
+			untold = untold && ms[at[to].i].is(markCaseUntold)
 			to++
 		}
 		days++
@@ -667,6 +668,8 @@ func (h *harvest) onePlate(who person, ms []mark, at []platePlace, t *tally) {
 	under := "no case number"
 	delete(cases, 0)
 	switch n := len(cases); {
+	case untold:
+		under = "case numbers that the log does not tell"
 	case n == 1:
 		under = "a case number on few of them"
 	case n > 1:

@@ -181,10 +181,10 @@ var rules = [numRules]Rule{
 	ruleReturned: {
 		ID: "plate.returned", Title: "One searcher returning to one plate",
 		Question: "Why did one searcher look for the same plate again and again, without one case to which it belongs?",
-		Threshold: fmt.Sprintf("one searcher, one plate, at least %d days over at least %d; a day on which all searches fell into personal hours counts 1.5 and the sum must reach %d; no case number, or not the same on four days of five",
+		Threshold: fmt.Sprintf("one searcher, one plate, at least %d days over at least %d; a day on which all searches fell into personal hours counts 1.5 and the sum must reach %d; no case number, or not the same on four days of five; where the log does not tell case numbers, whatever they are",
 			returnDays, returnSpan, returnWeight),
 		Innocent: []string{
-			"A long investigation whose case number was not typed in.",
+			"A long investigation whose case number was not typed in, or was left out of the log.",
 			"A plate that is a test, a department's own car, or a repeat offender's.",
 			"One login that several people use.",
 		},

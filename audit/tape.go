@@ -24,11 +24,12 @@ type mark struct {
 const (
 	markBits = 12
 
-	markDull     = 1 << 8   // a purpose for which one plate is looked for again and again
-	markDistinct = 1 << 9   // the case number is long enough to be the only one of its kind
-	markLoginID  = 1 << 10  // the login is an identifier
-	markFullName = 1 << 11  // the login is a first and a last name
-	markReason   = 1<<8 - 1 // eight bits of the reason's hash
+	markReason     = 1<<7 - 1 // seven bits of the reason's hash
+	markCaseUntold = 1 << 7   // the case number was masked or not exported
+	markDull       = 1 << 8   // a purpose for which one plate is looked for again and again
+	markDistinct   = 1 << 9   // the case number is long enough to be the only one of its kind
+	markLoginID    = 1 << 10  // the login is an identifier
+	markFullName   = 1 << 11  // the login is a first and a last name
 )
 
 const maxFiles = 1 << (32 - markBits)

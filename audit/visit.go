@@ -254,9 +254,13 @@ func (v *visitor) Visit(s *searchlog.Search) {
 	if v.bad || who == 0 && case_ == 0 {
 		return
 	}
-	mk := mark{who: who, case_: case_, agency: u.id, at: uint32(at), line: here.line, file: here.file<<markBits | uint32(reasonHash>>56)}
+	mk := mark{who: who, case_: case_, agency: u.id, at: uint32(at), line: here.line, file: here.file<<markBits | uint32(reasonHash>>57)}
 	if s.State[searchlog.Plate] == searchlog.Value {
 		mk.subject = plateKey(s.Cell[searchlog.Plate])
+	}
+	switch s.State[searchlog.Case] {
+	case searchlog.NotExported, searchlog.MaskedByVendor, searchlog.MaskedByAgency, searchlog.PartlyMasked:
+		mk.file |= markCaseUntold
 	}
 	if set.has(dull) {
 		mk.file |= markDull
