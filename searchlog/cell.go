@@ -29,6 +29,7 @@ var kinds = func() (k [256]uint16) {
 			k[i] = hasHash
 		case c == 0xE2:
 			k[i] = hasBlock
+		case c >= 0x80 && c < 0xC0: // goes on what another byte began
 		case c == 'd' || c == 'D':
 			k[i] = hasD | hasOther
 		case c == 'e' || c == 'E':
@@ -187,7 +188,7 @@ func redacted(b []byte) (at, n int) {
 func spelled(b []byte, word string) int {
 	i := 0
 	for k := 0; k < len(word); k++ {
-		for k > 0 && i < len(b) && b[i] == ' ' {
+		for i < len(b) && b[i] == ' ' {
 			i++
 		}
 		if i == len(b) || b[i]|0x20 != word[k] {

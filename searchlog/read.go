@@ -262,7 +262,6 @@ func (r *reader) compare(f *file, p *parser, lines int) {
 	for _, n := range p.repairs {
 		f.repair(lines+n.line+1, n.what)
 	}
-	r.seen.warm(p.rows)
 	for i := range p.rows {
 		row := &p.rows[i]
 		line := lines + row.line + 1

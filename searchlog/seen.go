@@ -17,7 +17,6 @@ type seen struct {
 	bases  []uint32 // of each file: the lines of those before it
 	lines  uint64   // of all files so far
 	expect int      // rows in the end, where that can be guessed
-	warmed uint64
 }
 
 // shard is a hash table with linear probing.
@@ -102,19 +101,6 @@ func (s *seen) byContent(key uint64, line int) (place uint32, again bool) {
 	return e.place, true
 }
 
-// warm brings the slots of these rows near the processor, several at a time: a
-// table of hundreds of megabytes is slow to look into one row after the other.
-func (s *seen) warm(rows []row) {
-	var any uint64
-	for i := range rows {
-		key := rows[i].key
-		if t := &s.shards[key>>(64-10)]; len(t.slots) > 0 {
-			any |= t.slots[slot(key, len(t.slots))].key
-		}
-	}
-	s.warmed = any // so that the compiler keeps the loads
-}
-
 // look finds the sighting of a key, or the free slot for it.
 func (s *seen) look(key uint64) (*shard, *sighting) {
 	t := &s.shards[key>>(64-10)]
@@ -153,7 +139,7 @@ func (t *shard) grow(expect int) {
 	if size > 8192 {
 		size = len(t.slots) + len(t.slots)/4 // tight, where it counts
 	}
-	if expect += expect / 32; expect <= 8*len(t.slots) {
+	if expect += expect / 16; expect <= 16*len(t.slots) {
 		size = max(size, expect)
 	}
 	old := t.slots

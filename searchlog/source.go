@@ -20,7 +20,7 @@ import (
 // Limits of archives, so that a small file cannot unfold without end.
 const (
 	maxMembers = 100_000
-	maxRatio   = 2000     // unfolded to packed bytes, beyond the first
+	maxRatio   = 200      // unfolded to packed bytes, beyond the first
 	freely     = 64 << 20 // bytes
 	inMemory   = 32 << 20 // of a stream that must be read in any order; beyond, a temporary file
 	sampleSize = 64 << 10 // of a text, by which it is recognised
