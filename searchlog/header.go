@@ -112,11 +112,11 @@ type arrangement struct {
 }
 
 // arrangements of the exports, by which rows without labels are known.
-var arrangements = func() (out []arrangement) {
+var arrangements = func() []arrangement {
 	id, name, org, nets, devs := part(ID), part(Searcher), part(Agency), part(Networks), part(Devices)
 	plate, reason, cas, filters := part(Plate), part(Reason), part(Case), part(Filters)
 	at, typ, prompt, mod, offense := part(Time), part(Type), part(Prompt), part(Moderation), part(Offense)
-	for _, a := range []arrangement{
+	return []arrangement{
 		{"audit-14", []part{id, name, org, nets, devs, frame, plate, reason, cas, filters, at, typ, prompt, mod}},
 		{"audit-13", []part{id, name, org, nets, frame, plate, reason, cas, filters, at, typ, prompt, mod}},
 		{"audit-13", []part{id, name, org, nets, frame, plate, reason, cas, filters, at, typ, prompt}},
@@ -135,10 +135,7 @@ var arrangements = func() (out []arrangement) {
 		{"portal", []part{id, name, at, nets, reason}},
 		{"portal", []part{id, name, at, nets, reason, cas}},
 		{"portal", []part{id, name, at, nets, reason, cas, offense}},
-	} {
-		out = append(out, a)
 	}
-	return out
 }()
 
 // role is what a log is read for.
@@ -217,9 +214,8 @@ func headerParts(cells [][]byte) (parts []part, known int, ok bool) {
 		if len(c) > 64 {
 			return nil, 0, false
 		}
-		if p, is := aliases[plain(c)]; is && plain(c) != "" {
+		if _, is := aliases[plain(c)]; is {
 			known++
-			_ = p
 		}
 	}
 	if known < 2 || known*2 < filled {

@@ -10,12 +10,8 @@ import (
 // aside, or others, which hold from here on.
 func (p *parser) header(r row) bool {
 	cells := p.cells(r)
-	if _, _, ok := headerParts(cells); !ok {
-		return false
-	}
-	for _, c := range cells { // labels have no digits but Reason_1
-		c = trim(c)
-		if _, is := aliases[plain(c)]; !is && (isUUID(c) || fits(part(Time), c) == 1 || fits(part(Networks), c) == 1) {
+	for _, c := range cells {
+		if c = trim(c); isUUID(c) || fits(part(Time), c) == 1 || fits(part(Networks), c) == 1 {
 			return false
 		}
 	}
@@ -29,7 +25,7 @@ func (p *parser) header(r row) bool {
 		return true
 	}
 	p.repair(r.line, "stacked header")
-	l.uuids = old.uuids
+	l.uuids, l.serial = old.uuids, old.serial
 	p.end.layout = l
 	return true
 }

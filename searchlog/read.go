@@ -452,4 +452,14 @@ func (f *file) close(r *reader, t *tally) {
 		f.First, f.Last = time.UnixMicro(t.first).UTC(), time.UnixMicro(t.last).UTC()
 	}
 	f.doubts(r, t)
+	// In JSON nothing is [], not null.
+	f.Columns, f.Missing, f.Unknown = list(f.Columns), list(f.Missing), list(f.Unknown)
+	f.Repairs, f.SetAside, f.Repeated, f.Warnings = list(f.Repairs), list(f.SetAside), list(f.Repeated), list(f.Warnings)
+}
+
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
 }

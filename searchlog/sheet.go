@@ -21,6 +21,7 @@ const (
 	maxSheets  = 1_000
 	maxTag     = 64 << 10  // bytes of one XML tag
 	maxText    = 1 << 20   // bytes of one cell
+	maxRow     = 16 << 20  // bytes of one row
 	maxStrings = 512 << 20 // bytes of a workbook's shared strings
 	maxStyles  = 1 << 20
 	maxPart    = 16 << 20 // bytes of its small parts
@@ -398,7 +399,9 @@ func (s *sheetReader) row(out []byte) ([]byte, bool) {
 			out = append(out, unitEnd)
 			out = s.put(out, kind, style, value)
 			value = value[:0]
-			column++
+			if column++; len(out)-start > maxRow {
+				s.err = fmt.Errorf("row %d has more than %d MiB", s.number, maxRow>>20)
+			}
 		case "v", "t":
 			open = in && !x.end && !x.empty
 		case "f", "rPh":

@@ -375,8 +375,9 @@ func TestHostile(t *testing.T) {
 		"<worksheet><sheetData><row r='1'><c r='A1' t='inlineStr'><is><t>" + strings.Repeat("x", 3<<20),
 		"<worksheet><" + strings.Repeat("x", 1<<20),
 		"<worksheet><sheetData>" + strings.Repeat("<row><c r='A1'/>", 100_000),
+		"<worksheet><sheetData><row>" + strings.Repeat("<c t='s'><v>0</v></c>", 16_000) + "</row></sheetData></worksheet>",
 	} {
-		r, _ := readSources(t, Options{}, memory("x.xlsx", bookOf(t, sheet, someStrings, someStyles, "")))
+		r, _ := readSources(t, Options{}, memory("x.xlsx", bookOf(t, sheet, "<sst><si><t>"+strings.Repeat("x", 1<<20-1)+"</t></si></sst>", someStyles, "")))
 		if f := r.Files[0]; f.Rows != 0 || len(f.Warnings) == 0 {
 			t.Errorf("%.60s: %+v", sheet, f)
 		}
