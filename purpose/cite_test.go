@@ -1,7 +1,6 @@
 package purpose
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -182,7 +181,7 @@ func FuzzSections(f *testing.F) {
 		for _, text := range []string{section + system, system + section, section + " " + system, system + ": " + section} {
 			for _, g := range c.Classify(text) {
 				if g.Words != text[g.Start:g.End] {
-					t.Fatal(fmt.Sprintf("%q: %+v", text, g))
+					t.Fatalf("%q: %+v", text, g)
 				}
 			}
 		}
