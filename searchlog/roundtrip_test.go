@@ -248,7 +248,7 @@ func TestRoundTrip(t *testing.T) {
 			if sheet := f == loggen.XLSX && slices.Contains([]string{"network14", "network13", "portal-cameras", "vigilant"}, v); f != loggen.CSV && !sheet {
 				continue
 			}
-			for _, q := range slices.Sorted(maps.Keys(loggen.Quirks)) {
+			for _, q := range loggen.Quirks {
 				if q.Suits(v, f) {
 					logs = append(logs, loggen.Options{Variant: v, Format: f, Quirks: []loggen.Quirk{q}})
 				}
@@ -283,7 +283,7 @@ func TestRoundTripTogether(t *testing.T) {
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
 	vs := slices.Sorted(maps.Keys(loggen.Variants))
 	vs = slices.DeleteFunc(vs, func(v string) bool { return v == "sharing" })
-	qs := slices.Sorted(maps.Keys(loggen.Quirks))
+	qs := loggen.Quirks
 	rounds := 60
 	if n, err := strconv.Atoi(os.Getenv("PORCHLIGHT_ROUNDTRIPS")); err == nil {
 		rounds = n
@@ -423,7 +423,7 @@ func tagged(shares []searchlog.Share, tag string) (n int) {
 func FuzzRoundTrip(f *testing.F) {
 	f.Add(uint64(1), uint8(3), uint64(0), uint8(0))
 	vs := slices.DeleteFunc(slices.Sorted(maps.Keys(loggen.Variants)), func(v string) bool { return v == "sharing" })
-	qs := slices.Sorted(maps.Keys(loggen.Quirks))
+	qs := loggen.Quirks
 	f.Fuzz(func(t *testing.T, seed uint64, v uint8, quirks uint64, format uint8) {
 		o := loggen.Options{Variant: vs[int(v)%len(vs)], Rows: 120, Format: loggen.Format(format) % loggen.NumFormats}
 		for i, q := range qs {

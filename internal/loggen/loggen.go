@@ -59,7 +59,6 @@ const (
 	Search   Kind = iota // a true search, at its first place
 	Again                // says again what row Of said
 	NoSearch             // no search: a header, a total, a page number
-	NumKinds
 )
 
 // Row is one written row and the truth about it.
@@ -77,7 +76,8 @@ type Log struct {
 	layout layout
 	quirk  map[Quirk]bool
 	world  *world
-	r      *rand.Rand
+	r      *rand.Rand // draws the searches
+	odd    *rand.Rand // draws what befalls them, so that quirks do not change them
 
 	told     [searchlog.NumFields]bool // by the layout
 	to       string                    // between the times of a frame
@@ -111,9 +111,9 @@ func New(seed uint64, o Options) (*Log, error) {
 	if !slices.Contains([]string{"", "utf-8", "utf-16le", "windows-1252"}, o.Encoding) {
 		return nil, fmt.Errorf("encoding %q: utf-8, utf-16le or windows-1252", o.Encoding)
 	}
-	g := &Log{o: o, layout: l, quirk: map[Quirk]bool{}, r: rand.New(rand.NewPCG(seed, 0x706f726368))}
+	g := &Log{o: o, layout: l, quirk: map[Quirk]bool{}, r: rand.New(rand.NewPCG(seed, 1)), odd: rand.New(rand.NewPCG(seed, 2))}
 	for _, q := range o.Quirks {
-		if _, ok := Quirks[q]; !ok {
+		if !slices.Contains(Quirks, q) {
 			return nil, fmt.Errorf("no quirk is called %q; loggen -list names them", q)
 		}
 		if !q.suits(l, o.Format) {

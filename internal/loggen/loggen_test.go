@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"testing"
+
+	"porchlight/searchlog"
 )
 
 // The same seed makes the same bytes, another seed others, in every variant,
@@ -52,6 +54,29 @@ func TestTruthIsInTheFile(t *testing.T) {
 	}
 	if searches != 2000 {
 		t.Errorf("%d searches told", searches)
+	}
+}
+
+// Quirks befall searches and do not change them, and leaving out the first ones
+// leaves the others as they are.
+func TestQuirksLeaveSearchesAlone(t *testing.T) {
+	searches := func(o Options) (out []string) {
+		o.Variant, o.Rows = "network13", 500
+		if err := write(t, 7, o, io.Discard, func(r *Row) {
+			if r.Kind == Search {
+				out = append(out, string(r.Cell[searchlog.ID])+" "+r.Time.String())
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	plain := searches(Options{})
+	if got := searches(Options{Quirks: []Quirk{Repeated, Junk, BlankLines, Multiline, ShiftedRight}}); !slices.Equal(got, plain) {
+		t.Error("quirks made other searches")
+	}
+	if got := searches(Options{Skip: 300, Quirks: []Quirk{Repeated}}); !slices.Equal(got, plain[300:]) {
+		t.Errorf("%d searches after 300 of 500, or others", len(got))
 	}
 }
 

@@ -2,6 +2,7 @@ package loggen
 
 import (
 	"bytes"
+	"slices"
 
 	"porchlight/searchlog"
 )
@@ -48,14 +49,11 @@ const (
 	UnclosedQuote     Quirk = "unclosed-quote"     // before the reason; the row ends the line all the same
 )
 
-// Quirks are all quirks; true where single rows have them.
-var Quirks = map[Quirk]bool{
-	NoHeader: false, SpacedLabels: false, OtherLabels: false, BlankLabel: false, NoData: false, TwoLines: false,
-	Unpadded: false, BOM: false, CRLF: false, Semicolons: false, NoEndOfLine: false, UnquotedTime: false,
-	ExcelDates: false, Shared: false, Stacked: false,
-	HeaderAgain: true, Junk: true, BlankLines: true, ShiftedRight: true, ShiftedLeft: true, Verdict: true,
-	Repeated: true, RepeatedLater: true, RepeatedOtherwise: true, Masks: true, Wildcards: true, Multiline: true,
-	Accents: true, UnclosedQuote: true,
+// Quirks are all quirks.
+var Quirks = []Quirk{
+	NoHeader, SpacedLabels, OtherLabels, BlankLabel, NoData, TwoLines, Unpadded, BOM, CRLF, Semicolons, NoEndOfLine,
+	UnquotedTime, ExcelDates, Shared, Stacked, HeaderAgain, Junk, BlankLines, ShiftedRight, ShiftedLeft, Verdict,
+	Repeated, RepeatedLater, RepeatedOtherwise, Masks, Wildcards, Multiline, Accents, UnclosedQuote,
 }
 
 // Suits reports whether a variant in a format can have the quirk.
@@ -138,7 +136,7 @@ type written struct {
 
 // befalls draws whether a quirk of single rows comes now.
 func (g *Log) befalls(q Quirk) bool {
-	return len(g.quirk) > 0 && g.quirk[q] && g.r.IntN(40) == 0
+	return len(g.quirk) > 0 && g.quirk[q] && g.odd.IntN(40) == 0
 }
 
 // between writes what stands before search n and is none.
@@ -147,7 +145,7 @@ func (g *Log) between(n int) {
 		g.noSearch(HeaderAgain, g.header())
 	}
 	if g.befalls(Junk) {
-		switch g.r.IntN(3) {
+		switch g.odd.IntN(3) {
 		case 0:
 			g.noSearch(Junk, [][]byte{[]byte("Page 3 of 9")})
 		case 1:
@@ -164,12 +162,11 @@ func (g *Log) between(n int) {
 			g.again(Repeated, g.recent[len(g.recent)-1])
 		}
 		if g.befalls(RepeatedLater) {
-			g.again(RepeatedLater, pick(g.r, g.recent))
+			g.again(RepeatedLater, pick(g.odd, g.recent))
 		}
 		if g.befalls(RepeatedOtherwise) {
 			last := g.recent[len(g.recent)-1]
-			cells := bytes.Join(last.cells, []byte{0})
-			last.cells = bytes.Split(cells, []byte{0})
+			last.cells = slices.Clone(last.cells)
 			last.cells[g.layout.at(searchlog.Reason)] = []byte("amended after review")
 			g.again(RepeatedOtherwise, last)
 		}

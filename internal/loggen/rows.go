@@ -43,13 +43,11 @@ func (g *Log) search(at time.Time, p *planted) {
 	if p != nil && p.who != nil {
 		who = p.who
 	}
-	switch g.layout.time {
-	case american:
-		at = at.Truncate(time.Second)
-	default:
-		at = at.Truncate(time.Millisecond)
+	s.Time = at.Truncate(time.Millisecond)
+	if g.layout.time == american {
+		s.Time = at.Truncate(time.Second)
 	}
-	s.Time = at
+	at = s.Time
 	g.raw[searchlog.ID] = grown(appendUUID(mem, r))
 	g.raw[searchlog.Agency] = who.agency.name
 	g.raw[searchlog.Searcher] = who.name
@@ -175,24 +173,24 @@ func (g *Log) oddCells() {
 		}
 	}
 	if g.befalls(Masks) {
-		change(Masks, searchlog.Searcher, pick(g.r, byAgency))
+		change(Masks, searchlog.Searcher, pick(g.odd, byAgency))
 	}
 	if g.befalls(Masks) {
-		change(Masks, searchlog.Plate, pick(g.r, [][]text{byVendor, byAgency}[g.r.IntN(2)]))
+		change(Masks, searchlog.Plate, pick(g.odd, [][]text{byVendor, byAgency}[g.odd.IntN(2)]))
 	}
 	if g.befalls(Masks) {
-		change(Masks, searchlog.Reason, pick(g.r, [][]text{byVendor, byAgency, inPart, placeholders}[g.r.IntN(4)]))
+		change(Masks, searchlog.Reason, pick(g.odd, [][]text{byVendor, byAgency, inPart, placeholders}[g.odd.IntN(4)]))
 	}
 	if g.befalls(Masks) {
-		change(Masks, searchlog.Case, pick(g.r, [][]text{byAgency, placeholders}[g.r.IntN(2)]))
+		change(Masks, searchlog.Case, pick(g.odd, [][]text{byAgency, placeholders}[g.odd.IntN(2)]))
 	}
 	switch {
 	case g.befalls(Wildcards):
-		change(Wildcards, searchlog.Plate, says(pick(g.r, []string{"0QZ*", "*QZ1?", "0Q?B12*", "*0Q*"})))
+		change(Wildcards, searchlog.Plate, says(pick(g.odd, []string{"0QZ*", "*QZ1?", "0Q?B12*", "*0Q*"})))
 	case g.befalls(Multiline):
-		change(Multiline, searchlog.Reason, says(pick(g.r, []string{"stolen veh\nsecond line", "so-called \"loaner\", gone", "a, b, and c", "theft\r\nfollow up"})))
+		change(Multiline, searchlog.Reason, says(pick(g.odd, []string{"stolen veh\nsecond line", "so-called \"loaner\", gone", "a, b, and c", "theft\r\nfollow up"})))
 	case g.befalls(Accents):
-		change(Accents, searchlog.Reason, says(pick(g.r, []string{"señal perdida", "café burglary", "persona desaparecida, año 2024"})))
+		change(Accents, searchlog.Reason, says(pick(g.odd, []string{"señal perdida", "café burglary", "persona desaparecida, año 2024"})))
 	}
 }
 
@@ -200,8 +198,8 @@ func (g *Log) oddCells() {
 // writes it and tells the truth of it.
 func (g *Log) emit() {
 	s := &g.row.Search
-	if g.layout.events && g.r.IntN(4) == 0 {
-		g.noSearch(Junk, [][]byte{[]byte(g.raw[searchlog.Time]), []byte(g.raw[searchlog.Searcher]), []byte("Login"), []byte("User"), []byte("Result: ok"), appendUUID(nil, g.r)})
+	if g.layout.events && g.odd.IntN(4) == 0 {
+		g.noSearch(Junk, [][]byte{g.raw[searchlog.Time], g.raw[searchlog.Searcher], []byte("Login"), []byte("User"), []byte("Result: ok"), appendUUID(nil, g.odd)})
 	}
 	g.cells = g.cells[:0]
 	for _, c := range g.layout.columns {

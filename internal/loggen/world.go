@@ -111,7 +111,7 @@ func newWorld(r *rand.Rand, agencies int) *world {
 	return w
 }
 
-// busy is how many searches the hour sees, 1 on average over a week.
+// busy is how many searches the hour sees, 1 on average over a day.
 func (w *world) busy(t time.Time) float64 {
 	return hours[(t.Hour()+18)%24] // of US Central time, about
 }
@@ -150,7 +150,7 @@ var (
 		"inv", "INV", "inv.", "Investigation", "investigation", "invest", "investgation", "INVESTIGATIVE", "investigaton", "case", "follow up",
 		"f/u", "intel", "assist", "assist pd", "check", "locate", "veh", "suspect", "1700", "920", "10-29",
 	}
-	details3   = []string{"", "", "", "", " inv", " suspect", " veh", " follow up", " on 5th & Main", " near Oak St", " north side", " 2 susp", " det unit"}
+	tails      = []string{"", "", "", "", " inv", " suspect", " veh", " follow up", " on 5th & Main", " near Oak St", " north side", " 2 susp", " det unit"}
 	categories = []string{"Vehicle Theft", "Property Crime", "Violent Crime", "Missing Person", "Wanted Person", "Traffic Offense", "Narcotics", "Other Investigation", "Training"}
 )
 
@@ -163,7 +163,7 @@ func terse(r *rand.Rand) string {
 	case x < 10:
 		return pick(r, subjects) + " " + string(appendCase(nil, r, r.IntN(5), 2025))
 	}
-	s := pick(r, subjects) + pick(r, details3)
+	s := pick(r, subjects) + pick(r, tails)
 	if r.IntN(25) == 0 { // a slip of the finger
 		i := r.IntN(len(s))
 		s = s[:i] + s[i+1:]

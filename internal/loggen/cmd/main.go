@@ -35,7 +35,7 @@ func main() {
 	flag.Parse()
 	if *list {
 		fmt.Println("variants:", strings.Join(slices.Sorted(maps.Keys(loggen.Variants)), " "))
-		fmt.Println("quirks:  ", slices.Sorted(maps.Keys(loggen.Quirks)))
+		fmt.Println("quirks:  ", loggen.Quirks)
 		for _, p := range slices.Sorted(maps.Keys(loggen.Plants)) {
 			fmt.Printf("plant %s: %s\n", p, loggen.Plants[p])
 		}
