@@ -16,8 +16,8 @@ const labelledDir = "../../purpose/testdata/labelled/"
 // lines of held.tsv, not their texts.
 func TestLabelledSet(t *testing.T) {
 	residuals := purpose.AllClasses[len(purpose.AllClasses)-4:]
-	seen := map[string]string{} // text and state to where they stand
-	for _, half := range []string{"dev", "held"} {
+	places := map[string]string{} // text and state to where they stand
+	for _, half := range append(slices.Clone(seen), held) {
 		rows, err := readLabelled(labelledDir + half + ".tsv")
 		if err != nil {
 			t.Fatal(err)
@@ -48,10 +48,13 @@ func TestLabelledSet(t *testing.T) {
 				t.Errorf("%s: no codes of state %q", where, r.state)
 			}
 			key := strings.ToLower(r.text) + "\t" + r.state
-			if other := seen[key]; other != "" && other[:3] != half[:3] && strings.TrimSpace(r.text) != "" {
+			if other := places[key]; other != "" && other[:3] != half[:3] && strings.TrimSpace(r.text) != "" {
 				t.Errorf("%s: the same words as %s", where, other)
 			}
-			seen[key] = where
+			places[key] = where
+		}
+		if half == "dev2" {
+			continue // made for what was weak
 		}
 		for _, c := range purpose.AllClasses {
 			if class[c] < 40 {

@@ -57,7 +57,7 @@ func (s *score) add(is, says bool) {
 	}
 }
 
-// tally is how well one reader of reasons did over a half of the labelled set.
+// tally is how well one reader of reasons did over a part of the labelled set.
 type tally struct {
 	class    map[purpose.Class]*score
 	together score             // the banned classes
@@ -124,8 +124,8 @@ func nothingElse(want [][]string, got []string) bool {
 	return !slices.ContainsFunc(got, func(g string) bool { return !slices.Contains(all, g) })
 }
 
-func printTally(w io.Writer, half string, rows int, engine, keywords *tally) {
-	fmt.Fprintf(w, "\n%s: %d reasons. Brackets: 95 %% Wilson intervals.\n\n", strings.ToUpper(half), rows)
+func printTally(w io.Writer, part string, rows int, engine, keywords *tally) {
+	fmt.Fprintf(w, "\n%s: %d reasons. Brackets: 95 %% Wilson intervals.\n\n", strings.ToUpper(part), rows)
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name string, positives int, e, k score) {
 		fmt.Fprintf(tab, "%s\t%d\t%v\t%v\t%v\t%v\n", name, positives, e.precision, e.recall, k.precision, k.recall)
@@ -167,13 +167,13 @@ func printFloors(w io.Writer, t *tally) bool {
 	return kept
 }
 
-// printMiss prints a row of dev whose classes or offenses came out wrong.
-func printMiss(w io.Writer, r labelled, got reading) {
+// printMiss prints a row whose classes or offenses came out wrong.
+func printMiss(w io.Writer, part string, r labelled, got reading) {
 	named, _ := offensesNamed(r.offenses, got.offenses)
 	if slices.Equal(r.classes, got.classes) && named {
 		return
 	}
-	fmt.Fprintf(w, "dev.tsv:%d: %q %s: want %v %v, got %v %v\n", r.line, r.text, r.state, r.classes, r.offenses, got.classes, got.offenses)
+	fmt.Fprintf(w, "%s.tsv:%d: %q %s: want %v %v, got %v %v\n", part, r.line, r.text, r.state, r.classes, r.offenses, got.classes, got.offenses)
 	for _, f := range got.findings {
 		fmt.Fprintf(w, "    %s %s %.2f %q: %s\n", f.Class, f.Offense, f.Confidence, f.Words, f.Because)
 	}
