@@ -230,6 +230,9 @@ func TestSearchers(t *testing.T) {
 	if v := f.varied(t, "without task forces"); v.Count != 3 {
 		t.Errorf("federal by name %d, want 3", v.Count)
 	}
+	if n := len(f.Cases); n != 4 || f.Cases[n-1].Count != 1 || f.Cases[n-1].Rows[0].Cells["searcher"] != "J. Example (DEA TF)" {
+		t.Errorf("%+v", f.Cases)
+	}
 	f = expect(t, r, "searcher.outside", 1)
 	if len(f.Cases) != 1 || f.Cases[0].What != "Houston TX PD" || len(f.Cases[0].Rows) != 1 {
 		t.Errorf("%+v", f.Cases)

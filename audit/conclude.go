@@ -495,7 +495,7 @@ func (t *teller) wordsFor(rule int, cells map[string]string) string {
 func (t *teller) findings(cells map[string]string) (found []purpose.Finding) {
 	for _, f := range textFields {
 		s, ok := cells[f.String()]
-		if !ok || f == searchlog.Case && (len(s) < 3 || strings.ContainsAny(s, "0123456789")) {
+		if !ok || f == searchlog.Case && !isWords(s) {
 			continue
 		}
 		for _, f := range t.classifier.Classify(s[:min(len(s), maxText)]) {
@@ -510,10 +510,9 @@ func (t *teller) findings(cells map[string]string) (found []purpose.Finding) {
 func personalIn(cells map[string]string) (n textNotes) {
 	for _, f := range [...]searchlog.Field{searchlog.Reason, searchlog.Prompt, searchlog.Case} {
 		s := cells[f.String()]
-		if f == searchlog.Case && strings.ContainsAny(s, "0123456789") {
-			continue
+		if f != searchlog.Case || isWords(s) {
+			n |= notes(s)
 		}
-		n |= notes(s)
 	}
 	return n & personalNotes
 }
@@ -580,18 +579,23 @@ func (t *teller) cases(rule int, c *tally) []Case {
 			})
 		}
 	case ruleFederal, ruleOutside, ruleEnded:
+		rest := c.count
+		told := map[string]bool{}
 		for _, u := range t.v.unitsBySearches() {
 			n := u.searches
 			switch {
-			case len(out) == maxCases:
-				return out
 			case rule == ruleFederal && u.says == 0, rule == ruleOutside && !u.outside:
 				continue
 			case rule == ruleEnded:
 				n = u.afterEnd
 			}
-			part(u.name, n, func(cells map[string]string) bool { return cells[searchlog.Agency.String()] == u.name })
+			rest -= n
+			told[u.name] = n > 0
+			if len(out) < maxCases-1 {
+				part(u.name, n, func(cells map[string]string) bool { return cells[searchlog.Agency.String()] == u.name })
+			}
 		}
+		part("others, by the searcher's name", rest, func(cells map[string]string) bool { return !told[cells[searchlog.Agency.String()]] })
 	}
 	return out
 }

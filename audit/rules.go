@@ -114,10 +114,7 @@ func Rules() []Rule {
 	return append([]Rule(nil), rules[:]...)
 }
 
-const (
-	issue3   = "Porchlight's own promises"
-	practice = "what auditors of police databases look for"
-)
+const practice = "what auditors of police databases look for"
 
 var rules = [numRules]Rule{
 	ruleBanned: {

@@ -239,8 +239,10 @@ func (v *visitor) Visit(s *searchlog.Search) {
 		case_, distinct = caseKey(s.Cell[searchlog.Case])
 	}
 
-	v.purposes(s, here, &reason, &offense, set, told, at)
+	aside := v.aside(s, case_)
+	v.purposes(s, here, &reason, &offense, &aside, set, told, at)
 	v.reasons(s, here, &reason, set, at)
+	v.personalData(s, here, reason.notes|aside.notes)
 	v.cases(s, here, &reason, set, case_)
 	v.reachOf(s, here, &reason, &offense, set, told, at, case_ != 0)
 	v.searchers(s, here, u, kind, who != 0, at)
@@ -411,29 +413,35 @@ func cellsOf(s *searchlog.Search) map[string]string {
 	return cells
 }
 
-// sideText are the classes of a field that is not for reasons, where people
-// type them nevertheless. Case numbers are not read.
-func (v *visitor) sideText(s *searchlog.Search, f searchlog.Field) text {
-	if !s.Has(f) {
-		return text{}
+// aside is what is typed into fields that are not for reasons: the prompt, and
+// the case number where it holds no digit.
+func (v *visitor) aside(s *searchlog.Search, case_ uint64) text {
+	t, _ := v.textOf(s, searchlog.Prompt)
+	if case_&shapeImpossible == 0 || !isWords(s.Cell[searchlog.Case]) {
+		return t
 	}
-	if b := s.Cell[f]; f == searchlog.Case && (len(b) < 3 || bytes.ContainsAny(b, "0123456789")) {
-		return text{}
+	c, _ := v.textOf(s, searchlog.Case)
+	return text{classes: t.classes | c.classes, sure: t.sure | c.sure, hinted: t.hinted | c.hinted, notes: t.notes | c.notes}
+}
+
+// isWords reports a case number that is none.
+func isWords[S string | []byte](s S) bool {
+	for i := range len(s) {
+		if s[i] >= '0' && s[i] <= '9' {
+			return false
+		}
 	}
-	t, _ := v.reader.cache.of(s.Cell[f])
-	return t
+	return len(s) >= 3
 }
 
 // purposes asks for banned, sensitive and unlisted purposes.
-func (v *visitor) purposes(s *searchlog.Search, here ref, reason, offense *text, set classSet, told bool, at int64) {
-	prompt := v.sideText(s, searchlog.Prompt)
-	inCase := v.sideText(s, searchlog.Case)
+func (v *visitor) purposes(s *searchlog.Search, here ref, reason, offense, aside *text, set classSet, told bool, at int64) {
 	if !told && !s.Has(searchlog.Prompt) {
 		return
 	}
-	all := set | prompt.classes | inCase.classes
-	sure := reason.sure | offense.sure | prompt.sure | inCase.sure
-	hinted := all | reason.hinted | offense.hinted | prompt.hinted | inCase.hinted
+	all := set | aside.classes
+	sure := reason.sure | offense.sure | aside.sure
+	hinted := all | reason.hinted | offense.hinted | aside.hinted
 	for _, q := range [...]struct {
 		rule int
 		set  classSet
@@ -476,7 +484,7 @@ func (v *visitor) purposes(s *searchlog.Search, here ref, reason, offense *text,
 	}
 }
 
-// reasons asks whether the reason says something, and whether it says too much.
+// reasons asks whether the reason says something.
 func (v *visitor) reasons(s *searchlog.Search, here ref, reason *text, set classSet, at int64) {
 	none, vagueRule := &v.rules[ruleNone], &v.rules[ruleVague]
 	hasOffense := s.Has(searchlog.Offense)
@@ -525,16 +533,16 @@ func (v *visitor) reasons(s *searchlog.Search, here ref, reason *text, set class
 			vagueRule.vary[6+since]++
 		}
 	}
+}
 
-	n := reason.notes
-	prompt := v.sideText(s, searchlog.Prompt)
-	inCase := v.sideText(s, searchlog.Case)
+// personalData asks why a text says who or where somebody is.
+func (v *visitor) personalData(s *searchlog.Search, here ref, n textNotes) {
 	if !s.Has(searchlog.Reason) && !s.Has(searchlog.Prompt) {
 		return
 	}
 	p := &v.rules[rulePersonal]
 	p.of++
-	if n = (n | prompt.notes | inCase.notes) & personalNotes; n == 0 {
+	if n &= personalNotes; n == 0 {
 		return
 	}
 	v.hit(rulePersonal, s, here)
