@@ -37,10 +37,15 @@ func (a rgb) to(b rgb, t float64) rgb {
 }
 
 // hex is a paint given as on a colour card.
-func hex(v uint32) rgb {
-	f := func(s uint) float64 { return math.Pow(float64(v>>s&255)/255, 2.2) }
-	return rgb{f(16), f(8), f(0)}
-}
+func hex(v uint32) rgb { return rgb{light[v>>16&255], light[v>>8&255], light[v&255]} }
+
+// light is how much light each of the 256 steps of a colour means.
+var light = func() (l [256]float64) {
+	for i := range l {
+		l[i] = math.Pow(float64(i)/255, 2.2)
+	}
+	return l
+}()
 
 // A lens is an equidistant fisheye, as doorbells have: the distance from the
 // middle of the frame grows with the angle. It tilts down by pitch radians.

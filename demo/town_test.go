@@ -11,7 +11,7 @@ import (
 )
 
 func TestTown(t *testing.T) {
-	a, b := Make(7), Make(7)
+	a, b := town(), Make(7)
 	if !reflect.DeepEqual(a.GeoJSON(), b.GeoJSON()) {
 		t.Fatal("the same seed made two towns")
 	}

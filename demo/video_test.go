@@ -9,18 +9,22 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
 var evening = time.Date(2026, 11, 17, 0, 0, 0, 0, time.FixedZone("CST", -6*3600))
 
+// town is drawn once for all tests that only look at it.
+var town = sync.OnceValue(func() *Town { return Make(7) })
+
 // Each recording is cut to a second, so that every scene, codec and container is
 // made for real within a test's patience.
 func TestClips(t *testing.T) {
 	dir := t.TempDir()
 	exact := false
-	for _, r := range Make(7).recordings(evening) {
+	for _, r := range town().recordings(evening) {
 		exact = exact || r.Length == 30*time.Second && r.container == "mp4" && r.Codec == "h264"
 		r.seconds = 1
 		c, err := r.make(context.Background(), dir)
@@ -74,7 +78,7 @@ func TestClips(t *testing.T) {
 
 // What an actor paints outside its reach would stay in the picture for ever.
 func TestActorsStayInReach(t *testing.T) {
-	for _, r := range Make(7).recordings(evening)[:3] {
+	for _, r := range town().recordings(evening)[:3] {
 		st := bareStage(r.scene)
 		c := newCanvas(st.lens)
 		for s := 0.0; s < r.seconds; s += 0.9 {
@@ -92,7 +96,7 @@ func TestActorsStayInReach(t *testing.T) {
 func TestFramesStopWhenCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := Make(7).recordings(evening)[4].frames(ctx, io.Discard); err == nil {
+	if err := town().recordings(evening)[4].frames(ctx, io.Discard); err == nil {
 		t.Error("went on")
 	}
 }
