@@ -567,17 +567,19 @@ func banned(c Class) bool {
 }
 
 // covered: a term says nothing within an exception of its class that is longer,
-// or as long when the term was only guessed.
+// or as long when the term was only guessed or stands for all that begin so.
 func (r *reader) covered(h *hit) bool {
 	for i := range r.excepted {
 		e := &r.excepted[i]
 		if e.class == h.class && e.first <= h.first && h.last <= e.last && (e.kind <= max(h.kind, disguised) || !banned(h.class)) &&
-			(e.last-e.first > h.last-h.first || h.kind >= pieced && e.kind == asIs) {
+			(e.last-e.first > h.last-h.first || e.kind == asIs && (h.kind >= pieced || stem(h.text) && !stem(e.text))) {
 			return true
 		}
 	}
 	return false
 }
+
+func stem(term string) bool { return term[len(term)-1] == '*' }
 
 // isStreet reports a term that is part of a street's name: March St.
 func (r *reader) isStreet(h *hit) bool {
