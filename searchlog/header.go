@@ -274,7 +274,10 @@ func fromHeader(cells [][]byte, sample [][][]byte) *layout {
 
 	// Labels without a data column, and cells without a label.
 	n := len(parts)
-	if m := usual(sample); m > 0 && r == searches && !splitTimes(parts, sample) {
+	if has(part(Time)) {
+		sample = joinTimes(sample)
+	}
+	if m := usual(sample); m > 0 && r == searches {
 		for n > m && n > 1 && blankBeyond(cells, m) {
 			n--
 		}
@@ -297,21 +300,26 @@ func fromHeader(cells [][]byte, sample [][][]byte) *layout {
 	return l
 }
 
-// splitTimes says whether the times of most rows are cut in two by a comma that
-// should stand in quotes.
-func splitTimes(parts []part, sample [][][]byte) bool {
-	i, split := find(parts, part(Time)), 0
+// joinTimes puts together what an unquoted comma cut in two: a date and, in the
+// next cell, a time of day.
+func joinTimes(sample [][][]byte) (out [][][]byte) {
 	for _, row := range sample {
-		for k := max(0, i); i >= 0 && k < len(row)-1 && k <= i+2; k++ { // a time frame may be cut too
-			a, okA := parseStamp(trim(row[k]))
-			b, okB := parseStamp(trim(row[k+1]))
-			if okA && okB && a.date && !a.clock && b.clock && !b.date {
-				split++
-				break
+		var joined [][]byte
+		for i := 0; i < len(row); i++ {
+			c := row[i]
+			if i+1 < len(row) {
+				a, okA := parseStamp(trim(c))
+				b, okB := parseStamp(trim(row[i+1]))
+				if okA && okB && a.date && !a.clock && b.clock && !b.date {
+					i++
+					c = bytes.Join([][]byte{c, row[i]}, []byte{','})
+				}
 			}
+			joined = append(joined, c)
 		}
+		out = append(out, joined)
 	}
-	return split*2 > len(sample)
+	return out
 }
 
 func blankBeyond(cells [][]byte, m int) bool {
@@ -586,6 +594,13 @@ func trimFrame(b []byte) []byte {
 
 // fromShape finds the arrangement of rows without a header, nil if none fits.
 func fromShape(sample [][][]byte) *layout {
+	if l := fitting(sample); l != nil {
+		return l
+	}
+	return fitting(joinTimes(sample))
+}
+
+func fitting(sample [][][]byte) *layout {
 	n := usual(sample)
 	var best *layout
 	most := 0

@@ -313,7 +313,6 @@ func exclude(have []loggen.Quirk, q loggen.Quirk) bool {
 		{loggen.NoData, loggen.ShiftedRight}, {loggen.NoData, loggen.ShiftedLeft}, {loggen.Stacked, loggen.HeaderAgain},
 		{loggen.Stacked, loggen.ShiftedLeft}, {loggen.Stacked, loggen.ShiftedRight}, {loggen.Stacked, loggen.UnquotedTime},
 		{loggen.Stacked, loggen.Verdict}, {loggen.Stacked, loggen.UnclosedQuote}, {loggen.Semicolons, loggen.UnquotedTime},
-		{loggen.NoHeader, loggen.UnquotedTime}, {loggen.NoData, loggen.UnquotedTime},
 	} {
 		if q == pair[0] && slices.Contains(have, pair[1]) || q == pair[1] && slices.Contains(have, pair[0]) {
 			return true
