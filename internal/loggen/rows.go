@@ -1,6 +1,7 @@
 package loggen
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -228,7 +229,7 @@ func (g *Log) emit() {
 		if s.State[searchlog.Moderation] == searchlog.Blank { // where it belongs
 			s.State[searchlog.Moderation], s.Cell[searchlog.Moderation] = searchlog.Value, []byte("allow")
 		}
-	case g.befalls(UnclosedQuote) && g.row.Quirk == "" && s.State[searchlog.Reason] == searchlog.Value:
+	case g.befalls(UnclosedQuote) && s.State[searchlog.Reason] == searchlog.Value && !bytes.ContainsAny(g.raw[searchlog.Reason], ",;\t\n\""):
 		g.row.Quirk = UnclosedQuote
 	case g.quirk[UnquotedTime]:
 		g.row.Quirk = UnquotedTime
