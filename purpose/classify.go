@@ -70,7 +70,8 @@ type reader struct {
 	hits     []hit
 	excepted []hit
 	sections []section
-	systems  []int
+	systems  []int // room for bare
+	places   []int // where the letters that seekIn fed stand
 	room     []byte
 	key      []byte
 	kept     []hit
@@ -426,7 +427,7 @@ func (r *reader) seekAll() {
 // when one is not 0.
 func (r *reader) seekIn(one byte) {
 	b := r.f.b
-	places := r.systems[:0] // of the letters that were fed
+	places := r.places[:0]
 	state := uint16(0)
 	for p, c := range b {
 		if one != 0 && c < 128 && signs[c] != 0 {
@@ -443,7 +444,7 @@ func (r *reader) seekIn(one byte) {
 			r.sought(f.term, places[len(places)-f.letters], p+1, one != 0)
 		}
 	}
-	r.systems = places
+	r.places = places
 }
 
 // sought judges a ~ term found in b[from:to]: it counts inside one word that

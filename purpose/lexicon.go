@@ -104,7 +104,6 @@ func readLexicon(files fs.FS) (*lexicon, error) {
 			l.near.add(w, uint16(i))
 		}
 	}
-	l.near.close()
 	var wanted []*term
 	for _, t := range l.terms {
 		if t.mark == '~' {

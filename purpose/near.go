@@ -50,8 +50,6 @@ func (n *near) add(w string, symbol uint16) {
 	})
 }
 
-func (n *near) close() { n.entries = append([]nearEntry(nil), n.entries...) }
-
 // begins reports whether w begins as a misspelling of target may. The first letter
 // is seldom wrong: in a short word, or with two mistakes, it must be right or have
 // changed places with the second.
