@@ -40,6 +40,7 @@ type Result struct {
 	State       string           `json:"state"`
 	Zone        string           `json:"zone"`
 	Rows        int              `json:"rows"` // searches, each once
+	Told        int              `json:"told"` // searches that tell a purpose, if only that none is given: those of Purposes, each once
 	First       time.Time        `json:"first"`
 	Last        time.Time        `json:"last"`
 	Files       []searchlog.File `json:"files"`
@@ -60,6 +61,7 @@ type Result struct {
 type Month struct {
 	Month    string         `json:"month"` // 2025-11
 	Searches int            `json:"searches"`
+	Told     int            `json:"told"` // as Result.Told
 	Purposes map[string]int `json:"purposes"`
 }
 

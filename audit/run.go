@@ -313,6 +313,7 @@ func (v *visitor) merge(o *visitor) {
 
 func (m *month) merge(o *month) {
 	m.searches += o.searches
+	m.told += o.told
 	for i, n := range o.classes {
 		m.classes[i] += n
 	}

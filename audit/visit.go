@@ -2,9 +2,7 @@ package audit
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -13,10 +11,6 @@ import (
 	"porchlight/purpose"
 	"porchlight/searchlog"
 )
-
-// Variations that are counted while rows are read, by rule; the names are in
-// conclude.go.
-const maxVariations = 10
 
 // plan is what all visitors share and none changes.
 type plan struct {
@@ -34,89 +28,6 @@ type plan struct {
 	rows     int      // a finding lists
 }
 
-// tally is what one worker counts for one rule. Merging is the same in any order.
-type tally struct {
-	count, of int
-	vary      [maxVariations]int
-	instances int
-	varyOf    [maxVariations]int // instances
-	refs      []ref              // the first plan.rows; ordered when settled
-	full      bool               // what comes after last will not be among them
-	last      ref
-	best      []instance // the strongest maxCases; ordered when settled
-}
-
-// instance is one case of a rule that takes several rows.
-type instance struct {
-	weight int // how strong, to put them in order; of no meaning beyond
-	what   string
-	who    person // for $S in what
-	plate  uint64 // for $P
-	count  int
-	refs   []ref // the first maxCaseRows
-}
-
-type person struct {
-	who    uint64
-	agency uint32
-}
-
-const (
-	maxCases    = 100
-	maxCaseRows = 50
-)
-
-// note counts rows of a rule that are read from the tape.
-func (t *tally) note(refs []ref, most int) {
-	t.count += len(refs)
-	for _, r := range refs {
-		if t.full && r.compare(t.last) > 0 {
-			continue
-		}
-		t.refs = append(t.refs, r)
-	}
-	if len(t.refs) > 4*most+1000 {
-		t.settle(most)
-		t.full, t.last = true, t.refs[most-1]
-	}
-}
-
-// instance adds one case with the refs of its rows, in order of time.
-func (t *tally) instance(i instance, refs []ref) {
-	t.instances++
-	i.count = len(refs)
-	i.refs = slices.Clone(refs[:min(len(refs), maxCaseRows)])
-	if t.best = append(t.best, i); len(t.best) >= 4*maxCases {
-		t.settle(int(^uint(0) >> 1))
-	}
-}
-
-// settle orders what was gathered and forgets what will not be told.
-func (t *tally) settle(most int) {
-	slices.SortFunc(t.refs, ref.compare)
-	t.refs = t.refs[:min(len(t.refs), most)]
-	slices.SortFunc(t.best, func(a, b instance) int {
-		if a.weight != b.weight || a.count != b.count {
-			return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(b.count, a.count))
-		}
-		return cmp.Or(slices.CompareFunc(a.refs, b.refs, ref.compare), cmp.Compare(a.plate, b.plate))
-	})
-	t.best = t.best[:min(len(t.best), maxCases)]
-}
-
-func (t *tally) merge(o *tally, most int) {
-	t.count += o.count
-	t.of += o.of
-	t.instances += o.instances
-	for i := range o.vary {
-		t.vary[i] += o.vary[i]
-		t.varyOf[i] += o.varyOf[i]
-	}
-	t.refs = append(t.refs, o.refs...)
-	t.best = append(t.best, o.best...)
-	t.settle(most)
-}
-
 // visitor asks of each search alone what can be asked of it, and keeps a mark
 // of it for the questions that take several.
 type visitor struct {
@@ -131,9 +42,9 @@ type visitor struct {
 	rows        int
 	known       int // searches whose searcher is told
 	months      map[int]*month
-	month       *month // of monthFrom..monthTo
-	from, to    int64  // local seconds
-	noMonth     month  // searches without a time
+	month       *month // of local seconds from..to
+	from, to    int64
+	noMonth     month // searches without a time
 	hours       [7][24]int
 	offenses    []int // by index of reader.offenses plus 1
 	units       units
@@ -157,6 +68,7 @@ var errTooMany = errors.New("audit: more than a million files, or a file of more
 
 type month struct {
 	searches int
+	told     int // searches that tell a purpose, if only that none is given
 	classes  [maxClasses]int
 }
 
@@ -227,6 +139,9 @@ func (v *visitor) Visit(s *searchlog.Search) {
 	told := s.Has(searchlog.Reason) || s.Has(searchlog.Offense)
 	if !told {
 		set = v.untold(s)
+	}
+	if set != 0 {
+		m.told++
 	}
 	for i := range set.all {
 		m.classes[i]++
