@@ -139,12 +139,12 @@ func (r *reader) addWord(w word) bool {
 		if !w.digits {
 			r.syms, off = r.lex.near.of(b, r.syms)
 		}
-		if w.kind == asIs && len(b) >= 6 && off != 1 && (off == 0 && meant == from || r.splits(b)) {
+		if w.kind <= disguised && len(b) >= 6 && off != 1 && (off == 0 && meant == from || r.splits(b)) {
 			r.syms = r.syms[:from]
 			return false
 		}
 	}
-	if w.kind == asIs && w.letters && w.digits && len(b) >= 5 && r.splits(b) {
+	if w.kind <= disguised && w.letters && w.digits && len(b) >= 5 && r.splits(b) {
 		r.syms = r.syms[:from]
 		return false
 	}
@@ -228,7 +228,9 @@ func (r *reader) takeApart(w word) {
 	var room [mostPieces]int
 	var cuts []int
 	b := r.f.b[w.from:w.to]
-	if len(b) <= mostGlued {
+	if row := r.f.rowOf(w); row != nil && row.blind {
+		cuts = r.divide(b)
+	} else if len(b) <= mostGlued {
 		cuts = r.cut(b, room[:0])
 	}
 	if cuts == nil {
@@ -525,7 +527,7 @@ func (r *reader) judge() {
 			for i := range r.words {
 				alone = alone && (i >= h.first && i < h.last || idle(i))
 			}
-			if r.against[h.class] && !alone || !(alone || h.kind == disguised || r.words[h.first].capitals) {
+			if r.against[h.class] && !alone || !(alone || h.kind == disguised && r.stands(&h) || r.words[h.first].capitals) {
 				continue
 			}
 			h.confidence = min(h.confidence, acronym)
@@ -581,6 +583,22 @@ func (r *reader) covered(h *hit) bool {
 }
 
 func stem(term string) bool { return term[len(term)-1] == '*' }
+
+// stands reports whether a disguise stands out: where most other words are
+// disguised too, it says nothing of this one.
+func (r *reader) stands(h *hit) bool {
+	open, hidden := 0, 0
+	for i := range r.words {
+		switch w := &r.words[i]; {
+		case i >= h.first && i < h.last:
+		case w.kind == disguised || w.letters && w.digits:
+			hidden++
+		default:
+			open++
+		}
+	}
+	return hidden <= open
+}
 
 // isStreet reports a term that is part of a street's name: March St.
 func (r *reader) isStreet(h *hit) bool {

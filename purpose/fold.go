@@ -15,6 +15,7 @@ type folded struct {
 	b          []byte
 	start, end []uint16 // where each byte comes from in the text
 	upper      []bool   // it was a capital
+	rows       []row    // what was spelled letter by letter
 }
 
 const otherLetter = 1
@@ -74,6 +75,7 @@ func (f *folded) fold(text string) {
 		f.foreign(text[i:i+n], r, i)
 		i += n
 	}
+	f.unspell()
 }
 
 func (f *folded) add(b byte, start, end int, upper bool) {
@@ -158,6 +160,9 @@ func (f *folded) words(list []word) []word {
 			i++
 		}
 		w.to = i
+		if len(f.rows) > 0 && f.rowOf(w) != nil {
+			w.kind = disguised
+		}
 		w.capitals = w.letters && !small
 		w.mask = w.from > 0 && i < len(f.b) && f.b[w.from-1] == '[' && f.b[i] == ']' && masks[string(f.b[w.from:i])]
 		list = append(list, w)
