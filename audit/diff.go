@@ -44,7 +44,7 @@ type Measure struct {
 	B    float64 `json:"b"`
 }
 
-// Share is a part of the searches of both, with the 95% interval of the
+// Share is a part of the searches of both that tell a purpose or that none is given, with the 95% interval of the
 // difference in percentage points (Newcombe's, from Wilson's of each; R. G.
 // Newcombe, Statistics in Medicine 17, 1998, method 10). It takes searches for
 // independent, which those of one person are not, so it is rather too narrow.
@@ -173,10 +173,11 @@ func styles(r *Result) map[string]Month {
 			sum.Purposes = map[string]int{}
 		}
 		sum.Searches += m.Searches
+		sum.Told += m.Told
 		for c, n := range m.Purposes {
 			sum.Purposes[c] += n
 		}
-		if sum.Searches > 0 {
+		if sum.Told > 0 {
 			out[style] = sum
 		}
 	}
@@ -361,7 +362,7 @@ func hoursOf(r *Result, in func(weekday, hour int) bool) (n int) {
 
 // purposes compares the shares of the classes, within one style of reasons.
 func (d *comparer) purposes() {
-	mute := func(r *Result) bool { return len(r.Purposes) == 0 || r.Purposes["unstated"] >= r.Rows }
+	mute := func(r *Result) bool { return r.Told == 0 || r.Purposes["unstated"] >= r.Told }
 	if mute(d.a) || mute(d.b) {
 		d.apart("Purposes: %s states no reasons that can be read.", sides(mute(d.a), mute(d.b)))
 		return
@@ -378,7 +379,7 @@ func (d *comparer) purposes() {
 		classes := maps.Clone(ma.Purposes)
 		maps.Copy(classes, mb.Purposes)
 		for _, class := range slices.Sorted(maps.Keys(classes)) {
-			s := Share{Class: class, Style: style, A: ma.Purposes[class], AOf: ma.Searches, B: mb.Purposes[class], BOf: mb.Searches}
+			s := Share{Class: class, Style: style, A: ma.Purposes[class], AOf: ma.Told, B: mb.Purposes[class], BOf: mb.Told}
 			s.Difference, s.Low, s.High = newcombe(s.A, s.AOf, s.B, s.BOf)
 			d.c.Purposes = append(d.c.Purposes, s)
 		}

@@ -17,14 +17,14 @@ func period(first string, months, n, vague int) *Result {
 	if err != nil {
 		panic(err)
 	}
-	r := &Result{Rows: months * n, State: "IL", Zone: "UTC", First: begin, Last: begin.AddDate(0, months, -1), Purposes: map[string]int{},
+	r := &Result{Rows: months * n, Told: months * n, State: "IL", Zone: "UTC", First: begin, Last: begin.AddDate(0, months, -1), Purposes: map[string]int{},
 		Searchers: Spread{Known: months * n, Number: 10, Median: float64(n) / 10, Most: n / 5, Top: []Searcher{{Token: "S1", Searches: months * n / 4}}},
 		Files:     []searchlog.File{{Variant: "audit-14", Rows: months * n, Cells: map[string]map[string]int{"reason": {"value": months * n}}}},
 		Clear:     []string{"burst"},
 	}
 	for i := range months {
 		p := map[string]int{"vague": vague, "crime": n - vague}
-		r.Months = append(r.Months, Month{Month: begin.AddDate(0, i, 0).Format("2006-01"), Searches: n, Purposes: p})
+		r.Months = append(r.Months, Month{Month: begin.AddDate(0, i, 0).Format("2006-01"), Searches: n, Told: n, Purposes: p})
 		r.Purposes["vague"] += vague
 		r.Purposes["crime"] += n - vague
 	}

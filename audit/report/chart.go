@@ -90,8 +90,9 @@ func compact(n int) string {
 // shares divides a month's searches among the groups. The classes that say
 // little or nothing exclude the others; a search with several of the others is
 // divided between them, so that the bar's height is the number of searches.
-func shares(m audit.Month) (of [6]float64) {
-	named := float64(m.Searches)
+func shares(m audit.Month) (of [7]float64) {
+	named := float64(m.Told)
+	of[6] = float64(m.Searches - m.Told)
 	sum := 0.0
 	for class, n := range m.Purposes {
 		_, g := className(class)

@@ -77,10 +77,10 @@ func Markdown(w io.Writer, r *audit.Result) error {
 	}
 
 	if len(r.Purposes) > 0 {
-		m.f("\n## Purposes\n\n| purpose | searches | share |\n|---|--:|--:|")
+		m.f("\n## Purposes\n\nOf %s that tell one, or that none is given.\n\n| purpose | searches | share |\n|---|--:|--:|", searches(r.Told))
 		for _, c := range most(r.Purposes)[:min(20, len(r.Purposes))] {
 			name, _ := className(c.Key)
-			m.f("| %s | %s | %s |", name, thousands(c.N), percent(c.N, r.Rows))
+			m.f("| %s | %s | %s |", name, thousands(c.N), percent(c.N, r.Told))
 		}
 	}
 

@@ -35,9 +35,10 @@ func comparison() audit.Comparison {
 	a, b := sample(), sample()
 	b.Months = b.Months[4:]
 	b.First = b.First.AddDate(0, 4, -13)
-	b.Rows = 0
+	b.Rows, b.Told = 0, 0
 	for _, m := range b.Months {
 		b.Rows += m.Searches
+		b.Told += m.Told
 	}
 	b.Searchers.Known, b.Searchers.Number = b.Rows, 190
 	b.Reach.LookBack = audit.Quantiles{}
@@ -175,7 +176,7 @@ func TestNumbers(t *testing.T) {
 
 // The bars of a month are as high as its searches, however many purposes they have.
 func TestSharesAddUp(t *testing.T) {
-	m := audit.Month{Searches: 100, Purposes: map[string]int{"crime": 70, "stolen-vehicle": 50, "immigration": 5, "vague": 20, "unstated": 3}}
+	m := audit.Month{Searches: 100, Told: 90, Purposes: map[string]int{"crime": 70, "stolen-vehicle": 50, "immigration": 5, "vague": 20, "unstated": 3}}
 	sum := 0.0
 	for _, n := range shares(m) {
 		sum += n

@@ -22,7 +22,7 @@ func sample() *audit.Result {
 	share := map[string]float64{"crime": .44, "stolen-vehicle": .13, "missing-person": .03, "warrant": .06, "bolo": .05, "traffic": .04, "civil": .01,
 		"testing": .012, "immigration": .0016, "protected-activity": .0003, "personal": .0005, "vague": .19, "case-number": .06, "unreadable": .004, "unstated": .02}
 	for i, n := range []int{1180, 2466, 2390, 2571, 2204, 2811, 2644, 690} {
-		m := audit.Month{Month: fmt.Sprintf("%d-%02d", 2025+(6+i)/12, (6+i)%12+1), Searches: n, Purposes: map[string]int{}}
+		m := audit.Month{Month: fmt.Sprintf("%d-%02d", 2025+(6+i)/12, (6+i)%12+1), Searches: n, Told: n, Purposes: map[string]int{}}
 		for _, c := range classes {
 			f := share[c.class]
 			if m.Month >= "2026" && c.class == "vague" {
@@ -34,6 +34,7 @@ func sample() *audit.Result {
 			}
 		}
 		r.Rows += n
+		r.Told += n
 		r.Months = append(r.Months, m)
 	}
 	for w := range 7 {

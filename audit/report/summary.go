@@ -40,13 +40,17 @@ func summary(r *audit.Result) []string {
 	unstated := r.Purposes["unstated"]
 	little := r.Purposes["vague"] + r.Purposes["case-number"] + r.Purposes["unreadable"]
 	switch {
-	case len(r.Purposes) == 0 || unstated == r.Rows:
+	case r.Told == 0 || unstated == r.Told:
 		says = append(says, "No search states a reason that can be read, so nothing can be said about purposes.")
 	default:
-		named := max(0, r.Rows-unstated-little)
-		s := fmt.Sprintf("%s name a purpose (%s); %s say little, such as “investigation” (%s)", thousands(named), percent(named, r.Rows), thousands(little), percent(little, r.Rows))
+		named := max(0, r.Told-unstated-little)
+		s := ""
+		if r.Told < r.Rows {
+			s = fmt.Sprintf("The files tell the reasons of %s; of these ", searches(r.Told))
+		}
+		s += fmt.Sprintf("%s name a purpose (%s), %s say little, such as “investigation” (%s)", thousands(named), percent(named, r.Told), thousands(little), percent(little, r.Told))
 		if unstated > 0 {
-			s += fmt.Sprintf("; %s state no reason (%s)", thousands(unstated), percent(unstated, r.Rows))
+			s += fmt.Sprintf(" and %s state no reason (%s)", thousands(unstated), percent(unstated, r.Told))
 		}
 		says = append(says, s+".", sensitive(r))
 	}

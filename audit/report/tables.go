@@ -71,9 +71,9 @@ func Tables(r *audit.Result) []Table {
 	}
 
 	known := slices.Sorted(maps.Keys(r.Purposes))
-	months := Table{"months", [][]string{append([]string{"month", "searches"}, known...)}}
+	months := Table{"months", [][]string{append([]string{"month", "searches", "told"}, known...)}}
 	for _, m := range r.Months {
-		row := []any{m.Month, m.Searches}
+		row := []any{m.Month, m.Searches, m.Told}
 		for _, c := range known {
 			row = append(row, m.Purposes[c])
 		}

@@ -15,7 +15,7 @@ import (
 	"porchlight/searchlog"
 )
 
-// group is how purposes are drawn together: six colors a reader can tell apart.
+// group is how purposes are drawn together: a few colors a reader can tell apart.
 type group struct{ Key, Name string }
 
 var groups = []group{
@@ -25,6 +25,7 @@ var groups = []group{
 	{"sensitive", "Sensitive: immigration, care, protest, personal"},
 	{"little", "Says little: vague, a number only, unreadable"},
 	{"none", "No reason"},
+	{"untold", "Not told: masked or not exported"},
 }
 
 // classes are the classes of package purpose, as a reader understands them, in the order shown.
