@@ -12,9 +12,10 @@ const (
 	hasStar = 1 << iota
 	hasHash
 	hasBlock // first byte of a black box, a dash or another sign of UTF-8's third plane
-	hasD
+	hasD     // letters of "redact"
 	hasE
 	hasR
+	hasC
 	hasDigit
 	hasMark  // what a cite of a law has beside its digits
 	hasOther // letters and signs that no mask is made of
@@ -36,6 +37,8 @@ var kinds = func() (k [256]uint16) {
 			k[i] = hasE | hasOther
 		case c == 'r' || c == 'R':
 			k[i] = hasR | hasOther
+		case c == 'c' || c == 'C':
+			k[i] = hasC | hasOther
 		case c >= '0' && c <= '9':
 			k[i] = hasDigit | hasOther
 		case c == '.' || c == '(' || c == '/':
@@ -96,7 +99,7 @@ func stateOf(f Field, b []byte) State {
 	if len(b) <= 16 && placeholder(b) {
 		return Placeholder
 	}
-	if has&(hasD|hasE|hasR) == hasD|hasE|hasR {
+	if has&(hasD|hasE|hasR|hasC) == hasD|hasE|hasR|hasC {
 		if i, n := redacted(b); n > 0 {
 			if empty(b[:i]) && empty(b[i+n:]) {
 				return MaskedByAgency

@@ -183,19 +183,28 @@ func differ(a, b uint32) (different, masked bool) {
 
 // sum of a cell, from 2 on, in so many bits.
 func sum(b []byte, bits uint) uint32 {
-	h := uint64(len(b))
-	for len(b) >= 8 {
-		h = (h ^ binary.LittleEndian.Uint64(b)) * 0x9E3779B97F4A7C15
-		h ^= h >> 29
-		b = b[8:]
-	}
-	for _, c := range b {
-		h = (h ^ uint64(c)) * 0x100000001B3
+	const odd = 0x9E3779B97F4A7C15
+	n := len(b)
+	h := uint64(n) * odd
+	switch {
+	case n >= 8:
+		for i := 0; i+8 < n; i += 8 {
+			h = (h ^ binary.LittleEndian.Uint64(b[i:])) * odd
+			h ^= h >> 29
+		}
+		h ^= binary.LittleEndian.Uint64(b[n-8:])
+	case n >= 4:
+		h ^= uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[n-4:]))<<32
+	default:
+		for _, c := range b {
+			h = h<<8 | uint64(c)
+		}
 	}
 	return fold(h, bits)
 }
 
 // fold brings a number to 2 ... 1<<bits-1.
 func fold(h uint64, bits uint) uint32 {
-	return uint32(2 + (h*0xD1B54A32D192ED03>>32)%(1<<bits-2))
+	h = h * 0xD1B54A32D192ED03 >> 32
+	return uint32(2 + h*(1<<bits-2)>>32)
 }
