@@ -494,6 +494,33 @@ func TestTogether(t *testing.T) {
 	expect(t, ask(t, pairs(4, 3, func(j int, r row) { r["Case #"] = "" })), "login.concurrent", 0)
 }
 
+// Times that were cut say nothing of what happened at once.
+func TestCoarseTimes(t *testing.T) {
+	var minutes, days []row
+	for i := range 40 {
+		r := row{"License Plate": fmt.Sprintf("PLT%04d", i), "Case #": fmt.Sprintf("25-77%04d", i*31), "Search Time": at(i/20, 18, i%20/5, 0)}
+		minutes = append(minutes, r)
+		days = append(days, row{"License Plate": r["License Plate"], "Case #": r["Case #"], "Search Time": at(i/4, 6, 0, 0)}) // midnight in Chicago
+	}
+	r := ask(t, minutes)
+	expect(t, r, "login.concurrent", 0)
+	expect(t, r, "burst", 40)
+	if !says1(r, "1 file has times without seconds") {
+		t.Errorf("unknown %q", r.Unknown)
+	}
+	r = ask(t, days)
+	expect(t, r, "login.concurrent", 0)
+	expect(t, r, "searcher.streak", 40)
+	if !says1(r, "1 file has days without a time of day") {
+		t.Errorf("unknown %q", r.Unknown)
+	}
+	days[0]["Search Time"] = at(0, 6, 0, 7)
+	r = ask(t, days)
+	if r.finding("login.concurrent") == nil {
+		t.Error("one second shows that times are not cut")
+	}
+}
+
 func TestTravel(t *testing.T) {
 	trip := func(name string, minutes int) []row {
 		return []row{

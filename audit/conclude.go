@@ -717,6 +717,21 @@ func (t *teller) unknown() []string {
 	if n := t.v.noMonth.searches; n > 0 && !nothing[searchlog.Time] {
 		say("%s no time that could be read, or one before 1970 or after 2106: they are in no month, day or hour.", has1(n))
 	}
+	noSeconds, noClock := 0, 0
+	for i := range t.v.files {
+		switch f := &t.v.files[i]; {
+		case f.noClock():
+			noClock++
+		case f.noSeconds():
+			noSeconds++
+		}
+	}
+	if noClock > 0 {
+		say("%s days without a time of day: hours and nights mean nothing there, and shifts, bursts and use at once were not asked about.", hasFiles(noClock))
+	}
+	if noSeconds > 0 {
+		say("%s times without seconds: whether one login did two things at once was not asked of them.", hasFiles(noSeconds))
+	}
 	masked := 0
 	for _, f := range t.reading.Files {
 		if c := f.Cells[searchlog.Searcher.String()]; f.Rows > 0 && c[searchlog.MaskedByVendor.String()] == f.Rows && f.Cells[searchlog.Plate.String()][searchlog.NotExported.String()] == f.Rows {

@@ -21,14 +21,15 @@ type harvest struct {
 	plain    *clock // of plan.zone
 
 	// Of the person at hand, one entry a search in order of time.
-	day      []int
-	hour     []int
-	hours    [24]int
-	weekends int
-	byPlate  []platePlace
-	refs     []ref
-	at       []int
-	mixed    []mark
+	day       []int
+	hour      []int
+	hours     [24]int
+	weekends  int
+	clockless bool // some times are days only
+	byPlate   []platePlace
+	refs      []ref
+	at        []int
+	mixed     []mark
 }
 
 // known is what all harvests share: learned from all rows, before the tapes are read.
@@ -36,9 +37,11 @@ type known struct {
 	agencies map[uint32]*unit // by id
 	fileUnit []uint32         // by file: the unit of rows that name no agency
 	searches map[uint32]int   // by unit
-	rare     map[uint64]bool  // unit<<16 | shape of case numbers that are unusual there
-	reused   *sketch
-	rows     int // searches in all
+	// By file: its times are cut to minutes, to days.
+	noSeconds, noClock []bool
+	rare               map[uint64]bool // unit<<16 | shape of case numbers that are unusual there
+	reused             *sketch
+	rows               int // searches in all
 }
 
 type platePlace struct {
@@ -195,7 +198,12 @@ func (h *harvest) person(ms []mark) {
 	c := h.clockOf(who.agency)
 	h.day, h.hour, h.hours, h.weekends = h.day[:0], h.hour[:0], [24]int{}, 0
 	days, nights := 0, 0
+	noSeconds := false
+	h.clockless = false
 	for i := range timed {
+		file := timed[i].file >> markBits
+		noSeconds = noSeconds || h.known.noSeconds[file]
+		h.clockless = h.clockless || h.known.noClock[file]
 		local := c.local(int64(timed[i].at))
 		day, hour := dayOf(local), hourOf(local)
 		if len(h.day) == 0 || h.day[len(h.day)-1] != day {
@@ -217,11 +225,15 @@ func (h *harvest) person(ms []mark) {
 		return
 	}
 	h.streaks(who, timed, c)
-	h.shifts(who, timed)
-	h.offHours(who, timed, days)
-	h.bursts(who, timed)
-	h.together(who, timed)
 	h.returned(who, timed)
+	if !h.clockless {
+		h.shifts(who, timed)
+		h.offHours(who, timed, days)
+		h.bursts(who, timed)
+	}
+	if !noSeconds {
+		h.together(who, timed)
+	}
 }
 
 // rank keeps the searchers with most searches.
@@ -500,11 +512,15 @@ func differ(a, b *mark) bool {
 	return a.case_ == b.case_ && a.file&markReason != b.file&markReason
 }
 
+// maxOverlap is how many searches before one are looked at: no person makes more
+// within seconds.
+const maxOverlap = 100
+
 // overlaps are the indices of searches that follow another in a different
 // matter within gap seconds.
 func overlaps(ms []mark, gap uint32, into []int) []int {
 	for i := 1; i < len(ms); i++ {
-		for j := i - 1; j >= 0 && ms[i].at-ms[j].at <= gap; j-- {
+		for j := i - 1; j >= max(0, i-maxOverlap) && ms[i].at-ms[j].at <= gap; j-- {
 			if differ(&ms[i], &ms[j]) {
 				into = append(into, i)
 				break
@@ -688,6 +704,9 @@ func (h *harvest) onePlate(who person, ms []mark, at []platePlace, t *tally) {
 // with few searches, nights and weekends.
 func (h *harvest) personal(i, n int) bool {
 	off := weekend(h.day[i])
+	if h.clockless {
+		return off
+	}
 	if n < ownHours {
 		return off || night(h.hour[i])
 	}
@@ -724,7 +743,8 @@ func (h *harvest) travel(ms []mark) {
 	}
 	for i := 1; i < len(h.mixed); i++ {
 		a, b := &h.mixed[i-1], &h.mixed[i]
-		if a.at == 0 || a.agency == b.agency || a.agency == 0 || b.agency == 0 {
+		if a.at == 0 || a.agency == b.agency || a.agency == 0 || b.agency == 0 ||
+			h.known.noClock[a.file>>markBits] || h.known.noClock[b.file>>markBits] {
 			continue
 		}
 		for k, most := range varyTravel {

@@ -285,6 +285,9 @@ func (v *visitor) merge(o *visitor) {
 		}
 		a, b := &v.files[i], &o.files[i]
 		a.unit.merge(&b.unit)
+		a.timed += b.timed
+		a.seconds = a.seconds || b.seconds
+		a.clock = a.clock || b.clock
 		switch {
 		case a.agency == 0:
 			a.agency, a.mixed = b.agency, b.mixed
@@ -333,7 +336,9 @@ func (v *visitor) learn(reading *searchlog.Reading) *known {
 	// Rows without an agency: the files in one folder are taken for one agency's.
 	folders := map[string]*unit{}
 	k.fileUnit = make([]uint32, max(len(reading.Files), len(v.files)))
+	k.noSeconds, k.noClock = make([]bool, len(k.fileUnit)), make([]bool, len(k.fileUnit))
 	for i := range v.files {
+		k.noSeconds[i], k.noClock[i] = v.files[i].noSeconds(), v.files[i].noClock()
 		folder := ""
 		if i < len(reading.Files) {
 			folder = path.Dir(reading.Files[i].Path)

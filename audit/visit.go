@@ -77,7 +77,18 @@ type fileTally struct {
 	agency uint32 // of its first row
 	mixed  bool   // rows of other agencies follow
 	unit   unit   // where rows name no agency
+
+	timed   int  // rows with a time
+	seconds bool // one of them has seconds
+	clock   bool // one of them is not midnight
 }
+
+// coarseFrom is how many rows it takes to say that a file's times are cut: by
+// chance so many have no seconds in one file of 10^17.
+const coarseFrom = 10
+
+func (f *fileTally) noSeconds() bool { return f.timed >= coarseFrom && !f.seconds }
+func (f *fileTally) noClock() bool   { return f.timed >= coarseFrom && !f.clock }
 
 func newVisitor(p *plan, classify *reader, people, groups *tape, fail func(error)) *visitor {
 	v := &visitor{
@@ -106,11 +117,18 @@ func (v *visitor) Visit(s *searchlog.Search) {
 			at = 0
 		}
 	}
+	for s.File >= len(v.files) {
+		v.files = append(v.files, fileTally{})
+	}
 	m, day := &v.noMonth, 0
 	if at > 0 {
 		local := v.clock.local(at)
 		day = dayOf(local)
 		v.hours[weekday(day)][hourOf(local)]++
+		f := &v.files[s.File]
+		f.timed++
+		f.seconds = f.seconds || at%60 != 0
+		f.clock = f.clock || at%daySeconds != 0 && local%daySeconds != 0
 		m = v.monthOf(local, day)
 	}
 	m.searches++
@@ -236,9 +254,6 @@ func (v *visitor) monthOf(local int64, day int) *month {
 
 // unitOf finds the agency of the search, or the file where none is named.
 func (v *visitor) unitOf(s *searchlog.Search) *unit {
-	for s.File >= len(v.files) {
-		v.files = append(v.files, fileTally{})
-	}
 	f := &v.files[s.File]
 	if !s.Has(searchlog.Agency) {
 		return &f.unit
