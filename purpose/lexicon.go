@@ -33,6 +33,7 @@ type lexicon struct {
 	symbols  map[string]uint16 // words that stand for themselves
 	stems    stems
 	near     near
+	starts   starts
 	seek     seek // the ~ terms, found across and inside words
 	ordinary map[string]bool
 	systems  []system
@@ -102,8 +103,10 @@ func readLexicon(files fs.FS) (*lexicon, error) {
 	for i, w := range l.words {
 		if w = strings.TrimSuffix(w, "*"); plain(w) && len(w) >= nearFrom {
 			l.near.add(w, uint16(i))
+			l.starts = append(l.starts, start{w, uint16(i)})
 		}
 	}
+	l.starts.sort()
 	var wanted []*term
 	for _, t := range l.terms {
 		if t.mark == '~' {
