@@ -26,7 +26,8 @@ type Reproduction struct {
 	Figures []Figure
 	Remarks []string // what the published figures hide or mistake, in sentences
 
-	outOfShift []outOfShift // the pairs behind the eugene figure, each checked by the test
+	streaks    []streak // what is behind the eugene figures, each checked by the test
+	outOfShift []outOfShift
 }
 
 // Figure is one number of a Reproduction.
@@ -170,13 +171,13 @@ func reproduceEugene(ctx context.Context, dir string) (*Reproduction, error) {
 	for _, s := range all {
 		by[s.who] = append(by[s.who], s)
 	}
-	streaks := func(zone *time.Location) (n int) {
+	streaks := func(zone *time.Location) (out []streak) {
 		c := newClock(zone)
-		for _, searches := range by {
+		for who, searches := range by {
 			day := func(i int) int { return dayOf(c.local(searches[i].at.Unix())) }
-			runsOfDays(len(searches), 5, day, func(_, _, _ int) { n++ })
+			runsOfDays(len(searches), 5, day, func(from, _, days int) { out = append(out, streak{who, day(from), days}) })
 		}
-		return n
+		return out
 	}
 	r := &Reproduction{
 		Source: "Eyes Off Eugene, analyses of 22 and 23 September 2025 of the portal log of one police department (CC0)",
@@ -187,8 +188,9 @@ func reproduceEugene(ctx context.Context, dir string) (*Reproduction, error) {
 	}
 	r.add("searches before 2025-09-21 UTC", "3566", len(all))
 	r.add("users", "142", len(by))
-	r.add("streaks of 5 days or more, UTC-8 all year", "27", streaks(fixedPacific))
-	r.add("streaks of 5 days or more, Pacific time with daylight saving", "", streaks(pacific))
+	r.streaks = streaks(fixedPacific)
+	r.add("streaks of 5 days or more, UTC-8 all year", "27", len(r.streaks))
+	r.add("streaks of 5 days or more, Pacific time with daylight saving", "", len(streaks(pacific)))
 	r.outOfShift = findOutOfShift(by, fixedPacific, false)
 	var rules [len(eugeneShifts) + 1]int
 	for _, o := range r.outOfShift {
@@ -211,6 +213,12 @@ var eugeneShifts = [3]struct{ seen, not [2]int }{
 	{[2]int{6*3600 + 1800, 7*3600 + 1800}, [2]int{16*3600 + 1800, 23*3600 + 1800}},
 	{[2]int{7*3600 + 1800, 11 * 3600}, [2]int{17*3600 + 1800, daySeconds + 6*3600 + 1800}},
 	{[2]int{11 * 3600, 16*3600 + 1800}, [2]int{21 * 3600, daySeconds + 6*3600 + 1800}},
+}
+
+// streak is so many days in a row on which a user searched, from a day since 1970.
+type streak struct {
+	who         string
+	first, days int
 }
 
 // outOfShift is a pair of searches, ids in order of time, that no one shift explains.

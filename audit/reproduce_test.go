@@ -70,7 +70,25 @@ func TestEugene(t *testing.T) {
 		"of these by rule 3":                                           "10",
 	})
 
-	// The workbook lists the pairs: each of them, and no other, is found.
+	// The workbooks list the streaks and the pairs: each of them, and no other, is found.
+	const day0 = 25569 // 1970-01-01 as a spreadsheet counts days
+	for _, row := range workbookRows(t, filepath.Join(sharedData, "eugene",
+		"FlockAuditLogs_Reports_EPDLocalFlockSearchAudit_ConsecutiveDayAnomalies_2025-09-22.xlsx"), 3) {
+		days, err := strconv.Atoi(row["B"])
+		first, err2 := strconv.Atoi(row["C"])
+		if err != nil || err2 != nil {
+			continue // a title or the header
+		}
+		if i := slices.Index(r.streaks, streak{row["E"], first - day0, days}); i < 0 {
+			t.Errorf("not found: the streak in row %s of the workbook", row["row"])
+		} else {
+			r.streaks = slices.Delete(r.streaks, i, i+1)
+		}
+	}
+	if len(r.streaks) > 0 {
+		t.Errorf("%d streaks are not in the workbook", len(r.streaks))
+	}
+
 	got := map[string]bool{}
 	for _, o := range r.outOfShift {
 		got[fmt.Sprint(o.rule, " ", o.first, " ", o.second)] = true
