@@ -137,7 +137,7 @@ func (r *reader) addWord(w word) bool {
 	meant, off := len(r.syms), 0
 	if !r.means(r.syms[from:]) && !r.lex.ordinary[string(b)] {
 		if !w.digits {
-			r.syms, off = r.lex.near.of(b, r.syms)
+			r.syms, off = r.guess(b)
 		}
 		if w.kind <= disguised && len(b) >= 6 && off != 1 && (off == 0 && meant == from || r.splits(b)) {
 			r.syms = r.syms[:from]
@@ -159,6 +159,30 @@ func (r *reader) addWord(w word) bool {
 	}
 	r.words = append(r.words, w)
 	return true
+}
+
+// strays reports a word that says nothing by itself: perhaps half of one.
+func (r *reader) strays(i int) bool {
+	for e := r.head[i]; e >= 0; e = r.edges[e].next {
+		if r.edges[e].kind <= disguised {
+			return false
+		}
+	}
+	w := &r.words[i]
+	return w.letters && !w.used && !r.lex.ordinary[string(r.f.b[w.from:w.to])]
+}
+
+// guess appends to syms what an unknown word may be meant for, and returns how
+// many letters are wrong; 2 when it was cut short.
+func (r *reader) guess(b []byte) ([]uint16, int) {
+	at := len(r.syms)
+	syms, off := r.lex.near.of(b, r.syms)
+	if off == 0 {
+		if syms = r.lex.starts.of(b, syms); len(syms) > at {
+			off = 2
+		}
+	}
+	return syms, off
 }
 
 // means reports whether a word is known: it stands for itself, or for a stem
@@ -252,6 +276,7 @@ func (r *reader) takeApart(w word) {
 const (
 	mostJoined  = 14 // words put together
 	mostLetters = 24 // letters of what is put together
+	joinedFrom  = 6  // letters of a word cut in two by a space
 )
 
 // putTogether adds the edges of words that together are one: h&r, i.c.e, i c e.
@@ -263,18 +288,23 @@ func (r *reader) putTogether(i int) {
 	for j := i + 1; j < len(r.words) && j-i < mostJoined; j++ {
 		w, before := &r.words[j], &r.words[j-1]
 		single = single && alone(j)
-		if w.run != before.run && !single || w.kind == pieced {
+		halves := w.run != before.run && !single
+		if halves && (j > i+1 || !r.strays(i) && !r.strays(j)) || w.kind == pieced {
 			break
 		}
 		if key = append(key, b[w.from:w.to]...); len(key) > mostLetters {
 			break
 		}
-		if w.run != r.words[i].run && j-i < 2 || single && (alone(j+1) || alone(i-1) && b[r.words[i-1].from] != 'a') {
+		if single && (w.run != r.words[i].run && j-i < 2 || alone(j+1) || alone(i-1) && b[r.words[i-1].from] != 'a') {
 			continue // two single letters apart are two words; a row of them is one
 		}
-		if s, ok := r.lex.symbols[string(key)]; ok {
+		how := disguised
+		if halves {
+			how = pieced
+		}
+		if s, ok := r.lex.symbols[string(key)]; ok && (!halves || len(key) >= joinedFrom) {
 			r.syms = append(r.syms, s)
-			r.link(i, edge{to: j + 1, begin: r.words[i].from, end: w.to, symFrom: len(r.syms) - 1, symTo: len(r.syms), kind: disguised})
+			r.link(i, edge{to: j + 1, begin: r.words[i].from, end: w.to, symFrom: len(r.syms) - 1, symTo: len(r.syms), kind: how})
 		}
 	}
 	r.key = key
@@ -590,7 +620,7 @@ func banned(c Class) bool {
 func (r *reader) covered(h *hit) bool {
 	for i := range r.excepted {
 		e := &r.excepted[i]
-		if e.class == h.class && e.first <= h.first && h.last <= e.last && (e.kind <= max(h.kind, disguised) || !banned(h.class)) &&
+		if e.class == h.class && e.first <= h.first && h.last <= e.last && (e.kind <= max(h.kind, nearly1) || !banned(h.class)) &&
 			(e.last-e.first > h.last-h.first || e.kind == asIs && (h.kind >= pieced || stem(h.text) && !stem(e.text))) {
 			return true
 		}

@@ -82,7 +82,7 @@ func (n *near) of(w []byte, list []uint16) ([]uint16, int) {
 				best, list = d, list[:from]
 			}
 			symbol := n.symbols[e.word]
-			known := len(list)-from >= 3
+			known := len(list)-from >= mostMeant
 			for _, s := range list[from:] {
 				known = known || s == symbol
 			}
