@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -790,6 +791,24 @@ func TestSpill(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "TMPDIR") {
 		t.Errorf("no room: %v", err)
 	}
+}
+
+// A full disk is told as such, and what it takes.
+func TestFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	tp := newTape(0, t.TempDir())
+	tp.file = full
+	w := writer{tape: tp}
+	for range chunkLen {
+		err = w.write(1, mark{who: 1})
+	}
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "make room") {
+		t.Errorf("error %v", err)
+	}
+	full.Close()
 }
 
 // Reading only the cited lines gives the same cells as reading all again.
