@@ -22,7 +22,7 @@ func (f *file) doubts(r *reader, t *tally) {
 	if f.Variant == "" {
 		return
 	}
-	f.Zone = f.zone(r, t)
+	f.Zone = f.zone(t)
 	if f.rows == 0 {
 		f.warn("no rows", "there is a header and no row below it; ask whether the search of the log failed, or nothing was searched")
 	}
@@ -46,27 +46,16 @@ func (f *file) doubts(r *reader, t *tally) {
 }
 
 // zone says in which zone the times were read.
-func (f *file) zone(r *reader, t *tally) string {
-	name := "UTC"
-	if r.o.Zone != nil {
-		name = r.o.Zone.String()
-	}
-	apart := ""
+func (f *file) zone(t *tally) string {
 	switch {
 	case t.zoned && !t.zoneless:
 		return "UTC, as written"
-	case !t.zoned && !t.zoneless:
-		return ""
 	case t.zoned:
-		apart = "; some as written"
+		return f.loc.String() + ", " + f.why + "; some as written"
+	case t.zoneless:
+		return f.loc.String() + ", " + f.why
 	}
-	switch {
-	case f.loc == time.UTC && (f.Variant == "portal" || f.Variant == "portal-cameras"):
-		return "UTC, by the variant" + apart
-	case r.o.Zone != nil:
-		return name + ", as asked" + apart
-	}
-	return "UTC, for want of a zone" + apart
+	return ""
 }
 
 // monthOf counts months since 1970.

@@ -103,6 +103,7 @@ type file struct {
 	start   state // at its first block
 	delim   byte
 	loc     *time.Location
+	why     string // loc is that of the times
 	days    int64
 	numbers bool
 	layout  atomic.Pointer[layout] // that the last block had: a guess for the next
@@ -303,8 +304,11 @@ func (r *reader) compare(f *file, p *parser, lines int) {
 
 func (f *file) setAside(line int, reason, text string) {
 	f.SetAsideRows++
+	if _, known := f.reasons[reason]; !known && len(f.reasons) >= MaxNotes {
+		reason = "other"
+	}
 	f.reasons[reason]++
-	if f.reasons[reason] <= MaxNotes && len(f.reasons) <= MaxNotes {
+	if f.reasons[reason] <= MaxNotes && len(f.SetAside) < 20*MaxNotes {
 		f.SetAside = append(f.SetAside, SetAside{line, reason, text})
 	}
 }

@@ -383,8 +383,15 @@ func (r *reader) open(f *file, t recognised, empty bool) {
 			}
 		}
 	}
-	if l.variant == "portal" || l.variant == "portal-cameras" {
-		f.loc = time.UTC
+	switch i := int(l.cell[Time]); {
+	case l.variant == "portal" || l.variant == "portal-cameras":
+		f.loc, f.why = time.UTC, "by the variant"
+	case i >= 0 && i < len(l.labels) && strings.HasSuffix(plain([]byte(l.labels[i])), "utc"):
+		f.loc, f.why = time.UTC, "by the label"
+	case f.loc != nil:
+		f.why = "as asked"
+	default:
+		f.loc, f.why = time.UTC, "for want of a zone"
 	}
 }
 

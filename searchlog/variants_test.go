@@ -210,6 +210,54 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+func TestSharing(t *testing.T) {
+	r, _ := readSources(t, Options{},
+		text("list.csv", "Organization Name,Networks Shared With Me,Networks I'm Sharing\nA PD,\"B PD [Federal], C SO (deactivated) [Inactive]\",D PD\nE PD,,\n"),
+		text("edges.csv", "src_agency,external_agency,src_agency_id,external_agency_id\nA PD,B PD,1,2\n"))
+	want := []Share{
+		{0, 2, "B PD", "A PD", []string{"federal"}}, {0, 2, "C SO", "A PD", []string{"deactivated", "inactive"}}, {0, 2, "A PD", "D PD", nil},
+		{1, 2, "A PD", "B PD", nil},
+	}
+	if fmt.Sprint(r.Shares) != fmt.Sprint(want) {
+		t.Errorf("%v, want %v", r.Shares, want)
+	}
+	if f := r.Files[0]; f.Variant != "shared-networks" || f.Sharing != 2 || f.Rows != 0 {
+		t.Errorf("%+v", f)
+	}
+	if f := r.Files[1]; f.Variant != "sharing-edges" || f.Sharing != 1 {
+		t.Errorf("%+v", f)
+	}
+}
+
+// Two exports one behind the other, and the header once more.
+func TestStacked(t *testing.T) {
+	row := func(n int) string {
+		return fmt.Sprintf("0a1b2c3d-0000-4000-a000-%012d,A. T,B PD,", n)
+	}
+	const (
+		head14 = "ID, Name, Org Name, Total Networks Searched, Total Devices Searched, Time Frame, License Plate, Reason, Case #, Filters, Search Time, Search Type, Text Prompt, Moderation\n"
+		head13 = "ID, Name, Org Name, Total Networks Searched, Time Frame, License Plate, Reason, Case #, Filters, Search Time, Search Type, Text Prompt, Moderation\n"
+		behind = ",,AB1,theft,25-1,,\"05/01/2025, 01:27:03 PM UTC\",lookup,,allow\n"
+	)
+	for _, second := range []string{head13, ""} {
+		r, seen := readSources(t, Options{Workers: 2, block: 300}, text("x.csv", "Records unit\n"+head14+row(1)+"3,40"+behind+head14+row(2)+"3,40"+behind+second+row(3)+"5"+behind+row(4)+"6"+behind))
+		f := r.Files[0]
+		if len(seen) != 4 || seen[3].Networks != 6 || seen[3].Devices != -1 || seen[3].State[Devices] != NotExported || seen[1].Devices != 40 || seen[3].Cells[Moderation] != "allow" {
+			t.Errorf("%d searches: %+v", len(seen), seen)
+		}
+		aside := 2
+		if second != "" {
+			aside = 3
+		}
+		if f.SetAsideRows != aside || f.SetAside[0].Reason != "above the header" || f.SetAside[1].Reason != "header repeated" || f.SetAside[1].Line != 4 {
+			t.Errorf("set aside %+v", f.SetAside)
+		}
+		if len(f.Repairs) != 1 || f.Repairs[0].Kind != "stacked header" || f.Repairs[0].Lines[0] != 6 {
+			t.Errorf("repairs %+v", f.Repairs)
+		}
+	}
+}
+
 func TestNoSearchLogs(t *testing.T) {
 	for _, c := range []struct{ in, looks string }{
 		{"%PDF-1.7\n", "a PDF"}, {"\x89PNG\r\n", "a picture"}, {`{"rows": [1, 2]}`, "JSON"}, {"<html><body>", "a web page"},
