@@ -346,7 +346,8 @@ func (r *reader) decodeRuns() {
 		for word < len(r.words) && r.words[word].from < to {
 			word++
 		}
-		if changed == 0 || letters < changed || letters < 2 || first == word || to-from > 2*mostLetters || r.words[first].used {
+		acronym := to-from == 3 && letters == 1 && changed == 2 // 1c3
+		if changed == 0 || (letters < changed || letters < 2) && !acronym || first == word || to-from > 2*mostLetters || r.words[first].used {
 			continue
 		}
 		r.decode(from, to, first, word, 'i')
