@@ -53,6 +53,10 @@ func (p *parser) mend(r *row) bool {
 		p.repair(r.line, "split")
 		return true
 	}
+	if r.n < l.n && r.n > int(l.cell[Time]) && p.arrange(r, l, p.padded(cells, l.n)) {
+		p.repair(r.line, "last cells left out")
+		return true
+	}
 	if p.verdict(r, l, cells) {
 		p.repair(r.line, "shifted")
 		return true
@@ -68,12 +72,6 @@ func (p *parser) mend(r *row) bool {
 	if p.joinText(r, l, cells) {
 		p.repair(r.line, "split")
 		return true
-	}
-	if r.n < l.n && r.n > int(l.cell[Time]) {
-		if p.arrange(r, l, p.padded(cells, l.n)) {
-			p.repair(r.line, "last cells left out")
-			return true
-		}
 	}
 	if r.n == l.n && p.keep(r, l) {
 		return true
@@ -229,17 +227,19 @@ func (p *parser) shift(r *row, l *layout, cells []span) bool {
 		}
 	}
 	for i := 0; i <= l.n && i < len(cells); i++ {
-		// A cell too many at i, most likely a blank one: take it out. The last
-		// may have fallen off the end.
-		out := append(slices.Clone(cells[:i]), cells[i+1:]...)
-		if r.n == l.n {
-			out = append(out, p.extraFrom(len(p.extra)))
+		// A cell too many at i, a blank one or a number of the row: take it out.
+		// The last may have fallen off the end.
+		if blank := len(trim(p.bytes(cells[i]))) == 0; blank || i == 0 {
+			out := append(slices.Clone(cells[:i]), cells[i+1:]...)
+			if r.n == l.n {
+				out = append(out, p.extraFrom(len(p.extra)))
+			}
+			likely := 0
+			if blank {
+				likely = 8
+			}
+			try(out, likely)
 		}
-		likely := 0
-		if len(trim(p.bytes(cells[i]))) == 0 {
-			likely = 8
-		}
-		try(out, likely)
 		// A cell lost before i, most likely one that is often blank: put it
 		// there; where the row is as long as ever, a blank one came at its end.
 		if r.n < l.n || r.n == l.n && p.allBlank(cells[len(cells)-1:]) {

@@ -133,7 +133,7 @@ type File struct {
 	Columns   []string  `json:"columns"`  // labels as they stand
 	Missing   []string  `json:"missing"`  // fields that this file has no column for
 	Unknown   []string  `json:"unknown"`  // labels that no field was found for
-	Encoding  string    `json:"encoding"` // utf-8, utf-16le, windows-1252
+	Encoding  string    `json:"encoding"` // utf-8, utf-16le, utf-16be, windows-1252 (some rows), xlsx
 	Delimiter string    `json:"delimiter,omitempty"`
 	Rows      int       `json:"rows"`       // searches, each counted once over all files
 	Duplicate int       `json:"duplicates"` // rows that were seen before, here or in an earlier file
@@ -156,7 +156,7 @@ const MaxNotes = 1000
 
 // Repair tells that rows were read otherwise than they stand.
 type Repair struct {
-	Kind  string `json:"kind"` // shifted, split, stacked header, unclosed quote...
+	Kind  string `json:"kind"` // split, shifted, stacked header, unclosed quote, last cells left out, time not read
 	Rows  int    `json:"rows"`
 	Lines []int  `json:"lines"` // the first MaxNotes
 }
@@ -179,7 +179,7 @@ type Duplicate struct {
 
 // Warning is a doubt about a whole file.
 type Warning struct {
-	Kind string `json:"kind"` // truncated, no rows, month cut, file name and dates differ...
+	Kind string `json:"kind"` // not a search log, no rows, truncated, gap, month cut, file name and dates differ, encoding, repeated file, masked elsewhere, packed too deep, cannot be opened, cannot be read
 	Text string `json:"text"`
 }
 

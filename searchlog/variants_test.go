@@ -258,6 +258,52 @@ func TestStacked(t *testing.T) {
 	}
 }
 
+// Rows that stand otherwise than the header says, each among rows that do not.
+func TestRepairs(t *testing.T) {
+	const (
+		id1  = uuid + "1,"
+		time = "\"05/01/2025, 01:27:03 PM UTC\""
+		good = uuid + "9,A. T,B PD,3,,AB1,theft,25-1,red," + time + ",lookup,white,allow\n"
+	)
+	for _, c := range []struct {
+		name, row, kind string
+		says            map[Field]string
+	}{
+		{"as it should be", id1 + "A. T,B PD,3,,AB1,inv,25-1,red," + time + ",lookup,white,allow\n", "", map[Field]string{Reason: "inv"}},
+		{"time cut", id1 + "A. T,B PD,3,,AB1,inv,25-1,red,05/01/2025, 01:27:03 PM UTC,lookup,white,allow\n", "split", map[Field]string{Reason: "inv", Moderation: "allow"}},
+		{"reason cut", id1 + "A. T,B PD,3,,AB1,white van, two men,25-1,red," + time + ",lookup,white,allow\n", "split", map[Field]string{Reason: "white van, two men", Case: "25-1"}},
+		{"a cell before the first", "," + id1 + "A. T,B PD,3,,AB1,inv,25-1,red," + time + ",lookup,white,allow\n", "shifted", map[Field]string{ID: uuid + "1", Reason: "inv", Moderation: "allow"}},
+		{"likewise, and the last fell off", "," + id1 + "A. T,B PD,3,,AB1,inv,25-1,red," + time + ",lookup,white\n", "shifted", map[Field]string{Reason: "inv", Prompt: "white", Moderation: ""}},
+		{"filters lost", id1 + "A. T,B PD,3,,AB1,inv,25-1," + time + ",lookup,white,allow\n", "shifted", map[Field]string{Case: "25-1", Filters: "", Prompt: "white"}},
+		{"verdict for time", id1 + "A. T,B PD,3,,AB1,inv,25-1,red,allow,lookup,white,\n", "shifted", map[Field]string{Time: "", Moderation: "allow", Reason: "inv"}},
+		{"verdict and time changed places", id1 + "A. T,B PD,3,,AB1,inv,25-1,red,allow,lookup,white," + time + "\n", "shifted", map[Field]string{Moderation: "allow", Reason: "inv"}},
+		{"last cells left out", id1 + "A. T,B PD,3,,AB1,inv,25-1,red," + time + ",lookup\n", "last cells left out", map[Field]string{Type: "lookup", Moderation: ""}},
+		{"time is no time", id1 + "A. T,B PD,3,,AB1,inv,25-1,red,yesterday,lookup,white,allow\n", "time not read", map[Field]string{Time: "yesterday", Reason: "inv"}},
+		{"quote not closed", id1 + "A. T,B PD,3,,AB1,\"inv,25-1,red," + time + ",lookup,white,allow\n", "unclosed quote", map[Field]string{Reason: "inv", Case: "25-1", Moderation: "allow"}},
+		{"last quote not closed", id1 + "A. T,B PD,3,,AB1,inv,25-1,red," + time + ",lookup,white,\"allow\n", "unclosed quote", map[Field]string{Moderation: "allow"}},
+		{"last cell of two lines", id1 + "A. T,B PD,3,,AB1,inv,25-1,red," + time + ",lookup,white,\"allow\nafter review\"\n", "", map[Field]string{Moderation: "allow\nafter review"}},
+		{"quotes within", id1 + "A. T,B PD,3,,AB1,\"a \"red\" car, left\",25-1,red," + time + ",lookup,white,allow\n", "", map[Field]string{Reason: "a \"red\" car, left", Case: "25-1"}},
+	} {
+		const head = "ID,Name,Org Name,Total Networks Searched,Time Frame,License Plate,Reason,Case #,Filters,Search Time,Search Type,Text Prompt,Moderation\n"
+		next := strings.Replace(good, uuid+"9", uuid+"8", 1)
+		r, seen := readSources(t, Options{}, text("x.csv", head+good+c.row+next))
+		f := r.Files[0]
+		if len(seen) != 3 || f.SetAsideRows != 0 {
+			t.Errorf("%s: %d searches, set aside %v", c.name, len(seen), f.SetAside)
+			continue
+		}
+		switch {
+		case c.kind == "" && len(f.Repairs) != 0, c.kind != "" && (len(f.Repairs) != 1 || f.Repairs[0].Kind != c.kind || f.Repairs[0].Lines[0] != 3):
+			t.Errorf("%s: repairs %+v, want %q in line 3", c.name, f.Repairs, c.kind)
+		}
+		for field, want := range c.says {
+			if got := seen[1].Cells[field]; got != want {
+				t.Errorf("%s: %s says %q, want %q", c.name, field, got, want)
+			}
+		}
+	}
+}
+
 func TestNoSearchLogs(t *testing.T) {
 	for _, c := range []struct{ in, looks string }{
 		{"%PDF-1.7\n", "a PDF"}, {"\x89PNG\r\n", "a picture"}, {`{"rows": [1, 2]}`, "JSON"}, {"<html><body>", "a web page"},
