@@ -37,6 +37,7 @@ type trust struct {
 }
 
 func TestTrust(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	w := newWorld(t)
 	receipt := func(entry uint64) string {

@@ -260,6 +260,7 @@ func (w *world) actions(object string) (out []string) {
 
 // From an empty exchange to an agency whose second custodian opens the vault.
 func TestAgencyFromInvitationToVault(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	op := w.operator()
@@ -370,6 +371,7 @@ func TestAgencyFromInvitationToVault(t *testing.T) {
 }
 
 func TestWhoMayInviteWhom(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	op := w.operator()
@@ -424,6 +426,7 @@ func TestWhoMayInviteWhom(t *testing.T) {
 }
 
 func TestFurtherRoleAndDevice(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	op := w.operator()
@@ -471,6 +474,7 @@ func TestFurtherRoleAndDevice(t *testing.T) {
 }
 
 func TestInvitedAgencyCanOnlyJoin(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	op := w.operator()
@@ -490,6 +494,7 @@ func TestInvitedAgencyCanOnlyJoin(t *testing.T) {
 }
 
 func TestSuspendRestore(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	op := w.operator()
@@ -547,6 +552,7 @@ func TestSuspendRestore(t *testing.T) {
 
 // A caller who lost the answer repeats and gets the first result.
 func TestRepeats(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	op := w.operator()
@@ -582,6 +588,7 @@ func TestRepeats(t *testing.T) {
 }
 
 func TestInputs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	op := w.operator()

@@ -33,6 +33,7 @@ type requestView struct {
 
 // From an officer's draft to a resident's feed, over HTTP.
 func TestRequestsOverHTTP(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	cfg := exchange.Config{Dir: filepath.Join(t.TempDir(), "x"), Name: "Elm County", BaseURL: peopleSite, State: "IL"}
 	made, err := exchange.Init(ctx, cfg, countyArea)

@@ -186,6 +186,7 @@ type openedView struct {
 
 // A clip from the inbox to the court, over HTTP.
 func TestEvidenceOverHTTP(t *testing.T) {
+	t.Parallel()
 	w := newTown(t)
 	plain := bytes.Repeat([]byte("frame "), 40_000)
 	item := w.share(plain, "front.mp4")

@@ -213,6 +213,7 @@ var countyArea = json.RawMessage(`{"type":"Polygon","coordinates":[[[-89.7,39.7]
 
 // The people of an exchange, from init to a second custodian, over HTTP.
 func TestPeopleOverHTTP(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	cfg := exchange.Config{Dir: filepath.Join(t.TempDir(), "x"), Name: "Elm County", BaseURL: peopleSite, State: "IL"}
 	made, err := exchange.Init(ctx, cfg, countyArea)
