@@ -300,7 +300,10 @@ func (m *redaction) sentence(s string, known map[string]string) string {
 		all[t] = m.tokenOf("S", t)
 	}
 	for p, as := range m.path {
-		all[p], all[path.Base(strings.ReplaceAll(p, `\`, "/"))] = as, as
+		all[p] = as
+		if base := path.Base(strings.ReplaceAll(p, `\`, "/")); len(base) > 4 && strings.ContainsFunc(base, unicode.IsLetter) {
+			all[base] = as // not "2002", of a path that ends in a date
+		}
 	}
 	for p, as := range known {
 		all[p] = as

@@ -155,24 +155,35 @@ func Text(text string, own bool, known map[string]string) string {
 	return b.String()
 }
 
-// replaceWhole replaces phrase where it stands as whole words.
+// replaceWhole replaces phrase where it stands as whole words, and is no part
+// of a date or number either.
 func replaceWhole(text, phrase string, by func() string) string {
 	word := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
-	runes := []rune(phrase)
+	joins := func(r rune) bool { return strings.ContainsRune(".-/:,", r) }
+	first, last := firstRune(phrase), lastRune(phrase)
 	var b strings.Builder
-	for {
-		i := strings.Index(text, phrase)
+	for at := 0; ; {
+		i := strings.Index(text[at:], phrase)
 		if i < 0 {
-			return b.String() + text
+			return b.String() + text[at:]
 		}
-		before, after := lastRune(text[:i]), firstRune(text[i+len(phrase):])
-		b.WriteString(text[:i])
-		if word(before) && word(runes[0]) || word(after) && word(runes[len(runes)-1]) {
+		i += at
+		end := i + len(phrase)
+		before, after := lastRune(text[:i]), firstRune(text[end:])
+		inside := word(before) && word(first) || word(after) && word(last)
+		if unicode.IsDigit(first) && joins(before) {
+			inside = inside || unicode.IsDigit(lastRune(text[:i-len(string(before))]))
+		}
+		if unicode.IsDigit(last) && joins(after) {
+			inside = inside || unicode.IsDigit(firstRune(text[end+len(string(after)):]))
+		}
+		b.WriteString(text[at:i])
+		if inside {
 			b.WriteString(phrase)
 		} else {
 			b.WriteString(by())
 		}
-		text = text[i+len(phrase):]
+		at = end
 	}
 }
 
