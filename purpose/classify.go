@@ -173,9 +173,12 @@ func (r *reader) strays(i int) bool {
 }
 
 // guess appends to syms what an unknown word may be meant for, and returns how
-// many letters are wrong; 2 when it was cut short.
+// many letters are wrong; 2 when it was cut short or its vowels left out.
 func (r *reader) guess(b []byte) ([]uint16, int) {
 	at := len(r.syms)
+	if syms := r.lex.bare.of(b, r.syms); len(syms) > at {
+		return syms, 2
+	}
 	syms, off := r.lex.near.of(b, r.syms)
 	if off == 0 {
 		if syms = r.lex.starts.of(b, syms); len(syms) > at {
@@ -622,7 +625,7 @@ func (r *reader) covered(h *hit) bool {
 	for i := range r.excepted {
 		e := &r.excepted[i]
 		if e.class == h.class && e.first <= h.first && h.last <= e.last && (e.kind <= max(h.kind, nearly1) || !banned(h.class)) &&
-			(e.last-e.first > h.last-h.first || e.kind == asIs && (h.kind >= pieced || stem(h.text) && !stem(e.text))) {
+			(e.last-e.first > h.last-h.first || e.kind <= disguised && (h.kind >= pieced || stem(h.text) && !stem(e.text))) {
 			return true
 		}
 	}
@@ -707,6 +710,7 @@ func (r *reader) pairHints() {
 func (r *reader) report(text string) []Finding {
 	counts := 0
 	var vague, weak, number, blank *hit
+	noise := false
 	for i := range r.hits {
 		h := &r.hits[i]
 		switch h.class {
@@ -720,6 +724,8 @@ func (r *reader) report(text string) []Finding {
 			number = earlier(number, h)
 		case Unstated:
 			blank = earlier(blank, h)
+		case Unreadable:
+			noise = true
 		default:
 			if h.confidence >= Threshold {
 				counts++
@@ -733,7 +739,7 @@ func (r *reader) report(text string) []Finding {
 		}
 	}
 	if counts == 0 {
-		found = append(found, r.rest(text, vague, weak, number, blank))
+		found = append(found, r.rest(text, noise, vague, weak, number, blank))
 	}
 	slices.SortFunc(found, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), strings.Compare(string(a.Class), string(b.Class)), strings.Compare(a.Term, b.Term))
@@ -749,7 +755,7 @@ func earlier(a, b *hit) *hit {
 }
 
 // rest is the one residual finding.
-func (r *reader) rest(text string, vague, weak, number, blank *hit) Finding {
+func (r *reader) rest(text string, noise bool, vague, weak, number, blank *hit) Finding {
 	switch {
 	case blank != nil:
 		return r.finding(text, blank)
@@ -763,6 +769,11 @@ func (r *reader) rest(text string, vague, weak, number, blank *hit) Finding {
 		return f
 	case len(r.raw) == 0:
 		return Finding{Class: Unstated, Confidence: 1, Because: "no words"}
+	}
+	for i := range r.raw {
+		if w := &r.raw[i]; !noise && !w.mask && r.lex.isWord(r.f.b[w.from:w.to]) {
+			return r.finding(text, &hit{class: Vague, from: w.from, to: w.to, confidence: Threshold, because: "words, but none that say why"})
+		}
 	}
 	from, to := r.raw[0].from, r.raw[len(r.raw)-1].to
 	return r.finding(text, &hit{class: Unreadable, from: from, to: to, confidence: 0.6, because: "no words that are known"})

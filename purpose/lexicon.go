@@ -34,6 +34,8 @@ type lexicon struct {
 	stems    stems
 	near     near
 	starts   starts
+	bare     consonants
+	triples  triples
 	seek     seek // the ~ terms, found across and inside words
 	ordinary map[string]bool
 	systems  []system
@@ -71,7 +73,7 @@ var builtin = sync.OnceValue(func() *program {
 // readLexicon reads lexicon/CLASS.LANGUAGE.txt, ordinary.txt and systems.tsv.
 func readLexicon(files fs.FS) (*lexicon, error) {
 	l := &lexicon{
-		words: []string{"#", "_"}, symbols: map[string]uint16{}, ordinary: map[string]bool{},
+		words: []string{"#", "_"}, symbols: map[string]uint16{}, ordinary: map[string]bool{}, bare: consonants{},
 		first: make([]uint16, 2), next: map[uint32]uint16{}, ends: make([][]*term, 1), inner: make([]bool, 1), any: make([]uint16, 1),
 	}
 	names, err := fs.Glob(files, "lexicon/*.txt")
@@ -88,6 +90,7 @@ func readLexicon(files fs.FS) (*lexicon, error) {
 				if line[0] != '#' {
 					for _, w := range strings.Fields(line) {
 						l.ordinary[w] = true
+						l.triples.add(w)
 					}
 				}
 			}
@@ -101,9 +104,12 @@ func readLexicon(files fs.FS) (*lexicon, error) {
 		return nil, err
 	}
 	for i, w := range l.words {
-		if w = strings.TrimSuffix(w, "*"); plain(w) && len(w) >= nearFrom {
+		w = strings.TrimSuffix(w, "*")
+		l.triples.add(w)
+		if plain(w) && len(w) >= nearFrom {
 			l.near.add(w, uint16(i))
 			l.starts = append(l.starts, start{w, uint16(i)})
+			l.bare.add(w, uint16(i))
 		}
 	}
 	l.starts.sort()

@@ -36,3 +36,86 @@ func (s starts) of(w []byte, list []uint16) []uint16 {
 	}
 	return list
 }
+
+// consonants are words without their vowels, with what they may be: dmnstrtn.
+type consonants map[string][]uint16
+
+const (
+	bareFrom = 4 // consonants, of a word of
+	bareWord = 6 // letters
+)
+
+func (c consonants) add(w string, symbol uint16) {
+	var room [64]byte
+	if key := bare(room[:0], w); len(key) >= bareFrom && len(w) >= bareWord {
+		c[string(key)] = append(c[string(key)], symbol)
+	}
+}
+
+// of appends the symbols of the words that w is when it was written without
+// vowels, but perhaps the first letter.
+func (c consonants) of(w []byte, list []uint16) []uint16 {
+	if len(w) < bareFrom || len(w) > nearTo {
+		return list
+	}
+	var room [nearTo]byte
+	key := bare(room[:0], w)
+	if vowels := len(w) - len(key); vowels > 1 || vowels == 1 && key[0] == w[0] {
+		return list
+	}
+	if meant := c[string(key)]; len(meant) <= mostMeant {
+		list = append(list, meant...)
+	}
+	return list
+}
+
+// bare appends w without its vowels.
+func bare[W string | []byte](key []byte, w W) []byte {
+	for i := range len(w) {
+		switch w[i] {
+		case 'a', 'e', 'i', 'o', 'u':
+		default:
+			key = append(key, w[i])
+		}
+	}
+	return key
+}
+
+// triples are the rows of three letters that occur in words, with a blank before
+// and after each word.
+type triples [27 * 27 * 27]bool
+
+// each calls f with the place of every triple of w until it says no; it returns
+// false then, and for a word with other signs than letters.
+func each[W string | []byte](w W, f func(int) bool) bool {
+	at := 0
+	for i := range len(w) + 1 {
+		c := 0
+		if i < len(w) {
+			if w[i] < 'a' || w[i] > 'z' {
+				return false
+			}
+			c = int(w[i]-'a') + 1
+		}
+		at = (at*27 + c) % (27 * 27 * 27)
+		if i > 0 && !f(at) {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *triples) add(w string) {
+	each(w, func(at int) bool { t[at] = true; return true })
+}
+
+const shortName = 4 // letters of a word that may be one though no list has it
+
+// isWord reports whether b is a word that a person can read: one of the lexicon
+// or the list of ordinary ones, or one made as they are, such as a name.
+func (l *lexicon) isWord(b []byte) bool {
+	if _, known := l.symbols[string(b)]; known && len(b) > 2 || l.ordinary[string(b)] {
+		return true
+	}
+	return len(b) >= shortName && each(b, func(at int) bool { return l.triples[at] })
+}
