@@ -120,7 +120,7 @@ func says(name string, person bool) uint8 {
 	if len(name) < 3 {
 		return 0
 	}
-	if person && strings.IndexByte(name, '@') < 0 && !hasCapitals(name, 2) {
+	if person && strings.IndexByte(name, '@') < 0 && !worthReading(name) {
 		return 0 // quick: most people's names
 	}
 	var says uint8
@@ -158,19 +158,25 @@ func says(name string, person bool) uint8 {
 	return says
 }
 
-// hasCapitals reports n capitals in a row, or a word "task" or "federal".
-func hasCapitals(s string, n int) bool {
+// worthReading reports a person's name that might say more than a name: two
+// capitals in a row, or a piece of one of the words looked for.
+func worthReading(s string) bool {
 	run := 0
 	for i := range len(s) {
 		if s[i] >= 'A' && s[i] <= 'Z' {
-			if run++; run >= n {
+			if run++; run == 2 {
 				return true
 			}
 			continue
 		}
 		run = 0
 	}
-	return strings.Contains(s, "ask") || strings.Contains(s, "eder") || strings.Contains(s, "order P") || strings.Contains(s, "arshal")
+	for _, piece := range [...]string{"ask", "eder", "order", "arshal", "ostal", "ustoms", "omeland", "ecret", "nforce"} {
+		if strings.Contains(s, piece) {
+			return true
+		}
+	}
+	return false
 }
 
 // kindOf is the kind of agency a name tells: federal, state, local, private or "".

@@ -272,7 +272,7 @@ func TestAgencyNames(t *testing.T) {
 	}
 	for name, want := range map[string]uint8{
 		"Ice, Jane": 0, "ICE, JANE": 0, "Dea Example": 0, "Jane Example (ICE)": saysFederal, "j.example@hsi.dhs.gov": saysFederal,
-		"TFO Example": saysTaskForce, "Mia Atf": 0, "jexample@springfield.gov": 0,
+		"Jane Example, border patrol": saysFederal, "TFO Example": saysTaskForce, "Mia Atf": 0, "jexample@springfield.gov": 0,
 	} {
 		if got := says(name, true); got != want {
 			t.Errorf("searcher %s says %b, want %b", name, got, want)
@@ -909,6 +909,25 @@ func TestStops(t *testing.T) {
 	}
 	if _, err := Run(context.Background(), nil, Options{RadioCodes: "no such set"}); err == nil {
 		t.Error("unknown radio codes are no error")
+	}
+}
+
+// A stream cannot be read twice: its rows are cited without their cells.
+func TestStream(t *testing.T) {
+	rows, opened := returns(18, []int{0, 3, 8, 15, 21}, row{"Reason": "theft"}), 0
+	for i := range rows {
+		rows[i]["Case #"] = fmt.Sprintf("25-00%04d", i*37+1234)
+	}
+	text := log(t, rows)
+	r := auditOf(t, Options{State: "IL"}, searchlog.Source{Name: "-", Size: -1, Open: func() (io.ReadCloser, error) {
+		if opened++; opened > 1 {
+			return io.NopCloser(strings.NewReader("")), nil
+		}
+		return io.NopCloser(strings.NewReader(text)), nil
+	}})
+	f := expect(t, r, "plate.returned", 5)
+	if len(f.Rows) != 5 || f.Rows[0].Line == 0 || !says1(r, "could not be read again") {
+		t.Errorf("%+v, unknown %q", f.Rows, r.Unknown)
 	}
 }
 
