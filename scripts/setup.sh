@@ -11,6 +11,9 @@ need curl curl
 if [ "${1:-run}" != run ]; then
   need chromium chromium
   need openssl openssl
+  need jq jq
+  need zip zip
+  need unzip unzip
   need gcc gcc # the race detector
 fi
 if [ "${1:-run}" = bench ]; then

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +23,7 @@ import (
 	"porchlight/audit"
 	"porchlight/audit/report"
 	"porchlight/audit/report/save"
+	"porchlight/policy/packs"
 	"porchlight/searchlog"
 )
 
@@ -64,6 +67,14 @@ Exit status: 0 the logs were audited, 1 none could be, 2 wrong use.`,
 	f.IntVar(&a.options.Rows, "rows", 0, "how many rows a finding lists; default 1,000")
 	f.StringVar(&a.reproduce, "reproduce", "", "instead, compute again the figures published from eugene, okaloosa or portals")
 
+	cmd.AddCommand(&cobra.Command{
+		Use:   "diff A B",
+		Short: "Compare two periods or two agencies",
+		Long: `Compare two audits: each a search log, a folder of them, or the JSON that
+porchlight audit --json wrote. What cannot be compared is said, not compared.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.diff(cmd, args[0], args[1]) },
+	})
 	return cmd
 }
 
@@ -109,6 +120,9 @@ func (a *auditing) run(cmd *cobra.Command, paths []string) error {
 			printFile(out, &r.Files[i])
 		}
 	}
+	if !slices.ContainsFunc(r.Files, func(f searchlog.File) bool { return f.Variant != "" }) {
+		return errors.New("none of these files is a search log that porchlight knows; docs/audit.md lists the kinds")
+	}
 	if a.json == "-" {
 		err = report.JSON(out, r)
 	} else {
@@ -138,9 +152,6 @@ func (a *auditing) run(cmd *cobra.Command, paths []string) error {
 			return err
 		}
 	}
-	if !slices.ContainsFunc(r.Files, func(f searchlog.File) bool { return f.Variant != "" }) {
-		return errors.New("none of these files is a search log that porchlight knows; docs/audit.md lists the kinds")
-	}
 	return nil
 }
 
@@ -148,7 +159,10 @@ func (a *auditing) run(cmd *cobra.Command, paths []string) error {
 func (a *auditing) audit(cmd *cobra.Command, paths []string) (*audit.Result, error) {
 	o := a.options
 	o.State = strings.ToUpper(a.state)
-	var err error
+	_, err := packs.For(o.State)
+	if err != nil {
+		return nil, usageError(fmt.Errorf("--state: %w", err))
+	}
 	if a.zone != "" {
 		if o.Zone, err = time.LoadLocation(a.zone); err != nil {
 			return nil, usageError(fmt.Errorf("--zone %s: no such zone; write it like America/Chicago", a.zone))
@@ -204,6 +218,57 @@ func redacted(r *audit.Result) (*audit.Result, error) {
 		return nil, err
 	}
 	return r.Redact(key), nil
+}
+
+func (a *auditing) diff(cmd *cobra.Command, first, second string) error {
+	var side [2]*audit.Result
+	for i, path := range []string{first, second} {
+		r, err := a.result(cmd, path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		side[i] = r
+	}
+	c := audit.Diff(side[0], side[1])
+	c.A.Name, c.B.Name = first, second
+	if err := report.DiffText(cmd.OutOrStdout(), c); err != nil {
+		return err
+	}
+	for _, w := range []struct {
+		file  string
+		write func(io.Writer) error
+	}{
+		{a.html, func(w io.Writer) error { return report.DiffHTML(w, c, report.Options{Version: version()}) }},
+		{a.markdown, func(w io.Writer) error { return report.DiffMarkdown(w, c) }},
+	} {
+		if w.file == "" {
+			continue
+		}
+		if err := save.File(cmd.Context(), w.file, w.write); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// result is the audit that path holds, or the audit of the logs it holds.
+func (a *auditing) result(cmd *cobra.Command, path string) (*audit.Result, error) {
+	if strings.EqualFold(filepath.Ext(path), ".json") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, usageError(err)
+		}
+		r := new(audit.Result)
+		if err := json.Unmarshal(text, r); err != nil {
+			return nil, usageError(fmt.Errorf("not what porchlight audit --json wrote: %w", err))
+		}
+		return r, nil
+	}
+	r, err := a.audit(cmd, []string{path})
+	if err != nil || !a.redact {
+		return r, err
+	}
+	return redacted(r)
 }
 
 // printFile says what one file is and what was done to its rows.
