@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"path"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -27,6 +28,15 @@ type diffSide struct {
 	Letter string
 }
 
+// sides are both, of what may be published without the folders of their names.
+func sides(c audit.Comparison) []diffSide {
+	if c.Redacted {
+		c.A.Name = path.Base(strings.ReplaceAll(c.A.Name, `\`, "/"))
+		c.B.Name = path.Base(strings.ReplaceAll(c.B.Name, `\`, "/"))
+	}
+	return []diffSide{{c.A, "A"}, {c.B, "B"}}
+}
+
 // styleShares are the shares within one style of reasons.
 type styleShares struct {
 	Style string
@@ -35,7 +45,7 @@ type styleShares struct {
 
 // DiffHTML writes a comparison as one file that needs nothing else.
 func DiffHTML(w io.Writer, c audit.Comparison, o Options) error {
-	p := diffPage{Comparison: c, Options: o, Heading: cmp.Or(o.Title, "Two audits compared"), Sides: []diffSide{{c.A, "A"}, {c.B, "B"}}, Shares: byStyle(c.Purposes)}
+	p := diffPage{Comparison: c, Options: o, Heading: cmp.Or(o.Title, "Two audits compared"), Sides: sides(c), Shares: byStyle(c.Purposes)}
 	if err := pages.ExecuteTemplate(w, "diff", p); err != nil {
 		return fmt.Errorf("report: write the page: %w", err)
 	}
@@ -99,7 +109,7 @@ func DiffMarkdown(w io.Writer, c audit.Comparison) error {
 		m.f("**Not for publication: a side was not redacted.**\n")
 	}
 	m.f("| side | from | to | days | searches | searchers |\n|---|---|---|--:|--:|--:|")
-	for _, s := range []diffSide{{c.A, "A"}, {c.B, "B"}} {
+	for _, s := range sides(c) {
 		m.f("| %s | %s | %s | %s | %s | %s |", s.label(), shortDay(s.First), shortDay(s.Last), thousands(s.Days), thousands(s.Rows), thousands(s.Searchers))
 	}
 	section := func(title string, lines []string) {
@@ -161,7 +171,7 @@ func DiffText(w io.Writer, c audit.Comparison) error {
 		fmt.Fprintf(t, format+"\n", args...)
 	}
 	f("side\tfrom\tto\tdays\tsearches\tsearchers")
-	for _, s := range []diffSide{{c.A, "A"}, {c.B, "B"}} {
+	for _, s := range sides(c) {
 		f("%s\t%s\t%s\t%s\t%s\t%s", s.label(), shortDay(s.First), shortDay(s.Last), thousands(s.Days), thousands(s.Rows), thousands(s.Searchers))
 	}
 	if len(c.Measures) > 0 {
