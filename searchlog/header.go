@@ -278,10 +278,10 @@ func fromHeader(cells [][]byte, sample [][][]byte) *layout {
 		sample = joinTimes(sample)
 	}
 	if m := usual(sample); m > 0 && r == searches {
-		for n > m && n > 1 && blankBeyond(cells, m) {
+		for n > m && len(trim(cells[n-1])) == 0 {
 			n--
 		}
-		if n > m && find(parts[m:], part(Time)) < 0 && find(parts[m:], date) < 0 {
+		if n > m && find(parts[m:], part(Time)) < 0 && find(parts[m:], date) < 0 && find(parts[m:], clock) < 0 {
 			n = m
 		}
 		for n < m {
@@ -320,10 +320,6 @@ func joinTimes(sample [][][]byte) (out [][][]byte) {
 		out = append(out, joined)
 	}
 	return out
-}
-
-func blankBeyond(cells [][]byte, m int) bool {
-	return len(cells) <= m || len(trim(cells[len(cells)-1])) == 0
 }
 
 func find(parts []part, p part) int {
