@@ -22,13 +22,13 @@ export function words(lang = 'en') {
   };
 }
 
-/** The browser of a story: people, the pictures of what they see (none without a folder) and the complaints about it. */
-export async function openBrowser(site, shots) {
+/** The browser of a story: people, the pictures of what they see (none without a folder) and the complaints about it. Maps need a graphics card, if one in software; video is quicker without. */
+export async function openBrowser(site, shots, { maps = true } = {}) {
   if (shots) mkdirSync(shots, { recursive: true });
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-      '--use-angle=swiftshader', '--enable-unsafe-swiftshader'],
+      ...(maps ? ['--use-angle=swiftshader', '--enable-unsafe-swiftshader'] : ['--disable-gpu'])],
   });
   const complaints = [];
   const complain = (where, what) => {
