@@ -314,7 +314,7 @@ func judge(text string, from, to int, own bool) []part {
 		// 26-01254, robbery-26/1254: words stay, and what has digits goes as one;
 		// in the program's own, as audit-2026-01.csv, short numbers stay too.
 		var parts []part
-		short := own && digits <= 6 && !slices.ContainsFunc(simple.FindAllString(s, -1), plateLetters)
+		short := own && digits <= 6 && !slices.ContainsFunc(simple.FindAllString(ending.ReplaceAllString(s, ""), -1), plateLetters)
 		for _, at := range simple.FindAllStringIndex(s, -1) {
 			w := s[at[0]:at[1]]
 			if p := word(w, from+at[0], from+at[1], own); short && onlyDigits(w) == w && len(w) < 5 {
@@ -344,10 +344,11 @@ func judge(text string, from, to int, own bool) []part {
 	return []part{whole}
 }
 
-// plateLetters reports letters that may belong to a plate's: few, and no ending of a file's name.
-func plateLetters(w string) bool {
-	return len(w) < 4 && onlyDigits(w) == "" && !slices.Contains([]string{"csv", "tsv", "txt", "zip", "pd", "so"}, folded(w))
-}
+// plateLetters reports letters so few that they may belong to a plate.
+func plateLetters(w string) bool { return len(w) < 4 && onlyDigits(w) == "" }
+
+// ending is that of a file's name.
+var ending = regexp.MustCompile(`(?i)\.(?:csv|tsv|txt|zip|xlsx|json)$`)
 
 // simple is a word within a chunk.
 var simple = regexp.MustCompile(`[\p{L}\p{M}\p{N}]+`)

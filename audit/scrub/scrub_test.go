@@ -51,7 +51,7 @@ func TestScrubReadsDisguises(t *testing.T) {
 func TestScrubOwnSentences(t *testing.T) {
 	for _, s := range []string{
 		"more than 30.0 days (720 hours)", "12,345 of 3 files", "between 22:00 and 6:00", "since 2026-01-01",
-		"625 ILCS 5/2-130(b)", "Civ. Code 1798.90.5", "RSA 261:75-b", "RCW 7.115.010", "5 ILCS 805/15", "18.2-58", "90% of them, 1st and 2nd",
+		"625 ILCS 5/2-130(b)", "Civ. Code 1798.90.5", "RSA 261:75-b", "RCW 7.115.010", "5 ILCS 805/15", "18.2-58", "90% of them, 1st and 2nd", "network-audit-2025-11.csv",
 	} {
 		if got := Text(s, true, nil); got != s {
 			t.Errorf("%q became %q", s, got)
@@ -62,6 +62,7 @@ func TestScrubOwnSentences(t *testing.T) {
 		"searched 7ABC123 twelve times":      "searched [plate] twelve times",
 		"by Wilhelmina Okafor on 3 days":     "by [word] [word] on 3 days",
 		"by Will Young of it":                "by [word] [word] of it",
+		"plate TXT-9365 here":                "plate [number] here",
 		"call 555-0142":                      "call [number]",
 		"she said it: Okafor\ue000 and more": "she said it: [word] and more",
 	} {
