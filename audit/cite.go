@@ -186,6 +186,7 @@ func (s *sieve) Read(p []byte) (int, error) {
 // fill takes the lines that are buffered.
 func (s *sieve) fill() {
 	for len(s.out) < 64<<10 && s.err == nil {
+		s.skip()
 		part, err := s.src.ReadSlice('\n')
 		if err != bufio.ErrBufferFull {
 			s.err = err
@@ -209,7 +210,31 @@ func (s *sieve) fill() {
 	}
 }
 
-var quote = []byte{'"'}
+// skip passes over whole lines of which none is wanted, some thousand bytes at
+// a time.
+func (s *sieve) skip() {
+	if s.done <= sieveHead || s.odd || s.inside {
+		return
+	}
+	for len(s.out) < 64<<10 {
+		part, _ := s.src.Peek(min(max(s.src.Buffered(), 1), 4<<10))
+		part = part[:bytes.LastIndexByte(part, '\n')+1]
+		n := bytes.Count(part, newline)
+		if n == 0 || len(s.lines) > 0 && s.lines[0] <= s.line+n {
+			return
+		}
+		s.out = append(s.out, newlines[:n]...)
+		s.line += n
+		s.done += len(part)
+		_, _ = s.src.Discard(len(part)) // it is buffered
+	}
+}
+
+var (
+	quote    = []byte{'"'}
+	newline  = []byte{'\n'}
+	newlines = bytes.Repeat(newline, 4<<10)
+)
 
 // citer copies the cells of wanted rows.
 type citer struct {
