@@ -76,6 +76,7 @@ type reader struct {
 	key      []byte
 	kept     []hit
 	steps    int
+	matter   bool           // a crime or another matter of the police is named
 	against  map[Class]bool // classes whose acronyms and hints the context speaks against
 }
 
@@ -593,6 +594,7 @@ func (r *reader) yield() {
 			}
 		}
 	}
+	r.matter = crime || matter
 	for i := range r.hits {
 		if h := &r.hits[i]; h.mark == '/' && h.class != Crime && (crime || matter && banned(h.class)) {
 			h.confidence = min(h.confidence, hint)
@@ -687,11 +689,12 @@ func (r *reader) strongest() {
 	r.kept, r.hits = r.hits, kept
 }
 
-// pairHints raises hints of a class that meet another, different one.
+// pairHints raises hints of a class that meet another, different one; those of a
+// banned class not beside another matter, whose victim or place they may be.
 func (r *reader) pairHints() {
 	for i := range r.hits {
 		a := &r.hits[i]
-		if a.confidence != hint || a.class.residual() {
+		if a.confidence != hint || a.class.residual() || r.matter && banned(a.class) {
 			continue
 		}
 		for j := range r.hits {
