@@ -2,6 +2,7 @@ package purpose
 
 import (
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -28,8 +29,11 @@ func (s starts) of(w []byte, list []uint16) []uint16 {
 	if len(w) < startsFrom || len(w) > nearTo {
 		return list
 	}
-	at, _ := slices.BinarySearchFunc(s, w, func(a start, w []byte) int { return strings.Compare(a.word, string(w)) })
-	for most := len(list) + mostMeant; at < len(s) && len(list) < most && strings.HasPrefix(s[at].word, string(w)); at++ {
+	at := sort.Search(len(s), func(i int) bool { return s[i].word >= string(w) })
+	for most := len(list) + mostMeant; at < len(s) && len(list) < most; at++ {
+		if len(s[at].word) < len(w) || s[at].word[:len(w)] != string(w) {
+			break
+		}
 		if len(w)*5 >= len(s[at].word)*startsPart {
 			list = append(list, s[at].symbol)
 		}
