@@ -589,7 +589,7 @@ func (r *reader) yield() {
 			switch h.class {
 			case Crime:
 				crime = true
-			case MissingPerson, Warrant, WelfareCheck, Civil, Traffic, Testing:
+			case MissingPerson, Warrant, WelfareCheck, Civil, Traffic, Testing, Interdiction:
 				matter = true
 			}
 		}
