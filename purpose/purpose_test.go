@@ -2,6 +2,7 @@ package purpose
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -226,4 +227,19 @@ func FuzzClassify(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Plain police English, made of the words that the banned purposes are made of.
+func TestHarmless(t *testing.T) {
+	text, err := os.ReadFile("testdata/harmless.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		for _, f := range Classify(line) {
+			if banned(f.Class) && f.Confidence >= Threshold {
+				t.Errorf("%q is %s by %q", line, f.Class, f.Term)
+			}
+		}
+	}
 }
