@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -94,37 +95,49 @@ func (h *harvest) part(t *tape, part int) error {
 	}
 	// A part is loaded whole, but for logins that no person could have used so
 	// much: their searches could fill the memory.
-	var systems map[uint64]bool
-	if n > 2*systemLogins {
-		counts := map[uint64]int{}
-		if err := t.read(part, func(ms []mark) {
-			for i := range ms {
-				counts[ms[i].who]++
-			}
-		}); err != nil {
+	each := func(do func([]mark)) error { return t.read(part, do) }
+	if n <= 2*systemLogins { // and a part of common size is read once
+		all := make([]mark, 0, n)
+		if err := each(func(ms []mark) { all = append(all, ms...) }); err != nil {
 			return err
 		}
-		for who, n := range counts {
-			if who != 0 && n > systemLogins {
-				if systems == nil {
-					systems = map[uint64]bool{}
-				}
-				systems[who] = true
-				h.systems++
-				h.systemBy += n
-				h.perLogin.add(n)
-			}
+		each = func(do func([]mark)) error { do(all); return nil }
+	}
+	counts := map[uint64]int{}
+	if err := each(func(ms []mark) {
+		for i := range ms {
+			counts[ms[i].who]++
+		}
+	}); err != nil {
+		return err
+	}
+	delete(counts, 0)
+	for who, n := range counts {
+		if n > systemLogins {
+			h.systems++
+			h.systemBy += n
+			h.perLogin.add(n)
+			delete(counts, who)
 		}
 	}
-	marks := make([]mark, 0, n)
+	place := counts // of each login's next search
+	loaded := 0
+	for _, who := range slices.Sorted(maps.Keys(counts)) {
+		n := counts[who]
+		place[who] = loaded
+		loaded += n
+	}
+	marks := make([]mark, loaded)
 	var failed error
-	if err := t.read(part, func(ms []mark) {
+	if err := each(func(ms []mark) {
 		for i := range ms {
-			if m := &ms[i]; m.case_ != 0 && failed == nil {
+			m := &ms[i]
+			if m.case_ != 0 && failed == nil {
 				failed = h.caseOf(m)
 			}
-			if ms[i].who != 0 && !systems[ms[i].who] {
-				marks = append(marks, ms[i])
+			if at, ok := place[m.who]; ok {
+				marks[at] = *m
+				place[m.who] = at + 1
 			}
 		}
 	}); err != nil {
@@ -134,7 +147,11 @@ func (h *harvest) part(t *tape, part int) error {
 	if failed != nil {
 		return failed
 	}
-	slices.SortFunc(marks, byPerson)
+	for from := 0; from < len(marks); { // a login's lie together; put them in order
+		to := place[marks[from].who]
+		slices.SortFunc(marks[from:to], byPerson)
+		from = to
+	}
 	for len(marks) > 0 {
 		who := marks[0].who
 		login := 0 // end of this login's searches

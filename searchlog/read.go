@@ -264,6 +264,9 @@ func (r *reader) compare(f *file, p *parser, lines int) {
 		f.repair(lines+n.line+1, n.what)
 	}
 	for i := range p.rows {
+		if i%ahead == 0 {
+			r.seen.fetch(p.rows[i:min(i+ahead, len(p.rows))])
+		}
 		row := &p.rows[i]
 		line := lines + row.line + 1
 		row.again = false

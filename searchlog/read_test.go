@@ -25,10 +25,10 @@ func (k keeper) Visit(s *Search) {
 	for f, b := range s.Cell {
 		c.Cells[f] = string(b)
 	}
-	for _, b := range s.Raw {
+	for _, b := range s.Raw() {
 		c.Raws = append(c.Raws, string(b))
 	}
-	c.Raw, c.Cell = nil, [NumFields][]byte{}
+	c.parser, c.row, c.Cell = nil, nil, [NumFields][]byte{}
 	k.mu.Lock()
 	*k.all = append(*k.all, c)
 	k.mu.Unlock()

@@ -58,7 +58,6 @@ type collector struct{ got []searchlog.Search }
 
 func (c *collector) Visit(s *searchlog.Search) {
 	k := *s
-	k.Raw = nil
 	for f, b := range k.Cell {
 		k.Cell[f] = bytes.Clone(b)
 	}

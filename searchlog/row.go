@@ -368,15 +368,17 @@ func (p *parser) sum(r *row, l *layout, cells []span, f Field, bits uint) uint32
 
 // search builds the Search of a row.
 func (p *parser) search(s *Search, r *row) {
-	raw := s.Raw[:0]
-	for _, c := range p.spans[r.raw : r.raw+r.n] {
-		raw = append(raw, p.bytes(c))
-	}
-	*s = Search{File: s.File, Line: s.Line, Raw: raw, State: r.state, Networks: -1, Devices: -1}
 	l := r.layout
+	if s.row == nil || s.row.layout != l {
+		s.Cell = [NumFields][]byte{}
+	}
+	s.parser, s.row, s.State = p, r, r.state
+	s.Time, s.From, s.To, s.Networks, s.Devices = time.Time{}, time.Time{}, time.Time{}, -1, -1
 	for _, f := range l.present {
 		if st := r.state[f]; st == Value || st == PartlyMasked {
 			s.Cell[f] = trim(p.bytes(p.spans[r.as+int(l.cell[f])]))
+		} else {
+			s.Cell[f] = nil
 		}
 	}
 	if r.time != untold {

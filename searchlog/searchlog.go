@@ -76,10 +76,8 @@ type Search struct {
 	File int // index into Reading.Files
 	Line int // 1-based: the line of the file (the row of a sheet) where the row begins
 
-	// Raw are the row's cells as they stand in the file, for citation; Cell the
-	// same by field, without the spaces around: nil unless State is Value or
-	// PartlyMasked, but masks too are in Raw.
-	Raw   [][]byte
+	// Cell are the row's cells by field, without the spaces around: nil unless
+	// State is Value or PartlyMasked, but masks too are in Raw.
 	Cell  [NumFields][]byte
 	State [NumFields]State
 
@@ -88,6 +86,18 @@ type Search struct {
 	From, To time.Time // UTC
 	Networks int       // -1 where not told
 	Devices  int       // -1 where not told
+
+	parser *parser // whose row it is
+	row    *row
+}
+
+// Raw are the row's cells as they stand in the file, for citation.
+func (s *Search) Raw() [][]byte {
+	cells := make([][]byte, s.row.n)
+	for i, c := range s.parser.spans[s.row.raw : s.row.raw+s.row.n] {
+		cells[i] = s.parser.bytes(c)
+	}
+	return cells
 }
 
 // Has reports whether the field says something, if only in part.

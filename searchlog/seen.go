@@ -17,6 +17,8 @@ type seen struct {
 	bases  []uint32 // of each file: the lines of those before it
 	lines  uint64   // of all files so far
 	expect int      // rows in the end, where that can be guessed
+
+	fetched uint64 // of no meaning
 }
 
 // shard is a hash table with linear probing.
@@ -108,6 +110,20 @@ func (s *seen) look(key uint64) (*shard, *sighting) {
 		t.grow(s.expect / len(s.shards) * 8 / 7)
 	}
 	return t, t.look(key)
+}
+
+// ahead is how many rows are fetched at a time.
+const ahead = 64
+
+// fetch brings the sightings that the rows will look for near the processor:
+// waiting for memory once for many is most of the work done.
+func (s *seen) fetch(rows []row) {
+	for i := range rows {
+		key := rows[i].key
+		if t := &s.shards[key>>(64-10)]; len(t.slots) > 0 {
+			s.fetched += t.slots[slot(key, len(t.slots))].key
+		}
+	}
 }
 
 func (t *shard) look(key uint64) *sighting {
