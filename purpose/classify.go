@@ -71,6 +71,7 @@ type reader struct {
 	excepted []hit
 	sections []section
 	systems  []int // room for bare
+	ways     []way // room for divide
 	places   []int // where the letters that seekIn fed stand
 	room     []byte
 	key      []byte

@@ -243,3 +243,23 @@ func TestHarmless(t *testing.T) {
 		}
 	}
 }
+
+// What is spelled letter by letter is read as words, each with what stands beside it.
+func TestSpelled(t *testing.T) {
+	for text, want := range map[string]string{
+		"i.c.e":                            "immigration",
+		"I-C-E d.e.t.a.i.n.e.r":            "immigration",
+		"help the i c e h o l d":           "immigration",
+		"p.r.0.t.e.s.t":                    "protected-activity",
+		"i.c.e c.r.e.a.m t.h.e.f.t":        "crime",
+		"i c e c r e a m t h e f t":        "crime",
+		"p o l i c e w a r r a n t":        "warrant",
+		"P.r.o.t.e.s.t.a.n.t church arson": "crime",
+		"1/2/26":                           "unreadable",
+		strings.Repeat("b ", 300) + "i m m i g r a t i o n": "immigration",
+	} {
+		if got := Classes(text); !slices.Equal(got, []string{want}) {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
+}

@@ -1,5 +1,7 @@
 package purpose
 
+import "slices"
+
 // row is where a text was spelled letter by letter, in folded.b after unspell
 // took out what stood between.
 type row struct {
@@ -64,37 +66,36 @@ func (f *folded) rowOf(w word) *row {
 	return nil
 }
 
-const mostBlind = 200 // letters of a blind row that are divided into words
+// way is how a letter is best reached: at what cost, from which.
+type way struct{ cost, from int }
 
 // divide cuts what was spelled by spaces into words, so that the fewest letters
 // are left over and then the fewest words made. It is the one search here that
 // does not follow the text's own words.
 func (r *reader) divide(b []byte) []int {
 	const leftOver, each = 10, 4 // costs
-	n := min(len(b), mostBlind)
-	var cost [mostBlind + 1]int
-	var prev [mostBlind + 1]int
-	for at := 1; at <= n; at++ {
-		cost[at] = 1 << 30
+	n := len(b)
+	ways := append(r.ways[:0], way{})
+	for range n {
+		ways = append(ways, way{cost: 1 << 30})
 	}
-	for at := 0; at < n; at++ {
-		if c := cost[at] + leftOver; c < cost[at+1] {
-			cost[at+1], prev[at+1] = c, at
+	r.ways = ways
+	for at := range n {
+		if c := ways[at].cost + leftOver; c < ways[at+1].cost {
+			ways[at+1] = way{c, at}
 		}
 		for end := at + 2; end <= min(n, at+nearTo); end++ {
-			if c := cost[at] + each + r.strange(b[at:end]); c < cost[end] {
-				cost[end], prev[end] = c, at
+			if c := ways[at].cost + each + r.strange(b[at:end]); c < ways[end].cost {
+				ways[end] = way{c, at}
 			}
 		}
 	}
 	cuts := r.systems[:0]
-	for at := n; at > 0; at = prev[at] {
+	for at := n; at > 0; at = ways[at].from {
 		cuts = append(cuts, at)
 	}
 	r.systems = cuts
-	for i, j := 0, len(cuts)-1; i < j; i, j = i+1, j-1 {
-		cuts[i], cuts[j] = cuts[j], cuts[i]
-	}
+	slices.Reverse(cuts)
 	return cuts
 }
 
