@@ -211,6 +211,7 @@ const (
 	shortPiece = 3  // letters of a word that others may be glued to
 	mostPieces = 4  // words glued together
 	mostGlued  = 40 // letters of what is taken apart
+	longGlued  = 11 // letters of words glued together of which some are short
 )
 
 // splits reports whether b is words of the lexicon (and numbers) glued together.
@@ -258,9 +259,11 @@ func (r *reader) takeApart(w word) {
 	var cuts []int
 	b := r.f.b[w.from:w.to]
 	if row := r.f.rowOf(w); row != nil && row.blind {
-		cuts = r.divide(b)
+		cuts = r.divide(b, false)
 	} else if len(b) <= mostGlued {
-		cuts = r.cut(b, room[:0])
+		if cuts = r.cut(b, room[:0]); cuts == nil && len(b) >= longGlued && w.letters && !w.digits {
+			cuts = r.divide(b, true)
+		}
 	}
 	if cuts == nil {
 		r.head = append(r.head, -1)

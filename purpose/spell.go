@@ -70,9 +70,8 @@ func (f *folded) rowOf(w word) *row {
 type way struct{ cost, from int }
 
 // divide cuts what was spelled by spaces into words, so that the fewest letters
-// are left over and then the fewest words made. It is the one search here that
-// does not follow the text's own words.
-func (r *reader) divide(b []byte) []int {
+// are left over and then the fewest words made. Wholly: nil when any is left.
+func (r *reader) divide(b []byte, wholly bool) []int {
 	const leftOver, each = 10, 4 // costs
 	n := len(b)
 	ways := append(r.ways[:0], way{})
@@ -92,6 +91,9 @@ func (r *reader) divide(b []byte) []int {
 	}
 	cuts := r.systems[:0]
 	for at := n; at > 0; at = ways[at].from {
+		if wholly && ways[at].from == at-1 {
+			return nil
+		}
 		cuts = append(cuts, at)
 	}
 	r.systems = cuts
