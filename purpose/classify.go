@@ -178,12 +178,15 @@ func (r *reader) strays(i int) bool {
 // many letters are wrong; 2 when it was cut short or its vowels left out.
 func (r *reader) guess(b []byte) ([]uint16, int) {
 	at := len(r.syms)
-	if syms := r.lex.bare.of(b, r.syms); len(syms) > at {
+	if syms := r.lex.bare.of(b, false, r.syms); len(syms) > at {
 		return syms, 2
 	}
 	syms, off := r.lex.near.of(b, r.syms)
 	if off == 0 {
-		if syms = r.lex.starts.of(b, syms); len(syms) > at {
+		if syms = r.lex.bare.of(b, true, syms); len(syms) == at {
+			syms = r.lex.starts.of(b, syms)
+		}
+		if len(syms) > at {
 			off = 2
 		}
 	}

@@ -41,36 +41,53 @@ func (s starts) of(w []byte, list []uint16) []uint16 {
 	return list
 }
 
-// consonants are words without their vowels, with what they may be: dmnstrtn.
-type consonants map[string][]uint16
+// consonants are words by what is left without their vowels: dmnstrtn.
+type consonants map[string][]start
 
 const (
-	bareFrom = 4 // consonants, of a word of
-	bareWord = 6 // letters
+	bareFrom   = 4 // consonants, of a word of
+	bareWord   = 6 // letters
+	bareSparse = 6 // consonants, when only some vowels are left out: immigrtn
 )
 
 func (c consonants) add(w string, symbol uint16) {
 	var room [64]byte
 	if key := bare(room[:0], w); len(key) >= bareFrom && len(w) >= bareWord {
-		c[string(key)] = append(c[string(key)], symbol)
+		c[string(key)] = append(c[string(key)], start{w, symbol})
 	}
 }
 
-// of appends the symbols of the words that w is when it was written without
-// vowels, but perhaps the first letter.
-func (c consonants) of(w []byte, list []uint16) []uint16 {
+// of appends the symbols of the words that w is when all vowels were left out of
+// it, but perhaps the first letter, or of a long one only some.
+func (c consonants) of(w []byte, some bool, list []uint16) []uint16 {
 	if len(w) < bareFrom || len(w) > nearTo {
 		return list
 	}
 	var room [nearTo]byte
 	key := bare(room[:0], w)
-	if vowels := len(w) - len(key); vowels > 1 || vowels == 1 && key[0] == w[0] {
+	vowels := len(w) - len(key)
+	if all := vowels == 0 || vowels == 1 && key[0] != w[0]; all == some || some && len(key) < bareSparse {
 		return list
 	}
-	if meant := c[string(key)]; len(meant) <= mostMeant {
-		list = append(list, meant...)
+	from := len(list)
+	for _, meant := range c[string(key)] {
+		if within(w, meant.word) {
+			if list = append(list, meant.symbol); len(list)-from > mostMeant {
+				return list[:from]
+			}
+		}
 	}
 	return list
+}
+
+// within reports whether w is word with letters left out, the first perhaps.
+func within(w []byte, word string) bool {
+	for i := range len(word) {
+		if len(w) > 0 && w[0] == word[i] {
+			w = w[1:]
+		}
+	}
+	return len(w) == 0
 }
 
 // bare appends w without its vowels.
