@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
-	"fmt"
 	"maps"
 	"net/url"
 	"path"
@@ -28,7 +27,7 @@ import (
 // with no other: take a new random key for each report and forget it. A nil key
 // is one. Of every other text only known words, codes and the names of agencies
 // stay (words.txt); plates, dates, numbers and the rest become [plate], [date],
-// [number], [word]. Of paths the last part stays, of set-aside rows the line
+// [number], [word]. Of paths the end stays, of set-aside rows the line
 // and the reason, of times the minute. Whatever is added to Result and has no
 // rule here is treated as text that somebody typed.
 func (r *Result) Redact(key []byte) *Result {
@@ -36,13 +35,15 @@ func (r *Result) Redact(key []byte) *Result {
 		key = make([]byte, 32)
 		rand.Read(key) // never fails
 	}
-	m := &redaction{key: key, token: map[string]string{}, taken: map[string]bool{}, agency: map[string]string{}, path: map[string]string{}, said: map[string]string{}, number: map[string]string{}}
+	m := &redaction{key: key, token: map[string]string{}, taken: map[string]bool{}, agency: map[string]string{}, said: map[string]string{}, number: map[string]string{}}
 	for _, a := range r.Agencies {
 		m.agencyName(a.Name)
 	}
-	for i, f := range r.Files {
-		m.path[f.Path] = m.fileName(i, f.Path)
+	var paths []string
+	for _, f := range r.Files {
+		paths = append(paths, f.Path)
 	}
+	m.path = fileNames(paths)
 	for _, f := range r.Findings {
 		for _, c := range f.Cases {
 			m.learn(c)
@@ -475,42 +476,40 @@ func (m *redaction) pathName(p string) string {
 	if as, ok := m.path[p]; ok {
 		return as
 	}
-	as := m.fileName(len(m.path), p)
-	m.path[p] = as
-	return as
+	return scrub.Text(path.Base(strings.ReplaceAll(p, `\`, "/")), true, nil)
 }
 
-// fileName is the last part of a path where it holds known words and numbers
-// only, else a number and what may stay of it. It names one file.
-func (m *redaction) fileName(i int, p string) string {
-	if p == "" {
-		return ""
-	}
-	base := path.Base(strings.ReplaceAll(p, `\`, "/"))
-	known := map[string]string{}
-	for name := range m.agency { // an agency's own name, as files spell it
-		if m.agency[name] != name {
+// fileNames give each path the shortest end that no other has: the file's name,
+// and the folders it takes to tell it from its like. Whoever publishes a report
+// chose these names, or shows them anyway; the folders in front may be her own.
+func fileNames(paths []string) map[string]string {
+	names := map[string]string{}
+	ends := map[string]int{}
+	var all [][]string // path to its ends, the shortest first
+	for _, p := range paths {
+		if _, ok := names[p]; ok {
 			continue
 		}
-		for _, w := range wordShape.FindAllString(name, -1) {
-			if len(w) > 3 {
-				known[w], known[strings.ToLower(w)] = w, strings.ToLower(w)
+		names[p] = p
+		rest := strings.ReplaceAll(p, `\`, "/")
+		of := []string{p}
+		for i := len(rest); i > 0; {
+			i = strings.LastIndexByte(rest[:i], '/')
+			end := strings.TrimLeft(rest[i+1:], "/")
+			ends[end]++
+			of = append(of, end)
+		}
+		all = append(all, of)
+	}
+	for _, of := range all {
+		for _, end := range of[1:] {
+			if end != "" && ends[end] == 1 {
+				names[of[0]] = end
+				break
 			}
 		}
 	}
-	as := scrub.Text(strings.ReplaceAll(base, "_", "-"), true, known)
-	if as == strings.ReplaceAll(base, "_", "-") {
-		as = base
-	}
-	for _, other := range m.path {
-		if other == as {
-			return fmt.Sprintf("file %d: %s", i+1, as)
-		}
-	}
-	if strings.Contains(as, "[") {
-		return fmt.Sprintf("file %d: %s", i+1, as)
-	}
-	return as
+	return names
 }
 
 // agencyNaming are what names an agency rather than a person.

@@ -97,3 +97,21 @@ func TestRedactedKeysAddUp(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+func TestFileNames(t *testing.T) {
+	for _, c := range []struct{ paths, want []string }{
+		{[]string{"may.csv"}, []string{"may.csv"}},
+		{[]string{"/home/okafor/may.csv", "/home/okafor/june.csv"}, []string{"may.csv", "june.csv"}},
+		{[]string{"logs/elm-pd/2026.csv", "logs/oak-pd/2026.csv"}, []string{"elm-pd/2026.csv", "oak-pd/2026.csv"}},
+		{[]string{"a.csv", "logs/a.csv"}, []string{"a.csv", "logs/a.csv"}},
+		{[]string{"all.zip/x/a.csv", "all.zip/y/a.csv"}, []string{"x/a.csv", "y/a.csv"}},
+		{[]string{`C:\Users\okafor\may.xlsx#Sheet1`}, []string{"may.xlsx#Sheet1"}},
+	} {
+		names := fileNames(c.paths)
+		for i, p := range c.paths {
+			if names[p] != c.want[i] {
+				t.Errorf("of %q %s is named %q, not %q", c.paths, p, names[p], c.want[i])
+			}
+		}
+	}
+}

@@ -53,7 +53,7 @@ func Markdown(w io.Writer, r *audit.Result) error {
 	if r.Redacted {
 		m.f("_Redacted for publication._\n")
 	} else {
-		m.f("**Not for publication: this summary may hold personal data. Make one with `--redact` to publish.**\n")
+		m.f("**Not for publication: this summary may hold personal data. Publish only a redacted one.**\n")
 	}
 	m.f("%s\n", subtitle(r))
 	for _, s := range summary(r) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"porchlight/audit"
+	"porchlight/searchlog"
 )
 
 // secret makes something that must not be published, of every kind, none of it anybody's.
@@ -84,6 +85,9 @@ func (p *planter) fill(v reflect.Value) {
 		}
 		for i := range v.NumField() {
 			p.fill(v.Field(i))
+		}
+		if f, ok := v.Addr().Interface().(*searchlog.File); ok { // the file's own name stays, its folders go
+			f.Path = fmt.Sprintf("%s/log-%d.csv", f.Path, p.rnd.IntN(1e9))
 		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))

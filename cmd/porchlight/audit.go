@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +13,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,6 +113,12 @@ func (a *auditing) run(cmd *cobra.Command, paths []string) error {
 	if err != nil {
 		return err
 	}
+	about := report.Options{Command: "porchlight " + strings.Join(os.Args[1:], " "), Version: version()}
+	if a.html != "" {
+		if about.SHA256, err = digests(cmd.Context(), r.Files); err != nil {
+			return err
+		}
+	}
 	if a.redact {
 		if r, err = redacted(r); err != nil {
 			return err
@@ -131,7 +140,6 @@ func (a *auditing) run(cmd *cobra.Command, paths []string) error {
 	if err != nil {
 		return err
 	}
-	about := report.Options{Command: "porchlight " + strings.Join(os.Args[1:], " "), Version: version()}
 	for _, w := range []struct {
 		file  string
 		write func(io.Writer) error
@@ -185,6 +193,8 @@ func (a *auditing) audit(cmd *cobra.Command, paths []string) (*audit.Result, err
 		o.Progress, done = progress(cmd.ErrOrStderr())
 		defer done()
 	}
+	// Nearly all memory is tables without pointers, which are quick to collect.
+	defer debug.SetGCPercent(debug.SetGCPercent(30))
 	r, err := audit.Run(cmd.Context(), sources, o)
 	if errors.Is(err, context.Canceled) {
 		return nil, errors.New("stopped; nothing was written")
@@ -209,6 +219,28 @@ func progress(w io.Writer) (show func(done, total int64), done func()) {
 		}
 		_ = bar.Set64(done)
 	}, func() { _ = bar.Finish() }
+}
+
+// digests are the SHA-256 of the files that lie on the disk, so that whoever
+// holds them can tell that lines are cited from the same; "" for others.
+func digests(ctx context.Context, files []searchlog.File) ([]string, error) {
+	all := make([]string, len(files))
+	for i, f := range files {
+		if info, err := os.Stat(f.Path); err != nil || !info.Mode().IsRegular() {
+			continue // a member of an archive, a stream
+		}
+		src, err := os.Open(f.Path)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.New()
+		_, err = io.Copy(sum, src)
+		if err := errors.Join(err, src.Close(), ctx.Err()); err != nil {
+			return nil, fmt.Errorf("reading %s again: %w", f.Path, err)
+		}
+		all[i] = hex.EncodeToString(sum.Sum(nil))
+	}
+	return all, nil
 }
 
 // redacted is what may be published of r, with tokens of this report only.
