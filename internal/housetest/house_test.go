@@ -29,7 +29,7 @@ var arrows = []struct{ pkg, may string }{
 	{"searchlog", ""},
 	{"audit/scrub", "purpose"},
 	{"audit", "audit/scrub policy/packs purpose searchlog"}, // runs without an exchange, and in a browser
-	{"audit/report", "audit policy/packs searchlog"}, // no os, no net: also in a browser
+	{"audit/report", "audit policy/packs searchlog"},        // no os, no net: also in a browser
 	{"audit/report/save", "audit audit/report"},
 	{"internal/auditwasm", "audit audit/report policy/packs searchlog"},
 	{"internal/loggen", "searchlog"}, {"internal/loggen/cmd", "internal/loggen"},
