@@ -100,6 +100,67 @@ type reader struct {
 	classify func(string) []purpose.Finding
 	offenses []string // NIBRS codes in order of appearance
 	cache    cache[text]
+	room     []byte
+}
+
+// of returns what b says, and b's hash.
+func (r *reader) of(b []byte) (text, uint64) {
+	t, hash := r.cache.of(r.plain(b))
+	if len(r.room) > 0 {
+		hash = xxhash.Sum64(b)
+	}
+	return t, hash
+}
+
+// plain is b as it is read: of a number of six digits or more only the first two
+// and how many there are. Such a number is of a case or a telephone, which its
+// length tells; no law has sections so high. So "theft 25012345" and "theft
+// 25067890" are read once. In words with more than two letters digits may stand
+// for letters, and they stay. What was put in place of b lies in room.
+func (r *reader) plain(b []byte) []byte {
+	r.room = r.room[:0]
+	for i := 0; i < len(b); {
+		letters, run, long := 0, 0, false
+		word := i
+		for ; i < len(b) && b[i] != ' '; i++ {
+			if c := b[i]; c >= '0' && c <= '9' {
+				run++
+				long = long || run == 6
+				continue
+			} else if c|0x20 >= 'a' && c|0x20 <= 'z' || c >= 0x80 {
+				letters++
+			}
+			run = 0
+		}
+		if long && letters <= 2 {
+			if len(r.room) == 0 {
+				r.room = append(r.room, b...)
+			}
+			sevens(r.room[word:i])
+		}
+		i++
+	}
+	if len(r.room) > 0 {
+		return r.room
+	}
+	return b
+}
+
+// sevens writes 7 for all but the first two digits of numbers of six or more.
+func sevens(word []byte) {
+	run := 0
+	for i, c := range word {
+		if c < '0' || c > '9' {
+			run = 0
+			continue
+		}
+		if run++; run == 6 {
+			word[i-3], word[i-2], word[i-1] = '7', '7', '7'
+		}
+		if run >= 6 {
+			word[i] = '7'
+		}
+	}
 }
 
 func newReader(classify func(string) []purpose.Finding) *reader {

@@ -281,7 +281,7 @@ func (v *visitor) textOf(s *searchlog.Search, f searchlog.Field) (text, uint64) 
 	if !s.Has(f) {
 		return text{}, 0
 	}
-	return v.reader.cache.of(s.Cell[f])
+	return v.reader.of(s.Cell[f])
 }
 
 // untold is the class of a search that says no purpose: a blank is unstated, a
