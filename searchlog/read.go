@@ -40,6 +40,10 @@ func Read(ctx context.Context, sources []Source, o Options, visitor func() Visit
 		}
 	}
 
+	if r.total >= 0 && r.total < int64(r.o.block) { // no need of memory for more
+		r.o.block = min(r.o.block, max(int(r.total), 64<<10))
+	}
+
 	var all sync.WaitGroup
 	workers := make([]*worker, o.Workers)
 	for i := range workers {

@@ -3,6 +3,7 @@ package searchlog
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -28,7 +29,7 @@ func (k keeper) Visit(s *Search) {
 	for _, b := range s.Raw() {
 		c.Raws = append(c.Raws, string(b))
 	}
-	c.parser, c.row, c.Cell = nil, nil, [NumFields][]byte{}
+	c.parser, c.row, c.layout, c.Cell = nil, nil, nil, [NumFields][]byte{}
 	k.mu.Lock()
 	*k.all = append(*k.all, c)
 	k.mu.Unlock()
@@ -58,4 +59,24 @@ func readPaths(t testing.TB, o Options, paths ...string) (*Reading, []kept) {
 		t.Fatal(err)
 	}
 	return readSources(t, o, sources...)
+}
+
+// A search holds nothing of the one before, whose file had other columns.
+func TestNothingIsLeftOfTheRowBefore(t *testing.T) {
+	full := []byte("id,userId,searchDate,networkCount,reason,caseNumber\n" + strings.Repeat("4b1f0a00-0000-4000-8000-000000000001,u,2026-03-04T21:30:39.185Z,1,robbery,26-00001\n", 3))
+	bare := []byte("id,userId,searchDate,networkCount\n" + strings.Repeat("4b1f0a00-0000-4000-8000-000000000002,u,2026-03-04T21:30:39.185Z,1\n", 3))
+	r, err := Read(context.Background(), []Source{memory("full.csv", full), memory("bare.csv", bare)}, Options{Workers: 1}, func() Visitor { return bareCells{t} })
+	if err != nil || r.Files[0].Rows != 1 || r.Files[1].Rows != 1 {
+		t.Fatalf("%+v %v", r, err)
+	}
+}
+
+type bareCells struct{ t *testing.T }
+
+func (c bareCells) Visit(s *Search) {
+	for f, b := range s.Cell {
+		if b != nil && !s.Has(Field(f)) {
+			c.t.Errorf("file %d line %d: %s is %s, and its cell %q", s.File, s.Line, Field(f), s.State[f], b)
+		}
+	}
 }

@@ -369,10 +369,10 @@ func (p *parser) sum(r *row, l *layout, cells []span, f Field, bits uint) uint32
 // search builds the Search of a row.
 func (p *parser) search(s *Search, r *row) {
 	l := r.layout
-	if s.row == nil || s.row.layout != l {
+	if s.layout != l {
 		s.Cell = [NumFields][]byte{}
 	}
-	s.parser, s.row, s.State = p, r, r.state
+	s.parser, s.row, s.layout, s.State = p, r, l, r.state
 	s.Time, s.From, s.To, s.Networks, s.Devices = time.Time{}, time.Time{}, time.Time{}, -1, -1
 	for _, f := range l.present {
 		if st := r.state[f]; st == Value || st == PartlyMasked {

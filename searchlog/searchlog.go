@@ -89,6 +89,7 @@ type Search struct {
 
 	parser *parser // whose row it is
 	row    *row
+	layout *layout // of row; Cell holds nothing of another
 }
 
 // Raw are the row's cells as they stand in the file, for citation.
