@@ -283,10 +283,10 @@ func (t *teller) sensitivity(rule int, c *tally) []Variation {
 		count(0, "with reasons that are nothing but a case number")
 		count(1, "without what could not be read")
 		if c.vary[2] > 0 {
-			plus("only before 2026, of "+number(c.vary[2])+" reasons", c.vary[4])
+			plus("only before 2026, of "+Grouped(c.vary[2])+" reasons", c.vary[4])
 		}
 		if c.vary[3] > 0 {
-			plus("only since January 2026, of "+number(c.vary[3])+" reasons ("+number(c.vary[7])+" of them in the style Category - detail)", c.vary[5])
+			plus("only since January 2026, of "+Grouped(c.vary[3])+" reasons ("+Grouped(c.vary[7])+" of them in the style Category - detail)", c.vary[5])
 		}
 	case ruleCaseMissing:
 		count(0, "every search without a number in this column")
@@ -305,7 +305,7 @@ func (t *teller) sensitivity(rule int, c *tally) []Variation {
 		}
 	case ruleWide:
 		for i, n := range varyNetworks {
-			count(i, "at least %s networks", number(n))
+			count(i, "at least %s networks", Grouped(n))
 		}
 		count(5, "only where traffic, a civil matter or testing is named")
 	case ruleFederal:
@@ -377,8 +377,8 @@ func exact(seconds int64) string {
 	return fmt.Sprintf("%d minutes", seconds/60)
 }
 
-// number writes 12,345.
-func number(n int) string {
+// Grouped writes a count with a comma between thousands.
+func Grouped(n int) string {
 	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]
@@ -390,7 +390,7 @@ func plural(n int, unit string) string {
 	if n == 1 {
 		return "1 " + unit
 	}
-	return number(n) + " " + unit + "s"
+	return Grouped(n) + " " + unit + "s"
 }
 
 // assumes are the assumptions of one rule.
@@ -422,7 +422,7 @@ func (t *teller) assumes(rule int) []Assumption {
 	case ruleLookBack:
 		add("day", "24 hours", "counted back from the time of the search")
 		if t.v.noCaseInfo > 0 {
-			add("case number", fmt.Sprintf("not told for %s of the long look-backs", number(t.v.noCaseInfo)), "with one they would be allowed, so the number alone is no violation")
+			add("case number", fmt.Sprintf("not told for %s of the long look-backs", Grouped(t.v.noCaseInfo)), "with one they would be allowed, so the number alone is no violation")
 		}
 		if t.plan.law.LookBack == nil && t.plan.law.Retention != nil {
 			add("limit", "the time that reads may be kept", "the law sets no limit for searches of its own")
@@ -673,7 +673,7 @@ func (t *teller) unknown() []string {
 			continue
 		}
 		if n := s[searchlog.NotExported]; n > 0 {
-			say("The %s was not exported in %s of %s (%s): %s.", q.name, number(without[q.field]), plural(files, "file"), plural(n, "row"), q.missing)
+			say("The %s was not exported in %s of %s (%s): %s.", q.name, Grouped(without[q.field]), plural(files, "file"), plural(n, "row"), q.missing)
 		}
 		if n := s[searchlog.MaskedByVendor]; n > 0 {
 			say("The %s is masked by the product in %s: %s.", q.name, plural(n, "row"), q.missing)
@@ -742,13 +742,13 @@ func (t *teller) unknown() []string {
 		say("%s masked searchers and no plates, as public portals do. A portal lists about one search for each user and clock hour, so its count understates searches, and an id that vanishes from one week to the next is no tampering.", hasFiles(masked))
 	}
 	if t.h.systems > 0 {
-		say("%s more than %s searches (%s together), which no person makes: sequences of them were not looked at.", hasLogins(t.h.systems), number(systemLogins), number(t.h.systemBy))
+		say("%s more than %s searches (%s together), which no person makes: sequences of them were not looked at.", hasLogins(t.h.systems), Grouped(systemLogins), Grouped(t.h.systemBy))
 	}
 	if n := len(t.v.oddVerdicts); n > 0 {
 		say("The product's verdict holds words that are not known here (%s): they were not counted as alarms.", strings.Join(slices.Sorted(maps.Keys(t.v.oddVerdicts)), ", "))
 	}
 	if t.v.units.limit < 1<<32-1 {
-		say("The log names more than %s agencies: only some of them were followed.", number(maxUnits))
+		say("The log names more than %s agencies: only some of them were followed.", Grouped(maxUnits))
 	}
 	if t.lost > 0 {
 		say("The cells of %s cited below could not be read again, as the log came from a stream: file and line stand.", plural(t.lost, "row"))
@@ -767,19 +767,19 @@ func has1(n int) string {
 	if n == 1 {
 		return "1 search has"
 	}
-	return number(n) + " searches have"
+	return Grouped(n) + " searches have"
 }
 
 func hasFiles(n int) string {
 	if n == 1 {
 		return "1 file has"
 	}
-	return number(n) + " files have"
+	return Grouped(n) + " files have"
 }
 
 func hasLogins(n int) string {
 	if n == 1 {
 		return "1 login has"
 	}
-	return number(n) + " logins have"
+	return Grouped(n) + " logins have"
 }

@@ -34,7 +34,7 @@ func (t *teller) truncated() *Finding {
 		}
 		f.Count++
 		row := t.fileRow(i)
-		f.Cases = append(f.Cases, Case{What: fmt.Sprintf("%s holds exactly %s rows: %s", file.Path, number(n), why), Count: 1, Rows: []Row{row}})
+		f.Cases = append(f.Cases, Case{What: fmt.Sprintf("%s holds exactly %s rows: %s", file.Path, Grouped(n), why), Count: 1, Rows: []Row{row}})
 		f.Rows = append(f.Rows, row)
 	}
 	return t.ifAny(f)
@@ -165,7 +165,7 @@ func (t *teller) ids() *Finding {
 			f.Rows = append(f.Rows, row)
 		}
 		if len(file.Repeated) == searchlog.MaxNotes && file.Duplicate > searchlog.MaxNotes {
-			f.Assumptions = append(f.Assumptions, Assumption{"counted", "the first " + number(searchlog.MaxNotes) + " repeated rows of " + file.Path, "more are not listed: the count is a lower bound"})
+			f.Assumptions = append(f.Assumptions, Assumption{"counted", "the first " + Grouped(searchlog.MaxNotes) + " repeated rows of " + file.Path, "more are not listed: the count is a lower bound"})
 		}
 	}
 	return t.ifAny(f)

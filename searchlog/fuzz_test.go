@@ -1,7 +1,6 @@
 package searchlog
 
 import (
-	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -209,29 +208,15 @@ func FuzzTime(f *testing.F) {
 // bookOf makes a workbook of one sheet.
 func bookOf(t testing.TB, sheet, strings, styles, workbook string) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
 	if workbook == "" {
 		workbook = `<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="Audit" sheetId="1" r:id="rId1"/></sheets></workbook>`
 	}
 	const types = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
-	for _, m := range [][2]string{
-		{"xl/workbook.xml", workbook},
-		{"xl/_rels/workbook.xml.rels", `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="` + types + `worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="rId2" Type="` + types + `sharedStrings" Target="sharedStrings.xml"/><Relationship Id="rId3" Type="` + types + `styles" Target="styles.xml"/></Relationships>`},
-		{"xl/sharedStrings.xml", strings}, {"xl/styles.xml", styles}, {"xl/worksheets/sheet1.xml", sheet},
-	} {
-		w, err := z.Create(m[0])
-		if err == nil {
-			_, err = w.Write([]byte(m[1]))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return zipOf(t,
+		[2]string{"xl/workbook.xml", workbook},
+		[2]string{"xl/_rels/workbook.xml.rels", `<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="` + types + `worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="rId2" Type="` + types + `sharedStrings" Target="sharedStrings.xml"/><Relationship Id="rId3" Type="` + types + `styles" Target="styles.xml"/></Relationships>`},
+		[2]string{"xl/sharedStrings.xml", strings}, [2]string{"xl/styles.xml", styles}, [2]string{"xl/worksheets/sheet1.xml", sheet},
+	)
 }
 
 const (

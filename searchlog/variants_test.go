@@ -346,7 +346,7 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
-func zipOf(t *testing.T, members ...[2]string) []byte {
+func zipOf(t testing.TB, members ...[2]string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)

@@ -132,7 +132,7 @@ func timeline(months []audit.Month) template.HTML {
 	}
 	d := draw("timeline", "Searches by month and purpose", fmt.Sprintf("%s, from %s to %s. Most in %s: %s. Fewest in %s: %s.",
 		plural(len(months), "month"), monthName(months[0].Month), monthName(months[len(months)-1].Month),
-		monthName(peak.Month), thousands(peak.Searches), monthName(low.Month), thousands(low.Searches)), int(head+high+foot))
+		monthName(peak.Month), audit.Grouped(peak.Searches), monthName(low.Month), audit.Grouped(low.Searches)), int(head+high+foot))
 	top, step := niceTop(peak.Searches)
 	for n := 0; n <= top; n += step {
 		y := head + high - high*float64(n)/float64(top)
@@ -151,7 +151,7 @@ func timeline(months []audit.Month) template.HTML {
 				continue
 			}
 			y -= tall
-			d.rect("seg "+groups[g].Key, x, y, wide, tall, fmt.Sprintf("%s: %s, about %s of %s", monthName(m.Month), groups[g].Name, thousands(int(math.Round(n))), searches(m.Searches)))
+			d.rect("seg "+groups[g].Key, x, y, wide, tall, fmt.Sprintf("%s: %s, about %s of %s", monthName(m.Month), groups[g].Name, audit.Grouped(int(math.Round(n))), searches(m.Searches)))
 		}
 		class := "mid"
 		switch {
@@ -237,7 +237,7 @@ func tileMap(states map[string]int, home string) template.HTML {
 	top := all[0].N
 	var first []string
 	for _, s := range all[:min(3, len(all))] {
-		first = append(first, fmt.Sprintf("%s %s", s.Key, thousands(s.N)))
+		first = append(first, fmt.Sprintf("%s %s", s.Key, audit.Grouped(s.N)))
 	}
 	d := draw("map", "Searches by the state of the searching agency", fmt.Sprintf("%s. Most: %s.", plural(len(all), "state"), list(first)), int(row)*len(tiles))
 	const slot = 100.0 / 11
@@ -340,7 +340,7 @@ func searchersChart(s audit.Spread) template.HTML {
 	y := head + high - high*s.Median/float64(top)
 	d.line("median", left, y, 100, y)
 	d.text("", left, head+high+17, "most active")
-	d.text("end", 100, head+high+17, fmt.Sprintf("dashes: median of all %s", thousands(s.Number)))
+	d.text("end", 100, head+high+17, fmt.Sprintf("dashes: median of all %s", audit.Grouped(s.Number)))
 	return d.end()
 }
 
@@ -356,5 +356,5 @@ func ordinal(n int) string {
 			suffix = "rd"
 		}
 	}
-	return thousands(n) + suffix
+	return audit.Grouped(n) + suffix
 }

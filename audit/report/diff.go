@@ -110,7 +110,7 @@ func DiffMarkdown(w io.Writer, c audit.Comparison) error {
 	}
 	m.f("| side | from | to | days | searches | searchers |\n|---|---|---|--:|--:|--:|")
 	for _, s := range sides(c) {
-		m.f("| %s | %s | %s | %s | %s | %s |", s.label(), shortDay(s.First), shortDay(s.Last), thousands(s.Days), thousands(s.Rows), thousands(s.Searchers))
+		m.f("| %s | %s | %s | %s | %s | %s |", s.label(), shortDay(s.First), shortDay(s.Last), audit.Grouped(s.Days), audit.Grouped(s.Rows), audit.Grouped(s.Searchers))
 	}
 	section := func(title string, lines []string) {
 		if len(lines) > 0 {
@@ -138,7 +138,7 @@ func DiffMarkdown(w io.Writer, c audit.Comparison) error {
 	if len(c.Findings) > 0 {
 		m.f("\n## Questions\n\n| question | A | B | what changed |\n|---|--:|--:|---|")
 		for _, f := range c.Findings {
-			m.f("| %s | %s | %s | %s |", f.Title, thousands(f.A), thousands(f.B), f.What)
+			m.f("| %s | %s | %s | %s |", f.Title, audit.Grouped(f.A), audit.Grouped(f.B), f.What)
 		}
 	}
 	if err := m.Flush(); err != nil {
@@ -172,7 +172,7 @@ func DiffText(w io.Writer, c audit.Comparison) error {
 	}
 	f("side\tfrom\tto\tdays\tsearches\tsearchers")
 	for _, s := range sides(c) {
-		f("%s\t%s\t%s\t%s\t%s\t%s", s.label(), shortDay(s.First), shortDay(s.Last), thousands(s.Days), thousands(s.Rows), thousands(s.Searchers))
+		f("%s\t%s\t%s\t%s\t%s\t%s", s.label(), shortDay(s.First), shortDay(s.Last), audit.Grouped(s.Days), audit.Grouped(s.Rows), audit.Grouped(s.Searchers))
 	}
 	if len(c.Measures) > 0 {
 		f("\nRates and reach\tA\tB\tchange")
@@ -190,7 +190,7 @@ func DiffText(w io.Writer, c audit.Comparison) error {
 	if len(c.Findings) > 0 {
 		f("\nQuestions\tA\tB\twhat changed")
 		for _, x := range c.Findings {
-			f("%s\t%s\t%s\t%s", x.Title, thousands(x.A), thousands(x.B), x.What)
+			f("%s\t%s\t%s\t%s", x.Title, audit.Grouped(x.A), audit.Grouped(x.B), x.What)
 		}
 	}
 	section := func(title string, lines []string) {

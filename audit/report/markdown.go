@@ -66,12 +66,12 @@ func Markdown(w io.Writer, r *audit.Result) error {
 		for _, f := range r.Findings[:min(most, len(r.Findings))] {
 			of := "–"
 			if f.Of > 0 {
-				of = fmt.Sprintf("%s (%s)", thousands(f.Of), percent(f.Count, f.Of))
+				of = fmt.Sprintf("%s (%s)", audit.Grouped(f.Of), percent(f.Count, f.Of))
 			}
-			m.f("| %s | %s | %s |", cmp.Or(f.Question, f.Title), thousands(f.Count)+" "+unit(f.Count, f.Unit), of)
+			m.f("| %s | %s | %s |", cmp.Or(f.Question, f.Title), audit.Grouped(f.Count)+" "+unit(f.Count, f.Unit), of)
 		}
 		if n := len(r.Findings) - most; n > 0 {
-			m.f("\nand %s more.", thousands(n))
+			m.f("\nand %s more.", audit.Grouped(n))
 		}
 		m.f("\nEach is something to ask; the report lists the law, the rows and what would explain it innocently.")
 	}
@@ -80,7 +80,7 @@ func Markdown(w io.Writer, r *audit.Result) error {
 		m.f("\n## Purposes\n\nOf %s that tell one, or that none is given.\n\n| purpose | searches | share |\n|---|--:|--:|", searches(r.Told))
 		for _, c := range most(r.Purposes)[:min(20, len(r.Purposes))] {
 			name, _ := className(c.Key)
-			m.f("| %s | %s | %s |", name, thousands(c.N), percent(c.N, r.Told))
+			m.f("| %s | %s | %s |", name, audit.Grouped(c.N), percent(c.N, r.Told))
 		}
 	}
 
@@ -105,7 +105,7 @@ func Markdown(w io.Writer, r *audit.Result) error {
 			m.f("- %s", u)
 		}
 		if n := len(r.Unknown) - 12; n > 0 {
-			m.f("- and %s more, in the report", thousands(n))
+			m.f("- and %s more, in the report", audit.Grouped(n))
 		}
 	}
 
@@ -115,7 +115,7 @@ func Markdown(w io.Writer, r *audit.Result) error {
 		if !f.First.IsZero() {
 			when = span(f.First, f.Last, zone)
 		}
-		m.f("| %s | %s | %s | %s | %s | %s |", f.Path, cmp.Or(f.Variant, "not recognised"), thousands(f.Rows), thousands(f.Duplicate), thousands(f.SetAsideRows), when)
+		m.f("| %s | %s | %s | %s | %s | %s |", f.Path, cmp.Or(f.Variant, "not recognised"), audit.Grouped(f.Rows), audit.Grouped(f.Duplicate), audit.Grouped(f.SetAsideRows), when)
 	}
 	if n := len(r.Files) - 20; n > 0 {
 		m.f("\nand %s more.", plural(n, "file"))

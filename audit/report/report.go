@@ -49,11 +49,11 @@ var CSP = func() string {
 
 var pages = func() *template.Template {
 	t := template.New("").Funcs(template.FuncMap{
-		"n": thousands, "x": number, "percent": percent, "plural": plural, "searches": searches, "hours": hours, "field": fieldName,
+		"n": audit.Grouped, "x": number, "percent": percent, "plural": plural, "searches": searches, "hours": hours, "field": fieldName,
 		"lines": lines, "month": monthName, "join": strings.Join, "bar": bar, "list": list, "compact": compact,
 		"measure": measure, "change": change, "points": points, "day": shortDay,
 		"upper": upper, "rules": ruleTitles, "kind": kind,
-		"unit": unit, "units": func(n int, of string) string { return thousands(n) + " " + unit(n, of) },
+		"unit": unit, "units": func(n int, of string) string { return audit.Grouped(n) + " " + unit(n, of) },
 		"add": func(a, b int) int { return a + b },
 		"css": func() template.CSS { return template.CSS(css) }, "csp": func() string { return CSP },
 		"class": func(c string) string { name, _ := className(c); return name },
@@ -164,16 +164,16 @@ func newPage(r *audit.Result, o Options) *page {
 	if n := days(r.First, r.Last, zone); n > 0 {
 		p.Span = plural(n, "day")
 	}
-	p.Figures = []figure{{thousands(r.Rows), "searches, each counted once"}}
+	p.Figures = []figure{{audit.Grouped(r.Rows), "searches, each counted once"}}
 	if p.Span != "" {
 		p.Figures = append(p.Figures, figure{p.Span, "from first to last search"})
 	}
 	if r.Searchers.Number > 0 {
-		p.Figures = append(p.Figures, figure{thousands(r.Searchers.Number), "searchers that can be told apart"})
+		p.Figures = append(p.Figures, figure{audit.Grouped(r.Searchers.Number), "searchers that can be told apart"})
 	} else if n := len(r.Agencies); n > 1 {
-		p.Figures = append(p.Figures, figure{thousands(n), "searching agencies"})
+		p.Figures = append(p.Figures, figure{audit.Grouped(n), "searching agencies"})
 	}
-	p.Figures = append(p.Figures, figure{thousands(len(r.Findings)), "questions raised"})
+	p.Figures = append(p.Figures, figure{audit.Grouped(len(r.Findings)), "questions raised"})
 
 	for _, c := range classes {
 		if n := r.Purposes[c.class]; n > 0 {

@@ -157,7 +157,7 @@ func TestDiffFormats(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	for got, want := range map[string]string{
-		thousands(0): "0", thousands(999): "999", thousands(1000): "1,000", thousands(1234567): "1,234,567", number(840): "840", number(0.25): "0.3", number(1234.56): "1,234.6",
+		audit.Grouped(0): "0", audit.Grouped(999): "999", audit.Grouped(1000): "1,000", audit.Grouped(1234567): "1,234,567", number(840): "840", number(0.25): "0.3", number(1234.56): "1,234.6",
 		percent(0, 10): "0%", percent(1, 3): "33%", percent(1, 100_000): "under 0.1%", percent(99_999, 100_000): "over 99.9%", percent(10, 10): "100%", percent(1, 0): "–",
 		hours(0.5): "30 minutes", hours(24): "24 hours", hours(720): "30 days", plural(1, "search", "searches"): "1 search", plural(2000, "file"): "2,000 files",
 		ordinal(1): "1st", ordinal(12): "12th", ordinal(50): "50th", ordinal(103): "103rd", compact(950): "950", compact(1040): "1k", compact(12_400): "12k", compact(3_400_000): "3.4M", compact(999_600): "1M",

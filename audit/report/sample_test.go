@@ -67,8 +67,8 @@ func sample() *audit.Result {
 	row := func(i int, words, reason string) audit.Row {
 		at := first.Add(time.Duration(i*i*37) * time.Minute)
 		return audit.Row{File: fmt.Sprintf("records/elm-county/network-audit-%s.csv", at.Format("2006-01")), Line: 2 + i*13, Words: words, Cells: map[string]string{
-			"id": fmt.Sprintf("%08x-42eb-4f5c-9281-f5e8bf48%04x", rnd.Uint32(), i), "searcher": who(i % 50), "agency": names[i%len(names)], "networks": thousands(1 + rnd.IntN(6000)),
-			"devices": thousands(100 + rnd.IntN(90000)), "time": at.Format("01/02/2006, 03:04:05 PM MST"), "from": at.AddDate(0, 0, -30).Format("01/02/2006, 03:04:05 PM MST"),
+			"id": fmt.Sprintf("%08x-42eb-4f5c-9281-f5e8bf48%04x", rnd.Uint32(), i), "searcher": who(i % 50), "agency": names[i%len(names)], "networks": audit.Grouped(1 + rnd.IntN(6000)),
+			"devices": audit.Grouped(100 + rnd.IntN(90000)), "time": at.Format("01/02/2006, 03:04:05 PM MST"), "from": at.AddDate(0, 0, -30).Format("01/02/2006, 03:04:05 PM MST"),
 			"to": at.Format("01/02/2006, 03:04:05 PM MST"), "plate": fmt.Sprintf("%c%c%d%c", 'A'+rnd.IntN(26), 'A'+rnd.IntN(26), 1000+rnd.IntN(9000), 'A'+rnd.IntN(26)),
 			"reason": reason, "case": fmt.Sprintf("26-%05d", rnd.IntN(99999)),
 		}}

@@ -48,9 +48,9 @@ func summary(r *audit.Result) []string {
 		if r.Told < r.Rows {
 			s = fmt.Sprintf("The files tell the reasons of %s; of these ", searches(r.Told))
 		}
-		s += fmt.Sprintf("%s name a purpose (%s), %s say little, such as “investigation” (%s)", thousands(named), percent(named, r.Told), thousands(little), percent(little, r.Told))
+		s += fmt.Sprintf("%s name a purpose (%s), %s say little, such as “investigation” (%s)", audit.Grouped(named), percent(named, r.Told), audit.Grouped(little), percent(little, r.Told))
 		if unstated > 0 {
-			s += fmt.Sprintf(" and %s state no reason (%s)", thousands(unstated), percent(unstated, r.Told))
+			s += fmt.Sprintf(" and %s state no reason (%s)", audit.Grouped(unstated), percent(unstated, r.Told))
 		}
 		says = append(says, s+".", sensitive(r))
 	}
@@ -59,7 +59,7 @@ func summary(r *audit.Result) []string {
 		s := fmt.Sprintf("Half of the searches that tell their reach went to %s networks or more at once; the widest went to %s", number(q.Median), number(q.Most))
 		if q.Median <= 1 {
 			s = fmt.Sprintf("Of %s that tell their reach, %s stayed within one network (%s); the widest went to %s networks at once",
-				searches(r.Reach.Known), thousands(r.Reach.Single), percent(r.Reach.Single, r.Reach.Known), number(q.Most))
+				searches(r.Reach.Known), audit.Grouped(r.Reach.Single), percent(r.Reach.Single, r.Reach.Known), number(q.Most))
 		}
 		if d := r.Reach.Devices; d.N > 0 {
 			s += fmt.Sprintf(" (%s cameras at most)", number(d.Most))

@@ -117,18 +117,6 @@ func most(counts map[string]int) []counted {
 	return all
 }
 
-// thousands writes 1234567 as 1,234,567.
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	if n < 0 {
-		return "-" + thousands(-n)
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
 // number writes a count that may have a fraction, with at most one digit of it.
 func number(x float64) string {
 	if math.IsNaN(x) || math.IsInf(x, 0) || math.Abs(x) > 1e15 {
@@ -136,9 +124,9 @@ func number(x float64) string {
 	}
 	tenths := int(math.Round(x * 10))
 	if tenths%10 == 0 {
-		return thousands(tenths / 10)
+		return audit.Grouped(tenths / 10)
 	}
-	return thousands(tenths/10) + "." + strconv.Itoa(max(tenths%10, -(tenths%10)))
+	return audit.Grouped(tenths/10) + "." + strconv.Itoa(max(tenths%10, -(tenths%10)))
 }
 
 // percent writes part of whole, never 0% of something or 100% of less than all.
@@ -169,9 +157,9 @@ func plural(n int, noun string, more ...string) string {
 		return "1 " + noun
 	}
 	if len(more) > 0 {
-		return thousands(n) + " " + more[0]
+		return audit.Grouped(n) + " " + more[0]
 	}
-	return thousands(n) + " " + noun + "s"
+	return audit.Grouped(n) + " " + noun + "s"
 }
 
 func searches(n int) string { return plural(n, "search", "searches") }
@@ -268,10 +256,10 @@ func lines(all []int, total int) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(thousands(n))
+		b.WriteString(audit.Grouped(n))
 	}
 	if left := max(total, len(all)) - min(shown, len(all)); left > 0 {
-		fmt.Fprintf(&b, " and %s more", thousands(left))
+		fmt.Fprintf(&b, " and %s more", audit.Grouped(left))
 	}
 	return b.String()
 }

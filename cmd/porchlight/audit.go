@@ -140,20 +140,13 @@ func (a *auditing) run(cmd *cobra.Command, paths []string) error {
 	if err != nil {
 		return err
 	}
-	for _, w := range []struct {
-		file  string
-		write func(io.Writer) error
-	}{
-		{a.html, func(w io.Writer) error { return report.HTML(w, r, about) }},
-		{a.markdown, func(w io.Writer) error { return report.Markdown(w, r) }},
-		{strings.TrimPrefix(a.json, "-"), func(w io.Writer) error { return report.JSON(w, r) }},
-	} {
-		if w.file == "" {
-			continue
-		}
-		if err := save.File(ctx, w.file, w.write); err != nil {
-			return err
-		}
+	err = saveAll(cmd.Context(),
+		output{a.html, func(w io.Writer) error { return report.HTML(w, r, about) }},
+		output{a.markdown, func(w io.Writer) error { return report.Markdown(w, r) }},
+		output{strings.TrimPrefix(a.json, "-"), func(w io.Writer) error { return report.JSON(w, r) }},
+	)
+	if err != nil {
+		return err
 	}
 	if a.csv != "" {
 		if err := save.CSV(ctx, a.csv, r); err != nil {
@@ -266,17 +259,24 @@ func (a *auditing) diff(cmd *cobra.Command, first, second string) error {
 	if err := report.DiffText(cmd.OutOrStdout(), c); err != nil {
 		return err
 	}
-	for _, w := range []struct {
-		file  string
-		write func(io.Writer) error
-	}{
-		{a.html, func(w io.Writer) error { return report.DiffHTML(w, c, report.Options{Version: version()}) }},
-		{a.markdown, func(w io.Writer) error { return report.DiffMarkdown(w, c) }},
-	} {
-		if w.file == "" {
+	return saveAll(cmd.Context(),
+		output{a.html, func(w io.Writer) error { return report.DiffHTML(w, c, report.Options{Version: version()}) }},
+		output{a.markdown, func(w io.Writer) error { return report.DiffMarkdown(w, c) }},
+	)
+}
+
+// output is a file that was asked for; the empty name for none.
+type output struct {
+	file  string
+	write func(io.Writer) error
+}
+
+func saveAll(ctx context.Context, all ...output) error {
+	for _, o := range all {
+		if o.file == "" {
 			continue
 		}
-		if err := save.File(cmd.Context(), w.file, w.write); err != nil {
+		if err := save.File(ctx, o.file, o.write); err != nil {
 			return err
 		}
 	}
@@ -333,7 +333,7 @@ func printFile(w io.Writer, f *searchlog.File) {
 		var parts []string
 		for _, s := range names {
 			if states[s] > 0 {
-				parts = append(parts, grouped(states[s])+" "+s)
+				parts = append(parts, audit.Grouped(states[s])+" "+s)
 			}
 		}
 		if len(parts) > 0 {
@@ -374,14 +374,14 @@ func printSummary(w io.Writer, r *audit.Result) error {
 		return cmp.Or(r.Purposes[b]-r.Purposes[a], strings.Compare(a, b))
 	})
 	for _, c := range classes {
-		fmt.Fprintf(w, "  %12s  %s\n", grouped(r.Purposes[c]), c)
+		fmt.Fprintf(w, "  %12s  %s\n", audit.Grouped(r.Purposes[c]), c)
 	}
 	fmt.Fprint(w, "\nQuestions\n")
 	if len(r.Findings) == 0 {
 		fmt.Fprintln(w, "  none")
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(w, "  %12s  %s (%s)\n", grouped(f.Count), f.Question, f.Rule)
+		fmt.Fprintf(w, "  %12s  %s (%s)\n", audit.Grouped(f.Count), f.Question, f.Rule)
 	}
 	if len(r.Unknown) > 0 {
 		fmt.Fprint(w, "\nCould not be known\n")
@@ -402,16 +402,7 @@ func count(n int, what string) string {
 	default:
 		what += "s"
 	}
-	return grouped(n) + " " + what
-}
-
-// grouped is n with a comma between thousands.
-func grouped(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return audit.Grouped(n) + " " + what
 }
 
 // lines lists a few of the lines, and how many there are.
@@ -426,7 +417,7 @@ func lines(at []int, all int) string {
 		s = "line " + parts[0]
 	}
 	if all > few {
-		s += fmt.Sprintf(" and %s more", grouped(all-few))
+		s += fmt.Sprintf(" and %s more", audit.Grouped(all-few))
 	}
 	return s
 }

@@ -8,7 +8,7 @@
 //	porchlightLaws() -> [{state, name}], the states whose law it knows
 //
 // files are {name, size, read(offset, length) -> Uint8Array}, options {state,
-// zone, radio, redact}, progress is called with (bytes done, bytes there are).
+// zone, redact}, progress is called with (bytes done, bytes there are).
 package main
 
 import (
@@ -48,7 +48,7 @@ func main() {
 // run audits the files and renders what a person may take away.
 func run(files, options, progress js.Value) (any, error) {
 	o := audit.Options{
-		State: options.Get("state").String(), RadioCodes: options.Get("radio").String(),
+		State:    options.Get("state").String(),
 		Progress: func(done, total int64) { progress.Invoke(done, total) },
 	}
 	if zone := options.Get("zone").String(); zone != "" {

@@ -9,7 +9,7 @@ export interface Law {
 export interface AuditJob {
   /** Name is the path as a person would cite it. */
   files: { name: string; file: File }[];
-  options: { state: string; zone: string; radio: string; redact: boolean };
+  options: { state: string; zone: string; redact: boolean };
 }
 
 /** The report as a page, as a summary, and as data (docs/audit-json.md). */
