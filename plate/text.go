@@ -1,0 +1,42 @@
+package plate
+
+import (
+	"errors"
+	"strings"
+)
+
+// Text is a plate's characters: A-Z and 0-9, 1 to MaxText of them. What people
+// put between them (blanks, dashes, dots, shields) carries no meaning and is
+// left out.
+type Text string
+
+// MaxText is the length of the longest plate.
+const MaxText = 10
+
+// ErrText is the error of what cannot be a plate.
+var ErrText = errors.New("a plate has 1 to 10 letters and digits")
+
+// ParseText gives what a camera or a person wrote as a Text. Letters with marks
+// lose them (Ö is O), as plates are read by machines that do not know them.
+func ParseText(s string) (Text, error) {
+	var b strings.Builder
+	for _, r := range strings.ToUpper(s) {
+		switch {
+		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case r == 'Ä' || r == 'Å' || r == 'Æ':
+			b.WriteByte('A')
+		case r == 'Ö' || r == 'Ø':
+			b.WriteByte('O')
+		case r == 'Ü':
+			b.WriteByte('U')
+		case strings.ContainsRune(" -.·•_", r):
+		default:
+			return "", ErrText
+		}
+	}
+	if b.Len() == 0 || b.Len() > MaxText {
+		return "", ErrText
+	}
+	return Text(b.String()), nil
+}
