@@ -15,6 +15,7 @@ if [ "${1:-run}" != run ]; then
   need zip zip
   need unzip unzip
   need gcc gcc # the race detector
+  [ -x /usr/lib/postgresql/15/bin/initdb ] || want+=(postgresql-15) # internal/pgtest starts its own server
 fi
 if [ "${1:-run}" = bench ]; then
   need nginx nginx-light

@@ -56,7 +56,7 @@ var arrows = []struct{ pkg, may string }{
 	{"demo", "*"},
 	{"cmd/porchlight", "*"},
 	// Tests only.
-	{"internal/housetest", ""}, {"internal/killtest", ""},
+	{"internal/housetest", ""}, {"internal/killtest", ""}, {"internal/pgtest", ""},
 }
 
 // never: what a package must not reach, not even through others.
@@ -87,6 +87,7 @@ var only = []struct{ path, by, why string }{
 	{"porchlight/internal/softkey", "demo internal/actor", "passkeys in software are for the demo and for tests"},
 	{"porchlight/exchange", "cmd/porchlight demo internal/apidoc internal/testworld internal/bench", "nothing below stands on the whole"},
 	{"modernc.org/sqlite", "db", "one package knows the engine"},
+	{"github.com/jackc/pgx", "db internal/pgtest", "one package knows the engine"},
 	{"github.com/transparency-dev/tessera", "ledger internal/bench", "one package knows the log's engine, and the benchmark compares with it"},
 	{"github.com/cedar-policy/cedar-go", "policy", "only policy speaks Cedar"},
 	{"github.com/go-webauthn/webauthn", "identity", "only identity checks passkeys"},
@@ -102,7 +103,7 @@ var only = []struct{ path, by, why string }{
 	{"github.com/cespare/xxhash", "audit", "only audits compare millions of texts by hash"},
 	{"html/template", "audit/report web web/pages web/basemap evidence demo", "only these make pages"},
 	{"github.com/santhosh-tekuri/jsonschema", "", "only a test asks whether the audit's JSON is as documented"},
-	{"os/exec", "demo internal/bench", "the exchange starts no programs"},
+	{"os/exec", "demo internal/bench internal/pgtest", "the exchange starts no programs"},
 	{"net/http/pprof", "", "no debugging routes"},
 	{"unsafe", "", "nothing here needs it"},
 	{"C", "", "the binary cross-compiles"},
