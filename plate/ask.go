@@ -51,6 +51,10 @@ type Ask struct {
 	Offense string `json:"offense"` // code of one of Offenses()
 	Note    string `json:"note"`    // what the search is for, in words; package purpose reads it
 	Behalf  string `json:"behalf"`  // who it is for, when that is another agency: its ORI, or its name where it has none here; "" otherwise
+	// Owners and Peers narrow whom the ask goes to: only these owners here
+	// (none: all that let her in), and these other exchanges (none: no other).
+	Owners []string `json:"owners"` // ORIs, sorted
+	Peers  []string `json:"peers"`  // origins, sorted
 }
 
 // Asker is who asks, as the owner's law sees her agency. Behalf is set when she
@@ -76,6 +80,7 @@ type Answer struct {
 	Reads      []Read      `json:"reads"`      // newest first, at most MaxReads
 	Companions []Companion `json:"companions"` // of a convoy, most cameras first, at most MaxCompanions
 	More       bool        `json:"more"`       // there were more than the limit; the query must be narrowed
+	Purged     int         `json:"purged"`     // reads that were in this answer when it was first given and have reached their retention since
 }
 
 // Most reads and companions in one owner's answer.
