@@ -67,6 +67,7 @@ type Camera struct {
 	ID      string    `json:"id"`      // ULID: the act that added it
 	Owner   string    `json:"owner"`   // ORI
 	Name    string    `json:"name"`    // as people call it, e.g. "Main St / 5th, northbound"
+	Alias   string    `json:"alias"`   // as its own program calls it, where that serves several; "" otherwise
 	Place   geo.Point `json:"place"`   // of a mobile camera: where it is based
 	Heading int       `json:"heading"` // it looks at traffic going that way; -1 both or unknown
 	Mobile  bool      `json:"mobile"`  // its batches state where it is
