@@ -243,43 +243,6 @@ func TestSearchers(t *testing.T) {
 	}
 }
 
-func TestAgencyNames(t *testing.T) {
-	for name, want := range map[string][2]string{
-		"Houston TX PD":                   {"TX", "local"},
-		"Okaloosa County FL SO":           {"FL", "local"},
-		"Lassen County SO CA":             {"CA", "local"},
-		"Newport Beach PD CA":             {"CA", "local"},
-		"Kansas City MO PD":               {"MO", "local"},
-		"HOUSTON TX PD":                   {"TX", "local"},
-		"ADAMS CO SO":                     {"", "local"},
-		"Denver CO PD":                    {"CO", "local"},
-		"LA County SO":                    {"", "local"},
-		"California Highway Patrol":       {"CA", "state"},
-		"West Virginia State Police":      {"WV", "state"},
-		"Washington County OR SO":         {"OR", "local"},
-		"Washington County SO":            {"", "local"},
-		"Iowa City PD":                    {"", "local"},
-		"University of Texas PD":          {"TX", "local"},
-		"Border Patrol":                   {"", "federal"},
-		"Drug Enforcement Administration": {"", "federal"},
-		"Ice House Mall LLC":              {"", "private"},
-		"Maple Grove HOA":                 {"", "private"},
-		"Iceland Security":                {"", ""},
-	} {
-		if got := [2]string{stateOf(name), kindOf(name, says(name, false))}; got != want {
-			t.Errorf("%s: %v, want %v", name, got, want)
-		}
-	}
-	for name, want := range map[string]uint8{
-		"Ice, Jane": 0, "ICE, JANE": 0, "Dea Example": 0, "Jane Example (ICE)": saysFederal, "j.example@hsi.dhs.gov": saysFederal,
-		"Jane Example, border patrol": saysFederal, "TFO Example": saysTaskForce, "Mia Atf": 0, "jexample@springfield.gov": 0,
-	} {
-		if got := says(name, true); got != want {
-			t.Errorf("searcher %s says %b, want %b", name, got, want)
-		}
-	}
-}
-
 func TestEnded(t *testing.T) {
 	ended := time.Date(2025, 1, 10, 0, 0, 0, 0, time.UTC)
 	o := Options{State: "IL", Ended: []Ended{{"houston tx pd", ended}, {"federal", ended.AddDate(0, 0, 2)}}}
@@ -801,7 +764,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	tp := newTape(0, t.TempDir())
 	tp.file = full
-	w := writer{tape: tp}
+	w := tp.writer()
 	for range chunkLen {
 		err = w.write(1, mark{who: 1})
 	}

@@ -108,8 +108,25 @@ func (s *sketch) settle() {
 	s.n = 0
 }
 
-// atMost is what no key of a settled sketch was added more often than.
-func (s *sketch) atMost(key uint64) int { return int(s.places[key>>(64-sketchBits)]) }
+// often are the keys that a settled sketch has at least so often.
+func (s *sketch) often(least uint8) often {
+	o := make(often, len(s.places)/64)
+	for i, n := range s.places {
+		if n >= least {
+			o[i/64] |= 1 << (i % 64)
+		}
+	}
+	return o
+}
+
+// often is a set of keys: none that is in it is missed, some that are not are
+// taken for being in it.
+type often []uint64
+
+func (o often) has(key uint64) bool {
+	i := key >> (64 - sketchBits)
+	return o[i/64]&(1<<(i%64)) != 0
+}
 
 // merge settles both.
 func (s *sketch) merge(o *sketch) {

@@ -12,7 +12,7 @@ import (
 type harvest struct {
 	*plan
 	known    *known
-	groups   writer
+	groups   *writer
 	rules    [numRules]tally
 	perLogin histogram // searches a searcher
 	top      []topSearcher
@@ -21,12 +21,16 @@ type harvest struct {
 	clocks   map[string]*clock
 	plain    *clock // of plan.zone
 
+	// Of the part at hand.
+	read, marks, room []mark
+
 	// Of the person at hand, one entry a search in order of time.
 	day       []int
 	hour      []int
 	hours     [24]int
 	weekends  int
-	clockless bool // some times are days only
+	clockless bool           // some times are days only
+	plates    [1 << 12]uint8 // searches by a hash of the plate, at most returnDays counted
 	byPlate   []platePlace
 	refs      []ref
 	at        []int
@@ -41,8 +45,8 @@ type known struct {
 	// By file: its times are cut to minutes, to days.
 	noSeconds, noClock []bool
 	rare               map[uint64]bool // unit<<16 | shape of case numbers that are unusual there
-	reused             *sketch
-	rows               int // searches in all
+	reused             often           // case numbers in reusedSearches or more, and a few in less
+	rows               int             // searches in all
 }
 
 type platePlace struct {
@@ -58,7 +62,7 @@ type topSearcher struct {
 const maxTop = 50
 
 func newHarvest(p *plan, k *known, groups *tape) *harvest {
-	return &harvest{plan: p, known: k, groups: writer{tape: groups}, clocks: map[string]*clock{}, plain: newClock(p.zone)}
+	return &harvest{plan: p, known: k, groups: groups.writer(), clocks: map[string]*clock{}, plain: newClock(p.zone)}
 }
 
 // clockOf is the clock of the agency's state, where its name tells one that is
@@ -97,11 +101,11 @@ func (h *harvest) part(t *tape, part int) error {
 	// much: their searches could fill the memory.
 	each := func(do func([]mark)) error { return t.read(part, do) }
 	if n <= 2*systemLogins { // and a part of common size is read once
-		all := make([]mark, 0, n)
-		if err := each(func(ms []mark) { all = append(all, ms...) }); err != nil {
+		h.read = slices.Grow(h.read[:0], n)
+		if err := each(func(ms []mark) { h.read = append(h.read, ms...) }); err != nil {
 			return err
 		}
-		each = func(do func([]mark)) error { do(all); return nil }
+		each = func(do func([]mark)) error { do(h.read); return nil }
 	}
 	counts := map[uint64]int{}
 	if err := each(func(ms []mark) {
@@ -127,7 +131,8 @@ func (h *harvest) part(t *tape, part int) error {
 		place[who] = loaded
 		loaded += n
 	}
-	marks := make([]mark, loaded)
+	h.marks = slices.Grow(h.marks[:0], loaded)
+	marks := h.marks[:loaded]
 	var failed error
 	if err := each(func(ms []mark) {
 		for i := range ms {
@@ -149,7 +154,7 @@ func (h *harvest) part(t *tape, part int) error {
 	}
 	for from := 0; from < len(marks); { // a login's lie together; put them in order
 		to := place[marks[from].who]
-		slices.SortFunc(marks[from:to], byPerson)
+		h.room = order(marks[from:to], h.room, byPerson)
 		from = to
 	}
 	for len(marks) > 0 {
@@ -192,7 +197,7 @@ func (h *harvest) caseOf(m *mark) error {
 		return nil // asked about as such
 	}
 	h.rules[ruleCaseReused].of++
-	if h.known.reused.atMost(m.case_) < reusedSearches {
+	if !h.known.reused.has(m.case_) {
 		return nil
 	}
 	g := *m
@@ -614,19 +619,24 @@ func (h *harvest) together(who person, ms []mark) {
 
 // returned looks for plates to which the searcher came back.
 func (h *harvest) returned(who person, ms []mark) {
+	const least = returnDays - 1 // searches of one plate
 	t := &h.rules[ruleReturned]
-	h.byPlate = h.byPlate[:0]
+	clear(h.plates[:])
+	of := func(m *mark) *uint8 { return &h.plates[m.subject%uint64(len(h.plates))] }
 	for i := range ms {
 		if ms[i].subject == 0 {
 			continue
 		}
 		t.of++
-		if !ms[i].is(markDull) {
-			h.byPlate = append(h.byPlate, platePlace{ms[i].subject, i})
+		if n := of(&ms[i]); *n < least && !ms[i].is(markDull) {
+			*n++
 		}
 	}
-	if len(h.byPlate) < returnDays-1 {
-		return
+	h.byPlate = h.byPlate[:0]
+	for i := range ms { // most plates are seen once, and need no sorting
+		if ms[i].subject != 0 && *of(&ms[i]) == least && !ms[i].is(markDull) {
+			h.byPlate = append(h.byPlate, platePlace{ms[i].subject, i})
+		}
 	}
 	slices.SortFunc(h.byPlate, func(a, b platePlace) int {
 		if a.plate != b.plate {
@@ -639,7 +649,7 @@ func (h *harvest) returned(who person, ms []mark) {
 		for to < len(h.byPlate) && h.byPlate[to].plate == h.byPlate[from].plate {
 			to++
 		}
-		if to-from >= returnDays-1 {
+		if to-from >= least {
 			h.onePlate(who, ms, h.byPlate[from:to], t)
 		}
 		from = to
@@ -825,7 +835,7 @@ func (h *harvest) group(t *tape, part int) error {
 		return err
 	}
 	t.drop(part)
-	slices.SortFunc(marks, byGroup)
+	h.room = order(marks, h.room, byGroup)
 	for from := 0; from < len(marks); {
 		to := from
 		for to < len(marks) && marks[to].subject == marks[from].subject {

@@ -234,7 +234,7 @@ func (e *engine) settle(ctx context.Context, reading *searchlog.Reading) error {
 				return errs[w]
 			}
 			if e.h == nil {
-				e.h = newHarvest(e.plan, k, nil)
+				e.h = newHarvest(e.plan, k, e.groups)
 			}
 			e.h.merge(h)
 		}
@@ -324,7 +324,7 @@ func (m *month) merge(o *month) {
 
 // learn draws from all rows what single ones are measured by.
 func (v *visitor) learn(reading *searchlog.Reading) *known {
-	k := &known{agencies: map[uint32]*unit{}, searches: map[uint32]int{}, rare: map[uint64]bool{}, reused: v.reused, rows: v.rows}
+	k := &known{agencies: map[uint32]*unit{}, searches: map[uint32]int{}, rare: map[uint64]bool{}, reused: v.reused.often(reusedSearches), rows: v.rows}
 	for _, u := range v.units.by {
 		// Two names may have one id; the same one of them stands for both always.
 		if have := k.agencies[u.id]; have == nil || u.name < have.name {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -46,27 +47,67 @@ func (a ref) compare(b ref) int {
 
 // byPerson puts a person's searches together, in order of time; byGroup a
 // group's. Both are total, so that the order never depends on who wrote first.
-func byPerson(a, b mark) int {
-	if a.who != b.who {
+func byPerson(a, b *mark) int {
+	switch {
+	case a.who != b.who:
 		return cmp.Compare(a.who, b.who)
-	}
-	if a.agency != b.agency {
+	case a.agency != b.agency:
 		return cmp.Compare(a.agency, b.agency)
-	}
-	if a.at != b.at {
+	case a.at != b.at:
 		return cmp.Compare(a.at, b.at)
 	}
 	return a.ref().compare(b.ref())
 }
 
-func byGroup(a, b mark) int {
-	if a.subject != b.subject {
+func byGroup(a, b *mark) int {
+	switch {
+	case a.subject != b.subject:
 		return cmp.Compare(a.subject, b.subject)
-	}
-	if a.at != b.at {
+	case a.at != b.at:
 		return cmp.Compare(a.at, b.at)
 	}
 	return a.ref().compare(b.ref())
+}
+
+// order sorts marks by merging the runs that are in order already: of a log in
+// order of time each worker wrote one. It needs room for as many, and returns it
+// for the next time.
+func order(ms, room []mark, compare func(a, b *mark) int) []mark {
+	run := func(ms []mark, from int) int { // the end of the run
+		for from++; from < len(ms) && compare(&ms[from-1], &ms[from]) <= 0; from++ {
+		}
+		return min(from, len(ms))
+	}
+	first := run(ms, 0)
+	if first == len(ms) {
+		return room
+	}
+	room = slices.Grow(room[:0], len(ms))[:len(ms)]
+	from, to := ms, room
+	for ; first < len(ms); first = run(from, 0) {
+		for begin := 0; begin < len(from); {
+			mid := run(from, begin)
+			end := run(from, mid)
+			merge(to[begin:end], from[begin:mid], from[mid:end], compare)
+			begin = end
+		}
+		from, to = to, from
+	}
+	if &from[0] != &ms[0] {
+		copy(ms, from)
+	}
+	return room
+}
+
+// merge puts two runs into one.
+func merge(out, a, b []mark, compare func(a, b *mark) int) {
+	for i := range out {
+		if len(b) == 0 || len(a) > 0 && compare(&a[0], &b[0]) <= 0 {
+			out[i], a = a[0], a[1:]
+		} else {
+			out[i], b = b[0], b[1:]
+		}
+	}
 }
 
 const (
@@ -81,14 +122,16 @@ type tape struct {
 	budget int    // bytes in memory
 	dir    string // of the temporary file
 
-	mu    sync.Mutex
-	held  int // bytes in memory
-	parts [tapeParts][]chunk
-	file  *os.File
-	size  int64 // of the file
+	mu      sync.Mutex
+	writers int
+	held    int // bytes in memory
+	parts   [tapeParts][]chunk
+	file    *os.File
+	size    int64 // of the file
 }
 
 type chunk struct {
+	by    *writer
 	marks []mark // nil where they are in the file
 	at    int64
 	n     int
@@ -111,12 +154,12 @@ func (t *tape) close() {
 	}
 }
 
-// put adds marks to a part. It keeps them, or reports that they were copied.
-func (t *tape) put(part int, marks []mark, buf *[]byte) (kept bool, err error) {
+// put adds a writer's marks to a part. It keeps them, or reports that they were copied.
+func (t *tape) put(by *writer, part int, marks []mark) (kept bool, err error) {
 	t.mu.Lock()
 	if t.held+len(marks)*markSize <= t.budget {
 		t.held += len(marks) * markSize
-		t.parts[part] = append(t.parts[part], chunk{marks: marks, n: len(marks)})
+		t.parts[part] = append(t.parts[part], chunk{by: by, marks: marks, n: len(marks)})
 		t.mu.Unlock()
 		return true, nil
 	}
@@ -128,14 +171,14 @@ func (t *tape) put(part int, marks []mark, buf *[]byte) (kept bool, err error) {
 	}
 	at := t.size
 	t.size += int64(len(marks) * markSize)
-	t.parts[part] = append(t.parts[part], chunk{at: at, n: len(marks)})
+	t.parts[part] = append(t.parts[part], chunk{by: by, at: at, n: len(marks)})
 	t.mu.Unlock()
 
-	b := (*buf)[:0]
+	b := by.raw[:0]
 	for i := range marks {
 		b = marks[i].append(b)
 	}
-	*buf = b
+	by.raw = b
 	if _, err := t.file.WriteAt(b, at); err != nil {
 		return false, t.trouble(err)
 	}
@@ -169,8 +212,10 @@ func (t *tape) len(part int) int {
 	return n
 }
 
-// read calls do with the marks of a part, in no particular order.
+// read calls do with the marks of a part: those of each writer together, as it
+// wrote them.
 func (t *tape) read(part int, do func([]mark)) error {
+	slices.SortStableFunc(t.parts[part], func(a, b chunk) int { return cmp.Compare(a.by.number, b.by.number) })
 	var buf []byte
 	marks := make([]mark, 0, chunkLen)
 	for _, c := range t.parts[part] {
@@ -225,9 +270,17 @@ func readMark(b []byte) mark {
 
 // writer writes to a tape from one goroutine.
 type writer struct {
-	tape *tape
-	bufs [tapeParts][]mark
-	raw  []byte
+	tape   *tape
+	number int // of the tape's writers
+	bufs   [tapeParts][]mark
+	raw    []byte
+}
+
+func (t *tape) writer() *writer {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.writers++
+	return &writer{tape: t, number: t.writers}
 }
 
 // write adds a mark to the part that the key's high bits choose.
@@ -246,7 +299,7 @@ func (w *writer) write(key uint64, m mark) error {
 }
 
 func (w *writer) put(part int) error {
-	kept, err := w.tape.put(part, w.bufs[part], &w.raw)
+	kept, err := w.tape.put(w, part, w.bufs[part])
 	if kept {
 		w.bufs[part] = nil
 	} else {

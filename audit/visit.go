@@ -7,6 +7,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"porchlight/agencyname"
 	"porchlight/policy/packs"
 	"porchlight/purpose"
 	"porchlight/searchlog"
@@ -58,8 +59,8 @@ type visitor struct {
 	oddVerdicts map[string]int
 	noCaseInfo  int // long look-backs of which no case column tells
 
-	people writer
-	groups writer
+	people *writer
+	groups *writer
 	reused *sketch
 	bad    bool // an error was reported; nothing is kept any more
 }
@@ -94,7 +95,7 @@ func newVisitor(p *plan, classify *reader, people, groups *tape, fail func(error
 	v := &visitor{
 		plan: p, fail: fail, clock: newClock(p.zone), reader: classify,
 		months: map[int]*month{}, units: newUnits(), cells: map[ref]map[string]string{}, oddVerdicts: map[string]int{},
-		people: writer{tape: people}, groups: writer{tape: groups}, reused: newSketch(),
+		people: people.writer(), groups: groups.writer(), reused: newSketch(),
 	}
 	v.logins.make = login
 	v.verdicts.make = verdictOf
@@ -270,9 +271,9 @@ func (v *visitor) unitOf(s *searchlog.Search) *unit {
 
 // introduce reads an agency's name.
 func (p *plan) introduce(u *unit) {
-	u.says = says(u.name, false)
-	u.state = stateOf(u.name)
-	u.kind = kindOf(u.name, u.says)
+	u.says = agencyname.Read(u.name, false)
+	u.state = agencyname.State(u.name)
+	u.kind = agencyname.Kind(u.name, u.says)
 	u.outside = p.home != "" && u.state != "" && u.state != p.home
 	u.ended = endings(p.options.Ended, u)
 }
@@ -607,14 +608,14 @@ func (v *visitor) searchers(s *searchlog.Search, here ref, u *unit, kind uint8, 
 	if s.Has(searchlog.Agency) || known {
 		t := &v.rules[ruleFederal]
 		t.of++
-		federal := u.says&saysFederal != 0 || kind&loginFed != 0
-		force := u.says&saysTaskForce != 0 || kind&loginTask != 0
+		federal := u.says&agencyname.Federal != 0 || kind&loginFed != 0
+		force := u.says&agencyname.TaskForce != 0 || kind&loginTask != 0
 		if federal || force {
 			v.hit(ruleFederal, s, here)
 			if federal {
 				t.vary[0]++
 			}
-			if u.says&saysFederal != 0 {
+			if u.says&agencyname.Federal != 0 {
 				t.vary[1]++
 			}
 		}
