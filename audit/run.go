@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"porchlight/agencyname"
 	"porchlight/policy/packs"
 	"porchlight/purpose"
 	"porchlight/searchlog"
@@ -105,7 +106,7 @@ func newPlan(o Options) (*plan, error) {
 	if p.home == "" {
 		p.home = o.State
 	}
-	if _, ok := states[p.home]; p.home != "" && !ok {
+	if p.home != "" && agencyname.Zone(p.home) == "" {
 		return nil, fmt.Errorf("audit: %q is no state's two-letter code", p.home)
 	}
 	if p.rows <= 0 {
