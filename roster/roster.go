@@ -416,7 +416,8 @@ func (s *Service) change(ctx context.Context, by gate.Caller, action, ori, reaso
 
 // RemovePerson ends somebody's access at once: sessions, passkeys, and the
 // vault keys wrapped to her devices. The act person.remove, of an administrator
-// of her agency or, for people of the exchange, an operator. ErrNotFound.
+// of her agency or, for people of the exchange, an operator; its public value
+// "enrolments" lists the entries of the passkeys that end. ErrNotFound.
 func (s *Service) RemovePerson(ctx context.Context, by gate.Caller, id string) (*gate.Grant, error) {
 	p, err := s.people.Person(ctx, id)
 	if errors.Is(err, identity.ErrNotFound) {
@@ -435,6 +436,9 @@ func (s *Service) RemovePerson(ctx context.Context, by gate.Caller, id string) (
 	acting := identity.RoleOperator
 	if own {
 		acting = identity.RoleAdmin
+	}
+	if public["enrolments"], err = s.enrolments(ctx, p.ID); err != nil {
+		return nil, err
 	}
 	return s.gate.Do(ctx, gate.Act{
 		Action: "person.remove", By: by, Role: acting, Objects: objects, Public: public,
