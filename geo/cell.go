@@ -45,6 +45,16 @@ const step = 1e5
 
 // CoarseCells gives the tokens of the coarse cells that p touches, sorted.
 func CoarseCells(p Polygon) []string {
+	points := p.points()
+	if points == nil {
+		return nil
+	}
+	return coarse(s2.LoopFromPoints(points))
+}
+
+// points are p's corners and what lies on its edges between them, so near to
+// each other that S2's edges are ours.
+func (p Polygon) points() []s2.Point {
 	var points []s2.Point
 	for i, a := range p.ring {
 		b := p.ring[(i+1)%len(p.ring)]
@@ -56,10 +66,24 @@ func CoarseCells(p Polygon) []string {
 				(float64(a.Lat)+f*dy)/1e7, (float64(a.Lon)+f*dx)/1e7)))
 		}
 	}
-	if points == nil {
-		return nil
+	return points
+}
+
+// Distance is how far p and q are apart at their nearest, in metres; 0 when
+// they touch or overlap, and infinite when one of them is empty.
+func Distance(p, q Polygon) float64 {
+	if p.Empty() || q.Empty() {
+		return math.Inf(1)
 	}
-	return coarse(s2.LoopFromPoints(points))
+	index := func(p Polygon) *s2.ShapeIndex {
+		i := s2.NewShapeIndex()
+		i.Add(s2.PolygonFromLoops([]*s2.Loop{s2.LoopFromPoints(p.points())}))
+		return i
+	}
+	o := s2.NewClosestEdgeQueryOptions().IncludeInteriors(true)
+	const earth = 6371008.8 // mean radius in metres
+	d := s2.NewClosestEdgeQuery(index(p), o).Distance(s2.NewMinDistanceToShapeIndexTarget(index(q)))
+	return d.Angle().Radians() * earth
 }
 
 // CellsNear gives the tokens of the coarse cells within about metres of p,

@@ -211,6 +211,32 @@ func TestCells(t *testing.T) {
 	}
 }
 
+func TestDistance(t *testing.T) {
+	// A degree of latitude is 111.2 km on a sphere of 6371 km.
+	square := func(west, south float64) Polygon {
+		return mustParse(t, fmt.Sprintf("[%f,%f],[%f,%f],[%f,%f],[%f,%f],[%f,%f]", west, south, west+1, south, west+1, south+1, west, south+1, west, south))
+	}
+	a := square(-90, 39)
+	inside := mustParse(t, "[-89.6,39.4],[-89.4,39.4],[-89.4,39.6],[-89.6,39.6],[-89.6,39.4]")
+	for _, c := range []struct {
+		name string
+		b    Polygon
+		want float64
+	}{
+		{"itself", a, 0}, {"one inside", inside, 0}, {"overlapping", square(-89.5, 39.5), 0}, {"touching", square(-89, 39), 0},
+		{"a degree north", square(-90, 41), 111_195}, {"half a degree east at 40 N", square(-88.5, 39), 42_590},
+	} {
+		for _, got := range []float64{Distance(a, c.b), Distance(c.b, a)} {
+			if math.Abs(got-c.want) > 10 && math.Abs(got-c.want) > c.want/500 {
+				t.Errorf("%s: %.0f m, want %.0f", c.name, got, c.want)
+			}
+		}
+	}
+	if !math.IsInf(Distance(a, Polygon{}), 1) {
+		t.Error("nowhere is far from everywhere")
+	}
+}
+
 func FuzzParsePolygon(f *testing.F) {
 	f.Add(ring(square(0, 0, 1)))
 	f.Add(ring("[0,0],[1,1],[1,0],[0,1],[0,0]"))

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -607,6 +608,45 @@ func (l *Log) Entries(ctx context.Context, from uint64) iter.Seq2[Indexed, error
 			yield(Indexed{}, err)
 		}
 	}
+}
+
+// Select yields, in order, the published entries [from, to) whose action is one
+// of actions. The others it passes over without parsing them.
+func (l *Log) Select(ctx context.Context, from, to uint64, actions ...string) iter.Seq2[Indexed, error] {
+	return func(yield func(Indexed, error) bool) {
+		p, err := l.newest()
+		if err == nil && to > p.Size {
+			err = fmt.Errorf("%w: %d of %d", ErrNoEntry, to, p.Size)
+		}
+		if err != nil {
+			yield(Indexed{}, err)
+			return
+		}
+		for i, data := range l.raw(ctx, from, to, &err) {
+			if !slices.Contains(actions, actionOf(data)) {
+				continue
+			}
+			e, perr := ParseEntry(data)
+			if perr != nil {
+				yield(Indexed{}, fmt.Errorf("ledger: entry %d: %w", i, perr))
+				return
+			}
+			if !yield(Indexed{i, e}, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(Indexed{}, err)
+		}
+	}
+}
+
+// actionOf reads the action out of an entry's one encoding, where it is the
+// first string after the act's id.
+func actionOf(data []byte) string {
+	_, rest, _ := bytes.Cut(data, []byte(`","action":"`))
+	action, _, _ := bytes.Cut(rest, []byte(`"`))
+	return string(action)
 }
 
 // Receipt proves the entry at index in the newest published checkpoint and

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -63,6 +64,16 @@ func entry(n int) (Entry, []Disclosure) {
 	}, Decision: Decision{Permit: true, Rules: []string{"base/post"}, Packs: map[string]string{"base": strings.Repeat("ab", 32)}}}, ds
 }
 
+// closed are the indexes from on, before to, of closings among at.
+func closed(at map[uint64]Entry, from, to uint64) (out []uint64) {
+	for i := from; i < to; i++ {
+		if at[i].Act.Action == "request.close" {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
 func TestLogRoundTrip(t *testing.T) {
 	w := newWorld(t, "porchlight.test/town")
 	l := w.open(t)
@@ -75,6 +86,11 @@ func TestLogRoundTrip(t *testing.T) {
 	for i := range n {
 		wg.Go(func() {
 			e, ds := entry(i)
+			if i%7 == 0 { // and one that only speaks of closing
+				e.Act.Action, e.Act.Public = "request.close", map[string]string{"action": "request.post"}
+			} else if i%7 == 1 {
+				e.Act.Public = map[string]string{"note": `","action":"request.close"`}
+			}
 			index, err := l.Append(ctx, e)
 			if err != nil {
 				t.Error(err)
@@ -106,6 +122,24 @@ func TestLogRoundTrip(t *testing.T) {
 		}
 		if seen != n-250 {
 			t.Fatalf("%d entries from 250", seen)
+		}
+		var picked []uint64
+		for e, err := range l.Select(ctx, 250, 520, "request.close", "request.moderate") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(e.Entry.Bytes()) != string(at[e.Index].Bytes()) {
+				t.Fatalf("entry %d is not what was appended", e.Index)
+			}
+			picked = append(picked, e.Index)
+		}
+		if !slices.Equal(picked, closed(at, 250, 520)) {
+			t.Fatalf("selected %v", picked)
+		}
+		for _, err := range l.Select(ctx, 0, n+1, "request.close") {
+			if !errors.Is(err, ErrNoEntry) {
+				t.Fatalf("past the end: %v", err)
+			}
 		}
 		for _, i := range []uint64{0, 255, 256, 511, 599} {
 			rc, err := l.Receipt(ctx, i, open[i][1], open[i][0])
