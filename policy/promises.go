@@ -207,6 +207,18 @@ var promises = []promise{
 		return !is(q.Actor.Role, "custodian", "admin") || !fact[bool](q, "own_agency") ||
 			q.Action == "vault.grant" && !fact[bool](q, "receiver_custodian")
 	}},
+	{"7: an agency's plate cameras are its administrator's", func(q Question) bool {
+		return is(q.Action, "camera.add", "camera.change", "camera.remove") && (q.Actor.Role != "admin" || !fact[bool](q, "own_agency"))
+	}},
+	{"7: who may search an agency's reads is its administrator's word", func(q Question) bool {
+		return q.Action == "sharing.change" && (q.Actor.Role != "admin" || !fact[bool](q, "own_agency"))
+	}},
+	{"auditors alone bar an agency from a state's reads and readmit it, with a reason", func(q Question) bool {
+		return is(q.Action, "agency.restrict", "agency.readmit") && (q.Actor.Role != "auditor" || !fact[bool](q, "reason_given"))
+	}},
+	{"12: a peer proves its key before it is one", func(q Question) bool {
+		return is(q.Action, "peer.add", "peer.remove") && (q.Actor.Role != "operator" || q.Action == "peer.add" && !fact[bool](q, "introduced"))
+	}},
 	{"1: the exchange is run by its operator and its program", func(q Question) bool {
 		return is(q.Action, "exchange.create", "app.publish", "backup.make", "pack.change") && !is(q.Actor.Role, "operator", "system") ||
 			q.Action == "pack.change" && !fact[bool](q, "tests_pass") ||
