@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -51,6 +52,7 @@ type Server struct {
 	bin, dir  string
 	options   string // for postgres
 	databases atomic.Int32
+	alive     io.Closer // the guard's; kept from the garbage collector
 }
 
 // Start starts a server for this test alone, with fsync on. Settings are those
@@ -133,14 +135,24 @@ func (s *Server) Restart(t testing.TB) {
 	s.Start(t)
 }
 
-// programs is where initdb and its like are, the newest installed.
-func programs(t testing.TB) string {
-	t.Helper()
+// Installed reports whether PostgreSQL is here, so that tests are not skipped.
+func Installed() bool { return directory() != "" }
+
+// directory is where initdb and its like are, the newest installed.
+func directory() string {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if len(found) == 0 {
-		t.Skip("PostgreSQL is not installed; scripts/setup.sh test installs it (Debian: apt-get install postgresql-15)")
+		return ""
 	}
 	return filepath.Dir(slices.Max(found))
+}
+
+func programs(t testing.TB) string {
+	t.Helper()
+	if !Installed() {
+		t.Skip("PostgreSQL is not installed; scripts/setup.sh test installs it (Debian: apt-get install postgresql-15)")
+	}
+	return directory()
 }
 
 func start(bin string, settings ...string) (_ *Server, err error) {
@@ -177,9 +189,9 @@ func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
 // guard starts a process that ends the server and removes the directory when
 // this one has ended, even by SIGKILL: then the pipe it reads from closes.
-func (s *Server) guard() error {
+func (s *Server) guard() (err error) {
 	c := s.command("sh", "-c", `read -r _; "$1/pg_ctl" -D "$2/data" -m immediate stop; rm -rf "$2"`, "sh", s.bin, s.dir)
-	if _, err := c.StdinPipe(); err != nil {
+	if s.alive, err = c.StdinPipe(); err != nil {
 		return err
 	}
 	return c.Start()
