@@ -123,6 +123,11 @@ func TestMutationsBreakPromises(t *testing.T) {
 		{"suspension without reason", "agency.suspend", without("base.agency-suspend-reason")},
 		{"copied passkeys", "person.enrol", without("base.device-bound")},
 		{"key to anybody", "vault.grant", without("base.vault-custodians")},
+		{"key to the pictures to anybody", "vault.grant", without("base.vault-plates")},
+		{"leafing through pictures", "image.view", without("base.image-lead")},
+		{"pictures of others", "image.view", without("base.image-custody")},
+		{"pictures nobody asked for", "image.share", without("base.image-share-asked")},
+		{"pictures passed on", "image.share", without("base.image-share-owner")},
 		{"an evaluation that fails", "request.close", replace(`when { principal.status == Status::"suspended" };`,
 			`when { principal.status == Status::"suspended" || (if principal.signed then 9223372036854775807 else 0) + 1 < 0 };`)},
 	} {

@@ -205,7 +205,20 @@ var promises = []promise{
 			return false
 		}
 		return !is(q.Actor.Role, "custodian", "admin") || !fact[bool](q, "own_agency") ||
-			q.Action == "vault.grant" && !fact[bool](q, "receiver_custodian")
+			q.Action == "vault.grant" && !fact[bool](q, "receiver_custodian") &&
+				!(fact[string](q, "vault") == "plates" && fact[bool](q, "receiver_investigator"))
+	}},
+	{"3: a plate's picture is opened by an investigator or custodian whom something led there", func(q Question) bool {
+		return is(q.Action, "image.view", "image.ask") && !(is(q.Actor.Role, "investigator", "custodian") && fact[bool](q, "led"))
+	}},
+	{"7: by its owner, or whom its owner handed it to for a while because she asked", func(q Question) bool {
+		return q.Action == "image.view" && fact[string](q, "custody") == "none" ||
+			q.Action == "image.share" && (!is(q.Actor.Role, "investigator", "custodian") || fact[string](q, "custody") != "own" ||
+				!fact[bool](q, "asked") || fact[string](q, "receiver_status") != "active" ||
+				fact[int64](q, "share_days") < 1 || fact[int64](q, "share_days") > 30)
+	}},
+	{"10: only the program purges pictures", func(q Question) bool {
+		return q.Action == "image.purge" && q.Actor.Role != "system"
 	}},
 	{"7: an agency's plate cameras are its administrator's", func(q Question) bool {
 		return is(q.Action, "camera.add", "camera.change", "camera.remove") && (q.Actor.Role != "admin" || !fact[bool](q, "own_agency"))

@@ -63,10 +63,11 @@ type Agency struct {
 	Status       Status      `json:"status"`       //
 	Reason       string      `json:"reason"`       // of the last suspension or restoration, "" if none
 	Since        time.Time   `json:"since"`        // invited at
-	Vault        *Vault      `json:"vault"`        // nil until a custodian published one
+	Vault        *Vault      `json:"vault"`        // ForEvidence: what residents encrypt to; nil until published
+	Plates       *Vault      `json:"plates"`       // ForPlates: what pictures of its reads are encrypted to; nil until published
 }
 
-// Vault is the key that residents encrypt to.
+// Vault is a published key of an agency.
 type Vault struct {
 	Recipient string    `json:"recipient"` // age X25519 recipient
 	Entry     uint64    `json:"entry"`     // index of the act vault.publish in the ledger
@@ -93,8 +94,8 @@ type Device struct {
 	Recipient string `json:"recipient"` // "" when the passkey cannot derive keys
 	// Entry is the index of the act person.enrol that commits to Recipient
 	// (private "device_recipient") under the device's own signature.
-	Entry    uint64 `json:"entry"`
-	HasVault bool   `json:"has_vault"` // holds the agency's current vault key
+	Entry uint64 `json:"entry"`
+	Opens []Use  `json:"opens"` // the agency's current vaults whose keys it holds
 }
 
 var (
@@ -467,16 +468,6 @@ func (s *Service) Members(ctx context.Context, who identity.Principal, agency st
 	if err != nil {
 		return nil, err
 	}
-	var current string
-	if agency != "" {
-		a, err := s.Agency(ctx, agency)
-		if err != nil {
-			return nil, err
-		}
-		if a.Vault != nil {
-			current = a.Vault.Recipient
-		}
-	}
 	members := make([]Member, 0, len(all))
 	for _, p := range all {
 		m := Member{Person: p, Devices: []Device{}}
@@ -489,7 +480,7 @@ func (s *Service) Members(ctx context.Context, who identity.Principal, agency st
 				continue
 			}
 			device := Device{Device: d}
-			if err := s.keysOf(ctx, &device, current); err != nil {
+			if err := s.keysOf(ctx, &device); err != nil {
 				return nil, err
 			}
 			m.Devices = append(m.Devices, device)

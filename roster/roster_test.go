@@ -236,7 +236,7 @@ func (w *world) publish(p *person, vault, recovery *age.X25519Identity) error {
 		{Age: wrap(w.t, vault.String(), recovery.Recipient())},
 	}
 	return w.do(p, func(c gate.Caller) error {
-		_, err := w.PublishVault(w.t.Context(), c, vault.Recipient().String(), keys)
+		_, err := w.PublishVault(w.t.Context(), c, ForEvidence, vault.Recipient().String(), keys)
 		return err
 	})
 }
@@ -304,7 +304,7 @@ func TestAgencyFromInvitationToVault(t *testing.T) {
 	must(t, err)
 	i := slices.IndexFunc(members, func(m Member) bool { return m.ID == second.ID })
 	device := members[i].Devices[0]
-	if device.HasVault || device.Recipient != second.own.Recipient().String() {
+	if len(device.Opens) > 0 || device.Recipient != second.own.Recipient().String() {
 		t.Fatalf("device %+v", device)
 	}
 	receipt, err := w.gate.Receipt(ctx, device.Entry, "device_recipient", gate.PrivateSignature)
@@ -453,7 +453,7 @@ func TestFurtherRoleAndDevice(t *testing.T) {
 		{Age: wrap(t, vault.String(), newIdentity(t).Recipient())},
 	}
 	publish := func() error {
-		_, err := w.PublishVault(ctx, by, vault.Recipient().String(), keys)
+		_, err := w.PublishVault(ctx, by, ForEvidence, vault.Recipient().String(), keys)
 		return err
 	}
 	ask := (*gate.SignatureRequired)(nil)
@@ -622,7 +622,7 @@ func TestInputs(t *testing.T) {
 	own := WrappedKey{Device: cara.device, Age: wrap(t, vault.String(), cara.own.Recipient())}
 	recovery := WrappedKey{Age: wrap(t, vault.String(), newIdentity(t).Recipient())}
 	publish := func(recipient string, keys ...WrappedKey) error {
-		_, err := w.PublishVault(ctx, by, recipient, keys)
+		_, err := w.PublishVault(ctx, by, ForEvidence, recipient, keys)
 		return err
 	}
 	r := vault.Recipient().String()

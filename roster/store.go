@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"porchlight/db"
@@ -36,6 +35,8 @@ CREATE TABLE roster_keys (
 	ori TEXT NOT NULL, age BLOB NOT NULL,
 	PRIMARY KEY (vault, credential)
 );
+`, `
+ALTER TABLE roster_vaults ADD COLUMN use TEXT NOT NULL DEFAULT 'evidence';
 `}
 
 // Directory reads the roster. It needs no gate, so that the gate can ask it.
@@ -50,27 +51,51 @@ func OpenDirectory(ctx context.Context, d *db.DB) (*Directory, error) {
 }
 
 const agencyQuery = `SELECT a.ori, a.name, a.kind, a.state, a.contact, a.jurisdiction, a.status, a.reason, a.since,
-	v.recipient, v.entry, v.since
-	FROM roster_agencies a LEFT JOIN roster_vaults v
-	ON v.recipient = (SELECT recipient FROM roster_vaults WHERE ori = a.ori ORDER BY entry DESC LIMIT 1)`
+	v.recipient, v.entry, v.since, p.recipient, p.entry, p.since
+	FROM roster_agencies a
+	LEFT JOIN roster_vaults v ON v.recipient =
+		(SELECT recipient FROM roster_vaults WHERE ori = a.ori AND use = 'evidence' ORDER BY entry DESC LIMIT 1)
+	LEFT JOIN roster_vaults p ON p.recipient =
+		(SELECT recipient FROM roster_vaults WHERE ori = a.ori AND use = 'plates' ORDER BY entry DESC LIMIT 1)`
 
 func scanAgency(row interface{ Scan(...any) error }) (a Agency, err error) {
 	var area string
 	var since int64
-	var recipient sql.NullString
-	var entry, published sql.NullInt64
+	var evidence, plates vaultColumns
 	if err := row.Scan(&a.ORI, &a.Name, &a.Kind, &a.State, &a.Contact, &area, &a.Status, &a.Reason, &since,
-		&recipient, &entry, &published); err != nil {
+		&evidence.recipient, &evidence.entry, &evidence.since, &plates.recipient, &plates.entry, &plates.since); err != nil {
 		return Agency{}, err
 	}
 	if a.Jurisdiction, err = geo.ParsePolygon([]byte(area)); err != nil {
 		return Agency{}, fmt.Errorf("stored jurisdiction of %s: %w", a.ORI, err)
 	}
 	a.Since = time.UnixMicro(since).UTC()
-	if recipient.Valid {
-		a.Vault = &Vault{recipient.String, uint64(entry.Int64), time.UnixMicro(published.Int64).UTC()}
-	}
+	a.Vault, a.Plates = evidence.vault(), plates.vault()
 	return a, nil
+}
+
+// vaultColumns are NULL where there is no vault.
+type vaultColumns struct {
+	recipient    sql.NullString
+	entry, since sql.NullInt64
+}
+
+func (c vaultColumns) vault() *Vault {
+	if !c.recipient.Valid {
+		return nil
+	}
+	return &Vault{c.recipient.String, uint64(c.entry.Int64), time.UnixMicro(c.since.Int64).UTC()}
+}
+
+// PlatesVault returns the recipient that pictures of an agency's reads are
+// encrypted to, "" when it has published none.
+func (d *Directory) PlatesVault(ctx context.Context, ori string) (recipient string, err error) {
+	err = d.db.Read().QueryRowContext(ctx, `SELECT recipient FROM roster_vaults WHERE ori = ? AND use = 'plates'
+		ORDER BY entry DESC LIMIT 1`, ori).Scan(&recipient)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return recipient, err
 }
 
 // Agency returns one agency. ErrNotFound.
@@ -123,30 +148,48 @@ func (d *Directory) changedBy(ctx context.Context, ori, act string) (yes bool, e
 	return yes, err
 }
 
-func (d *Directory) hasVault(ctx context.Context, ori, recipient string) (yes bool, err error) {
-	err = d.db.Read().QueryRowContext(ctx,
-		`SELECT EXISTS (SELECT 1 FROM roster_vaults WHERE ori = ? AND recipient = ?)`, ori, recipient).Scan(&yes)
-	return yes, err
+// useOf is what an agency's vault, present or former, is for. ErrNotFound.
+func (d *Directory) useOf(ctx context.Context, ori, recipient string) (use Use, err error) {
+	err = d.db.Read().QueryRowContext(ctx, `SELECT use FROM roster_vaults WHERE ori = ? AND recipient = ?`, ori, recipient).Scan(&use)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", ErrNotFound
+	}
+	return use, err
 }
 
 // keysOf fills in what the roster knows of a device.
-func (d *Directory) keysOf(ctx context.Context, device *Device, vault string) error {
+func (d *Directory) keysOf(ctx context.Context, device *Device) error {
+	device.Opens = []Use{}
 	var entry int64
-	err := d.db.Read().QueryRowContext(ctx, `SELECT recipient, entry,
-		EXISTS (SELECT 1 FROM roster_keys k WHERE k.credential = roster_devices.credential AND k.vault = ?)
-		FROM roster_devices WHERE credential = ?`, vault, []byte(device.ID)).
-		Scan(&device.Recipient, &entry, &device.HasVault)
+	err := d.db.Read().QueryRowContext(ctx, `SELECT recipient, entry FROM roster_devices WHERE credential = ?`, []byte(device.ID)).
+		Scan(&device.Recipient, &entry)
 	device.Entry = uint64(entry)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
+	} else if err != nil {
+		return err
 	}
-	return err
+	rows, err := d.db.Read().QueryContext(ctx, `SELECT v.use FROM roster_keys k JOIN roster_vaults v ON v.recipient = k.vault
+		WHERE k.credential = ? AND v.entry = (SELECT MAX(entry) FROM roster_vaults WHERE ori = v.ori AND use = v.use)
+		ORDER BY v.use`, []byte(device.ID))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var use Use
+		if err := rows.Scan(&use); err != nil {
+			return err
+		}
+		device.Opens = append(device.Opens, use)
+	}
+	return rows.Err()
 }
 
 func (d *Directory) keys(ctx context.Context, ori, person string, recovery bool) ([]WrappedKey, error) {
 	rows, err := d.db.Read().QueryContext(ctx, `SELECT vault, credential, age FROM roster_keys
 		WHERE ori = ? AND (credential IN (SELECT credential FROM roster_devices WHERE person = ?)
-			OR (? AND length(credential) = 0))
+			OR (? = 1 AND length(credential) = 0))
 		ORDER BY vault, credential`, ori, person, recovery)
 	if err != nil {
 		return nil, err
@@ -168,7 +211,7 @@ func insertAgency(tx *sql.Tx, a Agency, area []byte, g *gate.Grant) error {
 		(ori, name, kind, state, contact, jurisdiction, status, reason, since, invited_by, changed_by)
 		VALUES (?, ?, ?, ?, ?, ?, 'invited', '', ?, ?, '')`,
 		a.ORI, a.Name, a.Kind, a.State, a.Contact, string(area), g.At.UnixMicro(), g.ActID)
-	if err != nil && strings.Contains(err.Error(), "UNIQUE constraint") {
+	if err != nil && db.Duplicate(err) {
 		return ErrExists
 	}
 	return err
@@ -200,10 +243,10 @@ func insertDevice(tx *sql.Tx, person string, credential identity.Bytes, recipien
 	return err
 }
 
-func insertVault(tx *sql.Tx, ori, recipient string, g *gate.Grant) error {
-	_, err := tx.Exec(`INSERT INTO roster_vaults (recipient, ori, entry, since) VALUES (?, ?, ?, ?)`,
-		recipient, ori, int64(g.Index), g.At.UnixMicro())
-	if err != nil && strings.Contains(err.Error(), "UNIQUE constraint") {
+func insertVault(tx *sql.Tx, ori string, use Use, recipient string, g *gate.Grant) error {
+	_, err := tx.Exec(`INSERT INTO roster_vaults (recipient, ori, use, entry, since) VALUES (?, ?, ?, ?, ?)`,
+		recipient, ori, use, int64(g.Index), g.At.UnixMicro())
+	if err != nil && db.Duplicate(err) {
 		return &Invalid{"recipient", "This vault key was published before."}
 	}
 	return err

@@ -17,20 +17,49 @@ import (
 	"porchlight/ledger"
 )
 
+// Use is what one of an agency's vaults is for. One mechanism serves all; they
+// differ in whose devices may open them (policy, base.vault-custodians and
+// base.vault-plates).
+type Use string
+
+const (
+	// ForEvidence is the vault that residents encrypt to. Custodians open it.
+	ForEvidence Use = "evidence"
+	// ForPlates is the vault of the pictures of plate reads. Investigators and
+	// custodians open it.
+	ForPlates Use = "plates"
+)
+
+// Uses lists all uses.
+func Uses() []Use { return []Use{ForEvidence, ForPlates} }
+
+// UseOf is the use of the vault that an act vault.publish or vault.grant with
+// these public values is about. Entries from before there was more than one say
+// nothing and mean evidence.
+func UseOf(public map[string]string) Use {
+	if u := public["vault"]; u != "" {
+		return Use(u)
+	}
+	return ForEvidence
+}
+
 // maxWrapped bounds an age file that holds one identity, in bytes.
 const maxWrapped = 1 << 10
 
-// PublishVault makes recipient the key that residents encrypt to: the act
+// PublishVault makes recipient the key of one of the agency's vaults: the act
 // vault.publish. device is the caller's own passkey; its wrapped key and the one
 // for the printed recovery key come along. An earlier vault's wrapped keys stay,
 // for the clips sealed to it. device's passkey must sign, the entry names the
 // one that enrolled it, and anybody may see the signature: so that whoever seals
 // to recipient can check that the agency published it. Errors: *Invalid,
 // ErrNotFound.
-func (s *Service) PublishVault(ctx context.Context, by gate.Caller, recipient string, keys []WrappedKey) (*gate.Grant, error) {
+func (s *Service) PublishVault(ctx context.Context, by gate.Caller, use Use, recipient string, keys []WrappedKey) (*gate.Grant, error) {
 	a, err := s.Agency(ctx, by.Who.Agency)
 	if err != nil {
 		return nil, err
+	}
+	if !slices.Contains(Uses(), use) {
+		return nil, &Invalid{"use", "There is no such vault."}
 	}
 	if !validRecipient(recipient) {
 		return nil, &Invalid{"recipient", "It must be an age X25519 recipient."}
@@ -63,14 +92,14 @@ func (s *Service) PublishVault(ctx context.Context, by gate.Caller, recipient st
 	}
 	return s.gate.Do(ctx, gate.Act{
 		Action: "vault.publish", By: by, Role: vaultRole(by.Who), Objects: []string{a.ORI},
-		Public:        map[string]string{"agency": a.ORI, "recipient": recipient, "enrolment": strconv.FormatUint(own.Entry, 10)},
+		Public:        map[string]string{"agency": a.ORI, "vault": string(use), "recipient": recipient, "enrolment": strconv.FormatUint(own.Entry, 10)},
 		Private:       private,
 		Open:          []string{gate.PrivateSignature},
 		Passkey:       own.ID,
-		Facts:         map[string]any{"own_agency": true},
+		Facts:         map[string]any{"own_agency": true, "vault": string(use)},
 		Jurisdictions: []string{a.State},
 	}, func(tx *sql.Tx, g *gate.Grant) error {
-		if err := insertVault(tx, a.ORI, recipient, g); err != nil {
+		if err := insertVault(tx, a.ORI, use, recipient, g); err != nil {
 			return err
 		}
 		for _, k := range keys {
@@ -83,16 +112,16 @@ func (s *Service) PublishVault(ctx context.Context, by gate.Caller, recipient st
 	})
 }
 
-// GrantVault extends a vault to one more device of a custodian of the same
-// agency: the act vault.grant. key.Age was wrapped in the caller's browser to
+// GrantVault extends a vault to one more device of the same agency: the act vault.grant. key.Age was wrapped in the caller's browser to
 // the device's recipient. Errors: *Invalid, ErrNotFound.
 func (s *Service) GrantVault(ctx context.Context, by gate.Caller, key WrappedKey) (*gate.Grant, error) {
 	a, err := s.Agency(ctx, by.Who.Agency)
 	if err != nil {
 		return nil, err
 	}
-	if known, err := s.hasVault(ctx, a.ORI, key.Vault); err != nil || !known {
-		return nil, errors.Join(err, ErrNotFound)
+	use, err := s.useOf(ctx, a.ORI, key.Vault)
+	if err != nil {
+		return nil, err
 	}
 	if !validWrapped(key.Age) {
 		return nil, &Invalid{"age", "A wrapped key must be a small age file for one X25519 recipient."}
@@ -109,18 +138,21 @@ func (s *Service) GrantVault(ctx context.Context, by gate.Caller, key WrappedKey
 	if err != nil {
 		return nil, err
 	}
+	holds := func(r identity.Role) bool {
+		return receiver.State == identity.Enrolled && d.State == identity.Active && slices.Contains(receiver.Roles, r)
+	}
 	sum := sha256.Sum256(key.Age)
 	return s.gate.Do(ctx, gate.Act{
 		Action: "vault.grant", By: by, Role: vaultRole(by.Who), Objects: []string{a.ORI, receiver.ID},
-		Public: map[string]string{"agency": a.ORI, "recipient": key.Vault},
+		Public: map[string]string{"agency": a.ORI, "vault": string(use), "recipient": key.Vault},
 		Private: map[string]string{
 			"receiver": receiver.ID, "credential": string(credential),
 			"device_recipient": d.Recipient, "wrapped_sha256": hex.EncodeToString(sum[:]),
 		},
 		Facts: map[string]any{
-			"own_agency": true,
-			"receiver_custodian": receiver.State == identity.Enrolled && d.State == identity.Active &&
-				slices.Contains(receiver.Roles, identity.RoleCustodian),
+			"own_agency": true, "vault": string(use),
+			"receiver_custodian":    holds(identity.RoleCustodian),
+			"receiver_investigator": holds(identity.RoleInvestigator),
 		},
 		Jurisdictions: []string{a.State},
 	}, func(tx *sql.Tx, g *gate.Grant) error { return insertKey(tx, a.ORI, key) })
@@ -164,7 +196,7 @@ func (s *Service) deviceOf(ctx context.Context, agency string, id identity.Bytes
 		return Device{}, ErrNotFound
 	}
 	d := Device{Device: passkey}
-	if err := s.keysOf(ctx, &d, ""); err != nil {
+	if err := s.keysOf(ctx, &d); err != nil {
 		return Device{}, err
 	}
 	if d.Recipient == "" {

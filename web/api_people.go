@@ -319,7 +319,7 @@ func (s *Server) vaultRoutes() {
 			}
 			return &struct{ Body []WrappedKeyView }{views}, err
 		})
-	route(s, session, "POST", "/vault", "publishVault", "Publish your agency's vault key.",
+	route(s, session, "POST", "/vault", "publishVault", "Publish the key of one of your agency's vaults.",
 		func(ctx context.Context, in *struct {
 			ActHeaders
 			Body NewVault
@@ -328,12 +328,12 @@ func (s *Server) vaultRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			g, err := s.Roster.PublishVault(ctx, by, in.Body.Recipient, []roster.WrappedKey{
+			g, err := s.Roster.PublishVault(ctx, by, in.Body.For, in.Body.Recipient, []roster.WrappedKey{
 				{Device: in.Body.Device, Age: in.Body.Wrapped}, {Age: in.Body.Recovery},
 			})
 			return s.acted(ctx)(g, peopleProblem(err))
 		})
-	route(s, session, "POST", "/vault/grants", "grantVault", "Extend your agency's vault key to one more device.",
+	route(s, session, "POST", "/vault/grants", "grantVault", "Extend the key of one of your agency's vaults to one more device.",
 		func(ctx context.Context, in *struct {
 			ActHeaders
 			Body VaultGrant
@@ -397,13 +397,17 @@ type MyAgency struct {
 	Name   string `json:"name"`
 	Kind   string `json:"kind"`
 	Status string `json:"status" enum:"invited,active,suspended"`
-	Vault  string `json:"vault,omitempty" doc:"Age recipient of its vault, once published."`
+	Vault  string `json:"vault,omitempty" doc:"Age recipient of its evidence vault, once published."`
+	Plates string `json:"plates,omitempty" doc:"Age recipient of its vault of plate pictures, once published."`
 }
 
 func myAgency(a roster.Agency) *MyAgency {
 	m := &MyAgency{ORI: a.ORI, Name: a.Name, Kind: string(a.Kind), Status: string(a.Status)}
 	if a.Vault != nil {
 		m.Vault = a.Vault.Recipient
+	}
+	if a.Plates != nil {
+		m.Plates = a.Plates.Recipient
 	}
 	return m
 }
@@ -506,10 +510,11 @@ type AgencyView struct {
 	Reason       string     `json:"reason,omitempty" doc:"Of the last suspension or restoration."`
 	Since        time.Time  `json:"since"`
 	Jurisdiction GeoPolygon `json:"jurisdiction"`
-	Vault        *VaultView `json:"vault,omitempty"`
+	Vault        *VaultView `json:"vault,omitempty" doc:"What residents encrypt to."`
+	Plates       *VaultView `json:"plates,omitempty" doc:"What pictures of its plate reads are encrypted to."`
 }
 
-// VaultView is the key residents encrypt to.
+// VaultView is a published key of an agency.
 type VaultView struct {
 	Recipient string    `json:"recipient" doc:"Age X25519 recipient."`
 	Entry     uint64    `json:"entry" doc:"Index of the act vault.publish."`
@@ -519,9 +524,7 @@ type VaultView struct {
 func agencyView(a roster.Agency) (AgencyView, error) {
 	v := AgencyView{ORI: a.ORI, Name: a.Name, Kind: string(a.Kind), State: a.State, Contact: a.Contact,
 		Status: string(a.Status), Reason: a.Reason, Since: a.Since}
-	if a.Vault != nil {
-		v.Vault = &VaultView{a.Vault.Recipient, a.Vault.Entry, a.Vault.Since}
-	}
+	v.Vault, v.Plates = (*VaultView)(a.Vault), (*VaultView)(a.Plates)
 	area, err := json.Marshal(a.Jurisdiction)
 	if err != nil {
 		return v, err
@@ -602,14 +605,14 @@ type DeviceView struct {
 	Used      *time.Time     `json:"used,omitempty"`
 	Recipient string         `json:"recipient,omitempty" doc:"Age recipient; absent when the passkey cannot derive keys."`
 	Entry     uint64         `json:"entry" doc:"Index of its enrolment."`
-	HasVault  bool           `json:"has_vault" doc:"It can open the agency's current vault."`
+	Opens     []roster.Use   `json:"opens" enum:"evidence,plates" doc:"Which of the agency's current vaults it can open."`
 }
 
 func memberView(m roster.Member) MemberView {
 	v := MemberView{PersonView: personView(m.Person), Since: m.Since, Devices: make([]DeviceView, len(m.Devices))}
 	for i, d := range m.Devices {
 		v.Devices[i] = DeviceView{ID: d.ID, Label: d.Label, State: string(d.State), Added: d.Added,
-			Recipient: d.Recipient, Entry: d.Entry, HasVault: d.HasVault}
+			Recipient: d.Recipient, Entry: d.Entry, Opens: d.Opens}
 		if !d.Used.IsZero() {
 			v.Devices[i].Used = &d.Used
 		}
@@ -641,6 +644,7 @@ type WrappedKeyView struct {
 
 // NewVault publishes a vault.
 type NewVault struct {
+	For       roster.Use     `json:"for,omitempty" enum:"evidence,plates" default:"evidence" doc:"What the vault is for."`
 	Recipient string         `json:"recipient" maxLength:"80" doc:"Age X25519 recipient."`
 	Device    identity.Bytes `json:"device" doc:"Your passkey, base64url."`
 	Wrapped   []byte         `json:"wrapped" doc:"The vault's identity as an age file for your device."`

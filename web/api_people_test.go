@@ -11,6 +11,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -289,14 +290,14 @@ func TestPeopleOverHTTP(t *testing.T) {
 		Name    string
 		Devices []struct {
 			ID, Recipient string
-			HasVault      bool `json:"has_vault"`
+			Opens         []string
 		}
 	}
 	if status := cara.get("/people?agency=IL0160000", &members); status != 200 || len(members) != 3 {
 		t.Fatalf("members %d %+v", status, members)
 	}
 	for _, m := range members {
-		if m.Devices[0].HasVault != (m.Name == "Cara") {
+		if slices.Contains(m.Devices[0].Opens, "evidence") != (m.Name == "Cara") {
 			t.Fatalf("member %+v", m)
 		}
 	}

@@ -867,7 +867,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Publish your agency's vault key. */
+        /** Publish the key of one of your agency's vaults. */
         post: operations["publishVault"];
         delete?: never;
         options?: never;
@@ -884,7 +884,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Extend your agency's vault key to one more device. */
+        /** Extend the key of one of your agency's vaults to one more device. */
         post: operations["grantVault"];
         delete?: never;
         options?: never;
@@ -923,6 +923,8 @@ export interface components {
             name: string;
             /** @description Originating Agency Identifier, e.g. IL0160000. */
             ori: string;
+            /** @description What pictures of its plate reads are encrypted to. */
+            plates?: components["schemas"]["VaultView"];
             /** @description Of the last suspension or restoration. */
             reason?: string;
             /**
@@ -934,6 +936,7 @@ export interface components {
             state: string;
             /** @enum {string} */
             status: "invited" | "active" | "suspended";
+            /** @description What residents encrypt to. */
             vault?: components["schemas"]["VaultView"];
         };
         CategoryView: {
@@ -1019,12 +1022,12 @@ export interface components {
              * @description Index of its enrolment.
              */
             entry: number;
-            /** @description It can open the agency's current vault. */
-            has_vault: boolean;
             /** @description Credential id, base64url. */
             id: string;
             /** @description What it is called. */
             label: string;
+            /** @description Which of the agency's current vaults it can open. */
+            opens: ("evidence" | "plates")[];
             /** @description Age recipient; absent when the passkey cannot derive keys. */
             recipient?: string;
             /** @enum {string} */
@@ -1361,9 +1364,11 @@ export interface components {
             name: string;
             /** @description Originating Agency Identifier, e.g. IL0160000. */
             ori: string;
+            /** @description Age recipient of its vault of plate pictures, once published. */
+            plates?: string;
             /** @enum {string} */
             status: "invited" | "active" | "suspended";
-            /** @description Age recipient of its vault, once published. */
+            /** @description Age recipient of its evidence vault, once published. */
             vault?: string;
         };
         NewAgency: {
@@ -1430,6 +1435,12 @@ export interface components {
         NewVault: {
             /** @description Your passkey, base64url. */
             device: string;
+            /**
+             * @description What the vault is for.
+             * @default evidence
+             * @enum {string}
+             */
+            for: "evidence" | "plates";
             /** @description Age X25519 recipient. */
             recipient: string;
             /** @description The vault's identity as an age file for the printed recovery key. */
