@@ -232,6 +232,43 @@ var promises = []promise{
 	{"12: a peer proves its key before it is one", func(q Question) bool {
 		return is(q.Action, "peer.add", "peer.remove") && (q.Actor.Role != "operator" || q.Action == "peer.add" && !fact[bool](q, "introduced"))
 	}},
+	{"11: an investigator runs, approves, saves and keeps searches", func(q Question) bool {
+		return is(q.Action, "search.propose", "search.approve", "search.run", "search.export", "read.hold") && q.Actor.Role != "investigator" ||
+			q.Action == "search.answer" && q.Actor.Role != "system"
+	}},
+	{"no private body searches, and none is answered", func(q Question) bool {
+		return is(q.Action, "search.propose", "search.approve", "search.run", "search.export", "read.hold") && q.Actor.AgencyKind == "private" ||
+			q.Action == "search.answer" && fact[bool](q, "private")
+	}},
+	{"6: a search names a case, and whom it is for", func(q Question) bool {
+		return is(q.Action, "search.propose", "search.run", "search.answer") && !fact[bool](q, "has_case") ||
+			q.Action == "search.run" && fact[bool](q, "behalf_unnamed")
+	}},
+	{"6: nobody is searched for over private affairs or protected activity", func(q Question) bool {
+		return is(q.Action, "search.run", "search.answer") && purposes(q, "personal", "protected-activity")
+	}},
+	{"a wide, far, repeated or unclear search, an area and a convoy have a second officer", func(q Question) bool {
+		return q.Action == "search.run" && !fact[bool](q, "approved") && (fact[string](q, "kind") != "plate" ||
+			fact[int64](q, "networks") > 10 || fact[int64](q, "look_back_days") > 30 || fact[int64](q, "repeats") >= 2 || !fact[bool](q, "clear"))
+	}},
+	{"nobody asks for all cars of a city", func(q Question) bool {
+		return q.Action == "search.propose" && fact[string](q, "kind") == "area" && (fact[int64](q, "area_km2") > 10 || fact[int64](q, "window_hours") > 24)
+	}},
+	{"the second officer is somebody else of the same agency, and approves once", func(q Question) bool {
+		return q.Action == "search.approve" && (fact[bool](q, "same_person") || !fact[bool](q, "same_agency") || !fact[bool](q, "open"))
+	}},
+	{"7: reads answer only whom their owner lets in, federal agencies only by name, nobody barred or inactive", func(q Question) bool {
+		return q.Action == "search.answer" && (!fact[bool](q, "shared") || fact[bool](q, "restricted") || !fact[bool](q, "asker_active") ||
+			fact[bool](q, "federal") && !fact[bool](q, "named"))
+	}},
+	{"10: what a search found is saved and kept by who ran it, for a case, for a time", func(q Question) bool {
+		return is(q.Action, "search.export", "read.hold") && !fact[bool](q, "own") ||
+			q.Action == "read.hold" && (!fact[bool](q, "has_case") || fact[int64](q, "days") < 1 || fact[int64](q, "days") > 365)
+	}},
+	{"10: held reads are let go by their agency or by time, others by retention alone", func(q Question) bool {
+		return q.Action == "read.release" && !(q.Actor.Role == "investigator" && fact[bool](q, "own_agency")) && !(q.Actor.Role == "system" && fact[bool](q, "over")) ||
+			q.Action == "reads.purge" && (q.Actor.Role != "system" || !fact[bool](q, "due"))
+	}},
 	{"1: the exchange is run by its operator and its program", func(q Question) bool {
 		return is(q.Action, "exchange.create", "app.publish", "backup.make", "pack.change") && !is(q.Actor.Role, "operator", "system") ||
 			q.Action == "pack.change" && !fact[bool](q, "tests_pass") ||
@@ -271,5 +308,7 @@ var assurances = []assurance{
 		return q.Actor.Role == "custodian" && q.Actor.Signed && q.Actor.AgencyStatus == "active" &&
 			!is(q.Actor.AgencyKind, "federal", "private") && fact[string](q, "custody") == "own"
 	}},
+	{"10: the retention of reads runs by itself", "reads.purge", func(q Question) bool { return q.Actor.Role == "system" && fact[bool](q, "due") }},
+	{"10: and so does the end of a hold on them", "read.release", func(q Question) bool { return q.Actor.Role == "system" && fact[bool](q, "over") }},
 	{"1: what did not happen can always be marked so", "act.void", func(q Question) bool { return q.Actor.Role == "system" }},
 }
