@@ -828,7 +828,11 @@ func TestCited(t *testing.T) {
 
 type visitorFunc func(*searchlog.Search)
 
-func (f visitorFunc) Visit(s *searchlog.Search) { f(s) }
+func (f visitorFunc) Visit(all []searchlog.Search) {
+	for i := range all {
+		f(&all[i])
+	}
+}
 
 // However rows are spread over files and ordered in them, the counts are the same.
 func TestOrderDoesNotMatter(t *testing.T) {

@@ -245,7 +245,13 @@ type citer struct {
 	cells  map[ref]map[string]string
 }
 
-func (c *citer) Visit(s *searchlog.Search) {
+func (c *citer) Visit(all []searchlog.Search) {
+	for i := range all {
+		c.visit(&all[i])
+	}
+}
+
+func (c *citer) visit(s *searchlog.Search) {
 	if s.File >= len(c.files) {
 		return
 	}

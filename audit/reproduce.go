@@ -119,11 +119,13 @@ type logged struct {
 // logKeeper keeps the searches it is shown, in order.
 type logKeeper struct{ all []logged }
 
-func (k *logKeeper) Visit(s *searchlog.Search) {
-	k.all = append(k.all, logged{
-		id: string(s.Cell[searchlog.ID]), who: string(s.Cell[searchlog.Searcher]), at: s.Time, from: s.From, to: s.To,
-		networks: s.Networks, devices: s.Devices, noReason: s.State[searchlog.Reason] == searchlog.Blank,
-	})
+func (k *logKeeper) Visit(all []searchlog.Search) {
+	for _, s := range all {
+		k.all = append(k.all, logged{
+			id: string(s.Cell[searchlog.ID]), who: string(s.Cell[searchlog.Searcher]), at: s.Time, from: s.From, to: s.To,
+			networks: s.Networks, devices: s.Devices, noReason: s.State[searchlog.Reason] == searchlog.Blank,
+		})
+	}
 }
 
 // readLog reads one file and fails when anything in it is not a search.

@@ -41,6 +41,7 @@ type visitor struct {
 	verdicts cache[verdict]
 
 	rows        int
+	looked      []looked
 	known       int // searches whose searcher is told
 	months      map[int]*month
 	month       *month // of local seconds from..to
@@ -102,13 +103,53 @@ func newVisitor(p *plan, classify *reader, people, groups *tape, fail func(error
 	return v
 }
 
-// Visit counts one search.
-func (v *visitor) Visit(s *searchlog.Search) {
-	v.rows++
-	if s.File >= maxFiles || s.Line < 0 || int64(s.Line) > 1<<32-1 {
+// Visit counts searches. What is remembered of agencies, logins and reasons is
+// looked up for all of them first: then the processor waits for memory once for
+// many.
+func (v *visitor) Visit(all []searchlog.Search) {
+	for len(v.looked) < len(all) {
+		v.looked = append(v.looked, looked{})
+	}
+	last := &all[len(all)-1]
+	if last.File >= maxFiles || last.Line < 0 || int64(last.Line) > 1<<32-1 {
+		v.rows += len(all)
 		v.stop(errTooMany)
 		return
 	}
+	for last.File >= len(v.files) {
+		v.files = append(v.files, fileTally{})
+	}
+	for i := range all {
+		v.looked[i].unit = v.unitOf(&all[i])
+	}
+	for i := range all {
+		l := &v.looked[i]
+		l.who, l.kind = 0, 0
+		if s := &all[i]; s.State[searchlog.Searcher] == searchlog.Value {
+			l.kind, l.who = v.logins.of(s.Cell[searchlog.Searcher])
+			l.who |= 1
+		}
+	}
+	for i := range all {
+		l := &v.looked[i]
+		l.reason, l.reasonHash = v.textOf(&all[i], searchlog.Reason)
+	}
+	for i := range all {
+		v.visit(&all[i], &v.looked[i])
+	}
+}
+
+// looked is what was looked up of a search.
+type looked struct {
+	unit       *unit
+	who        uint64 // the login, 0 where not told
+	kind       uint8  // of login
+	reason     text
+	reasonHash uint64
+}
+
+func (v *visitor) visit(s *searchlog.Search, l *looked) {
+	v.rows++
 	here := ref{uint32(s.File), uint32(s.Line)}
 
 	// When.
@@ -117,9 +158,6 @@ func (v *visitor) Visit(s *searchlog.Search) {
 		if at = s.Time.Unix(); at <= 0 || at > 1<<32-1 {
 			at = 0
 		}
-	}
-	for s.File >= len(v.files) {
-		v.files = append(v.files, fileTally{})
 	}
 	m, day := &v.noMonth, 0
 	if at > 0 {
@@ -135,21 +173,18 @@ func (v *visitor) Visit(s *searchlog.Search) {
 	m.searches++
 
 	// Who.
-	u := v.unitOf(s)
+	u := l.unit
 	u.searches++
 	if day > 0 {
 		u.days.add(day)
 	}
-	var who uint64
-	var kind uint8
-	if s.State[searchlog.Searcher] == searchlog.Value {
-		kind, who = v.logins.of(s.Cell[searchlog.Searcher])
-		who |= 1
+	who, kind := l.who, l.kind
+	if who != 0 {
 		v.known++
 	}
 
 	// What for.
-	reason, reasonHash := v.textOf(s, searchlog.Reason)
+	reason, reasonHash := l.reason, l.reasonHash
 	offense, _ := v.textOf(s, searchlog.Offense)
 	set := reason.classes | offense.classes
 	if set.has(^empty) {

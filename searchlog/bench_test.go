@@ -35,7 +35,7 @@ func networkAudit(rows int) []byte {
 
 type counter struct{ n int }
 
-func (c *counter) Visit(s *Search) { c.n++ }
+func (c *counter) Visit(all []Search) { c.n += len(all) }
 
 func memory(name string, b []byte) Source {
 	return Source{Name: name, Size: int64(len(b)), Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }}

@@ -131,11 +131,15 @@ type tally struct {
 	day             int64      // of the row before
 }
 
+// visited is how many searches are visited at a time: so few that they stay near
+// the processor.
+const visited = 32
+
 type worker struct {
 	r       *reader
 	p       parser
 	visitor Visitor
-	s       Search
+	batch   [visited]Search
 	tallies map[int]*tally
 	joined  []byte
 }
@@ -203,16 +207,23 @@ func (w *worker) block(b *block) bool {
 		t = &tally{first: untold, last: untold}
 		w.tallies[f.index] = t
 	}
-	w.s.File = f.index
+	n := 0
 	for i := range p.rows {
 		row := &p.rows[i]
 		if row.again {
 			continue
 		}
 		t.add(row)
-		w.s.Line = from.line + row.line + 1
-		p.search(&w.s, row)
-		w.visitor.Visit(&w.s)
+		s := &w.batch[n]
+		s.File, s.Line = f.index, from.line+row.line+1
+		p.search(s, row)
+		if n++; n == len(w.batch) {
+			w.visitor.Visit(w.batch[:])
+			n = 0
+		}
+	}
+	if n > 0 {
+		w.visitor.Visit(w.batch[:n])
 	}
 	return true
 }

@@ -21,18 +21,20 @@ type keeper struct {
 	all *[]kept
 }
 
-func (k keeper) Visit(s *Search) {
-	c := kept{Search: *s}
-	for f, b := range s.Cell {
-		c.Cells[f] = string(b)
+func (k keeper) Visit(all []Search) {
+	for _, s := range all {
+		c := kept{Search: s}
+		for f, b := range s.Cell {
+			c.Cells[f] = string(b)
+		}
+		for _, b := range s.Raw() {
+			c.Raws = append(c.Raws, string(b))
+		}
+		c.parser, c.row, c.layout, c.Cell = nil, nil, nil, [NumFields][]byte{}
+		k.mu.Lock()
+		*k.all = append(*k.all, c)
+		k.mu.Unlock()
 	}
-	for _, b := range s.Raw() {
-		c.Raws = append(c.Raws, string(b))
-	}
-	c.parser, c.row, c.layout, c.Cell = nil, nil, nil, [NumFields][]byte{}
-	k.mu.Lock()
-	*k.all = append(*k.all, c)
-	k.mu.Unlock()
 }
 
 func readSources(t testing.TB, o Options, sources ...Source) (*Reading, []kept) {
@@ -73,10 +75,12 @@ func TestNothingIsLeftOfTheRowBefore(t *testing.T) {
 
 type bareCells struct{ t *testing.T }
 
-func (c bareCells) Visit(s *Search) {
-	for f, b := range s.Cell {
-		if b != nil && !s.Has(Field(f)) {
-			c.t.Errorf("file %d line %d: %s is %s, and its cell %q", s.File, s.Line, Field(f), s.State[f], b)
+func (c bareCells) Visit(all []Search) {
+	for _, s := range all {
+		for f, b := range s.Cell {
+			if b != nil && !s.Has(Field(f)) {
+				c.t.Errorf("file %d line %d: %s is %s, and its cell %q", s.File, s.Line, Field(f), s.State[f], b)
+			}
 		}
 	}
 }

@@ -57,12 +57,13 @@ func (w *written) source(name string) searchlog.Source {
 // collector keeps what it is shown, each visitor on its own.
 type collector struct{ got []searchlog.Search }
 
-func (c *collector) Visit(s *searchlog.Search) {
-	k := *s
-	for f, b := range k.Cell {
-		k.Cell[f] = bytes.Clone(b)
+func (c *collector) Visit(all []searchlog.Search) {
+	for _, k := range all {
+		for f, b := range k.Cell {
+			k.Cell[f] = bytes.Clone(b)
+		}
+		c.got = append(c.got, k)
 	}
-	c.got = append(c.got, k)
 }
 
 func readAll(t *testing.T, workers int, sources ...searchlog.Source) (*searchlog.Reading, []searchlog.Search) {
@@ -396,7 +397,7 @@ func TestRoundTripTruncated(t *testing.T) {
 
 type nobody struct{}
 
-func (*nobody) Visit(*searchlog.Search) {}
+func (*nobody) Visit([]searchlog.Search) {}
 
 // Who shares with whom is told, and no search is made of it.
 func TestRoundTripSharing(t *testing.T) {

@@ -104,11 +104,11 @@ func (s *Search) Raw() [][]byte {
 // Has reports whether the field says something, if only in part.
 func (s *Search) Has(f Field) bool { return s.State[f] == Value || s.State[f] == PartlyMasked }
 
-// Visitor is called with the searches, duplicates left out. One Visitor sees
-// its searches in order of (File, Line), and from one goroutine at a time;
-// several visitors share a file.
+// Visitor is called with the searches, a few of one file at a time, duplicates
+// left out. One Visitor sees its searches in order of (File, Line), and from one
+// goroutine at a time; several visitors share a file.
 type Visitor interface {
-	Visit(*Search)
+	Visit([]Search)
 }
 
 // Source is a file to read, of a folder, an archive or a stream.
