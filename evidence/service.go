@@ -616,7 +616,7 @@ func (s *Service) bury(ctx context.Context, id string) error {
 	if err := s.Blobs.Delete(ctx, it.Blob); err != nil {
 		return fmt.Errorf("deleting the payload: %w", err)
 	}
-	if err := s.DB.Scrub(ctx); err != nil {
+	if err := s.DB.Scrub(ctx, keyTables...); err != nil {
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *sql.Tx) error {
@@ -625,11 +625,14 @@ func (s *Service) bury(ctx context.Context, id string) error {
 	})
 }
 
-// scrub empties the write-ahead log of erased headers; if a reader holds it the
-// next checkpoint does.
+// keyTables hold what opens items.
+var keyTables = []string{"evidence_custody", "evidence_note"}
+
+// scrub clears the store of erased headers; if a reader holds them the next
+// time does.
 func (s *Service) scrub(ctx context.Context) {
-	if err := s.DB.Scrub(context.WithoutCancel(ctx)); err != nil {
-		s.Logger.Info("write-ahead log not yet emptied", "err", err)
+	if err := s.DB.Scrub(context.WithoutCancel(ctx), keyTables...); err != nil {
+		s.Logger.Info("erased headers not yet cleared away", "err", err)
 	}
 }
 

@@ -462,7 +462,7 @@ func (g *Gate) Purge(ctx context.Context) (values int, err error) {
 		if _, err := tx.Exec(`DELETE FROM acts WHERE state = 'pending' AND expires < ?`, now); err != nil {
 			return err
 		}
-		res, err := tx.Exec(`DELETE FROM act_private WHERE NOT open AND act IN (SELECT id FROM acts WHERE keep_until < ?)`, now)
+		res, err := tx.Exec(`DELETE FROM act_private WHERE open = 0 AND act IN (SELECT id FROM acts WHERE keep_until < ?)`, now)
 		if err != nil {
 			return err
 		}

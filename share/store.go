@@ -110,7 +110,7 @@ func (in *Intake) claim(ctx context.Context, token, submission, id string) (s Su
 // it would have expired, so that a repeat of the act finds the same values; the
 // header does not, or destroying the item would leave a key to it.
 func handOver(tx *sql.Tx, id string) error {
-	r, err := tx.Exec(`UPDATE share_upload SET shared = 1, header = x'' WHERE id = ? AND NOT dead AND NOT shared`, id)
+	r, err := tx.Exec(`UPDATE share_upload SET shared = 1, header = ? WHERE id = ? AND dead = 0 AND shared = 0`, []byte{}, id)
 	if err != nil {
 		return err
 	}

@@ -147,7 +147,7 @@ func (in *Intake) Create(ctx context.Context, token string, length int64) (*Uplo
 		err = tx.QueryRow(`SELECT (SELECT clips FROM share_submission WHERE id = ?1),
 				(SELECT coalesce(sum(clips), 0) FROM share_submission WHERE request = ?2),
 				(SELECT coalesce(sum(length), 0) FROM share_upload u JOIN share_submission s ON s.id = u.submission
-					WHERE s.request = ?2 AND NOT u.shared)`,
+					WHERE s.request = ?2 AND u.shared = 0)`,
 			u.Submission, request).Scan(&mine, &all, &size)
 		if err != nil {
 			return err
@@ -377,7 +377,7 @@ func (in *Intake) find(ctx context.Context, token, id string, shared bool) (*Upl
 	var expires int64
 	var want []byte
 	err := in.db.Read().QueryRowContext(ctx, `SELECT s.upload_token, u.submission, u.length, u.received, u.header, u.payload, u.whole, u.body, u.expires
-		FROM share_upload u JOIN share_submission s ON s.id = u.submission WHERE u.id = ? AND NOT u.dead AND (? OR NOT u.shared)`, id, shared).
+		FROM share_upload u JOIN share_submission s ON s.id = u.submission WHERE u.id = ? AND u.dead = 0 AND (? = 1 OR u.shared = 0)`, id, shared).
 		Scan(&want, &u.Submission, &u.Length, &u.Offset, &u.header, &u.payload, &u.whole, &u.body, &expires)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && subtle.ConstantTimeCompare(want, hashToken(token)) == 0 {
 		return nil, ErrUnknown
@@ -413,9 +413,9 @@ func (in *Intake) Terminate(ctx context.Context, token, id string) error {
 func (in *Intake) remove(ctx context.Context, id string) error {
 	err := in.db.Write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.Exec(`UPDATE share_submission SET clips = clips - 1 WHERE id =
-			(SELECT submission FROM share_upload WHERE id = ?1 AND NOT dead)`, id)
+			(SELECT submission FROM share_upload WHERE id = ?1 AND dead = 0)`, id)
 		if err == nil {
-			_, err = tx.Exec(`UPDATE share_upload SET dead = 1, header = x'' WHERE id = ?`, id)
+			_, err = tx.Exec(`UPDATE share_upload SET dead = 1, header = ? WHERE id = ?`, []byte{}, id)
 		}
 		return err
 	})
@@ -439,13 +439,13 @@ func (in *Intake) remove(ctx context.Context, id string) error {
 func (in *Intake) Sweep(ctx context.Context) (int, error) {
 	now := in.now().UnixMicro()
 	err := in.db.Write(ctx, func(tx *sql.Tx) error { // their payload is an item's now
-		_, err := tx.Exec(`DELETE FROM share_upload WHERE shared AND expires < ?`, now)
+		_, err := tx.Exec(`DELETE FROM share_upload WHERE shared = 1 AND expires < ?`, now)
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("sweeping uploads: %w", err)
 	}
-	rows, err := in.db.Read().QueryContext(ctx, `SELECT id FROM share_upload WHERE (dead OR expires < ?) AND NOT shared`, now)
+	rows, err := in.db.Read().QueryContext(ctx, `SELECT id FROM share_upload WHERE (dead = 1 OR expires < ?) AND shared = 0`, now)
 	if err != nil {
 		return 0, fmt.Errorf("sweeping uploads: %w", err)
 	}
