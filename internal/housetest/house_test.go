@@ -40,7 +40,7 @@ var arrows = []struct{ pkg, may string }{
 	{"evidence", "blob db gate identity ledger purpose"},
 	{"share", "blob canvass db evidence gate identity ledger"},
 	{"plate", "geo"}, {"plate/reads", "db geo plate"},
-	{"plate/image", "blob db gate identity plate"}, {"plate/sharing", "db gate geo identity ledger plate"},
+	{"plate/image", "blob db gate identity plate"}, {"plate/sharing", "gate geo identity ledger plate policy/packs"},
 	{"plate/intake", "db gate geo identity plate"}, {"plate/hotlist", "db gate geo identity plate"},
 	{"plate/search", "agencyname db gate geo identity ledger plate policy/packs purpose"}, {"plate/peer", "db gate identity ledger plate"},
 	{"web/messages", ""}, {"web/app", ""}, {"web/basemap", ""},
