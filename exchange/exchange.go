@@ -26,6 +26,7 @@ import (
 	"porchlight/geo"
 	"porchlight/identity"
 	"porchlight/ledger"
+	"porchlight/plate/sharing"
 	"porchlight/policy"
 	"porchlight/purpose"
 	"porchlight/roster"
@@ -70,6 +71,7 @@ type Exchange struct {
 	Evidence *evidence.Service
 	Intake   *share.Intake
 	Share    *share.Service
+	Sharing  *sharing.Service
 
 	descriptor   ledger.Descriptor
 	jurisdiction []byte // GeoJSON
@@ -99,7 +101,7 @@ func Open(ctx context.Context, c Config) (*Exchange, error) {
 	}
 	x := &Exchange{Config: c, metrics: prometheus.NewRegistry(), changed: make(chan struct{}, 1)}
 	for _, step := range []func(context.Context) error{
-		x.openStores, x.openGate, x.openDomains, x.recordChanges, x.openFeed, x.openSite,
+		x.openStores, x.openGate, x.openDomains, x.openPlates, x.recordChanges, x.openFeed, x.openSite,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, x.Close())

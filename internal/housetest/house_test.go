@@ -47,7 +47,7 @@ var arrows = []struct{ pkg, may string }{
 	{"web/i18n", "web/messages"},
 	{"web/pages", "web/i18n"},
 	{"web", "canvass evidence gate geo identity ledger oversight policy roster share web/app web/basemap web/i18n web/pages"},
-	{"exchange", "blob canvass db evidence gate geo identity ledger policy purpose roster share web web/app web/basemap web/i18n"},
+	{"exchange", "blob canvass db evidence gate geo identity ledger plate/sharing policy purpose roster share web web/app web/basemap web/i18n"},
 	{"internal/pgtest", ""}, {"internal/dbtest", "db internal/pgtest"},
 	{"internal/actor", "gate identity internal/agekey internal/softkey ledger share web"},
 	{"internal/testworld", "db exchange identity internal/actor internal/dbtest web"},
