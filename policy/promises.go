@@ -269,6 +269,40 @@ var promises = []promise{
 		return q.Action == "read.release" && !(q.Actor.Role == "investigator" && fact[bool](q, "own_agency")) && !(q.Actor.Role == "system" && fact[bool](q, "over")) ||
 			q.Action == "reads.purge" && (q.Actor.Role != "system" || !fact[bool](q, "due"))
 	}},
+	{"11: officers of local agencies keep lists and work hits, the program alone raises them", func(q Question) bool {
+		return is(q.Action, "hotlist.create", "hotlist.import", "hotlist.add", "hotlist.remove", "hotlist.countersign", "hit.resolve", "hit.act") &&
+			(!is(q.Actor.Role, "investigator", "admin") || is(q.Actor.AgencyKind, "federal", "private")) ||
+			is(q.Action, "hotlist.countersign", "hit.resolve", "hit.act") && q.Actor.Role != "investigator" ||
+			q.Action == "hit.raise" && q.Actor.Role != "system"
+	}},
+	{"6: no plate is watched over private affairs or protected activity, without a ground, or for ever", func(q Question) bool {
+		return is(q.Action, "hotlist.import", "hotlist.add", "hotlist.countersign", "hit.raise") && purposes(q, "personal", "protected-activity") ||
+			is(q.Action, "hotlist.import", "hotlist.add") && (!fact[bool](q, "own_agency") || !fact[bool](q, "grounds") ||
+				fact[int64](q, "expiry_days") < 1 || fact[int64](q, "expiry_days") > 366 || fact[bool](q, "short") && fact[int64](q, "expiry_days") > 30)
+	}},
+	{"from the third plate without a case a second officer stands for it, who is somebody else", func(q Question) bool {
+		return q.Action == "hotlist.add" && !fact[bool](q, "has_case") && fact[int64](q, "uncased") >= 2 && !fact[bool](q, "waits") ||
+			q.Action == "hotlist.countersign" && (fact[bool](q, "same_person") || !fact[bool](q, "reachable"))
+	}},
+	{"7: a hit alerts active local agencies whom the camera's owner lets in, while the plate is wanted", func(q Question) bool {
+		return q.Action == "hit.raise" && (!fact[bool](q, "own") && !fact[bool](q, "shared") || !fact[bool](q, "in_force") ||
+			fact[string](q, "status") != "active" || is(fact[string](q, "kind"), "none", "federal", "private"))
+	}},
+	{"a hit is confirmed with its picture seen, once, and acted upon only then", func(q Question) bool {
+		switch q.Action {
+		case "hit.resolve":
+			picture := fact[string](q, "picture")
+			return !fact[bool](q, "own_agency") || !fact[bool](q, "open") || fact[string](q, "outcome") == "confirmed" &&
+				picture != "viewed" && !(picture == "none" && fact[bool](q, "reason_given"))
+		case "hit.act":
+			return !fact[bool](q, "own_agency") || !fact[bool](q, "confirmed")
+		}
+		return false
+	}},
+	{"a correction is answered once, in words, by the agency that was asked", func(q Question) bool {
+		return q.Action == "correction.answer" && (!is(q.Actor.Role, "investigator", "admin") || !fact[bool](q, "own_agency") ||
+			!fact[bool](q, "open") || !fact[bool](q, "reason_given"))
+	}},
 	{"1: the exchange is run by its operator and its program", func(q Question) bool {
 		return is(q.Action, "exchange.create", "app.publish", "backup.make", "pack.change") && !is(q.Actor.Role, "operator", "system") ||
 			q.Action == "pack.change" && !fact[bool](q, "tests_pass") ||
@@ -310,5 +344,6 @@ var assurances = []assurance{
 	}},
 	{"10: the retention of reads runs by itself", "reads.purge", func(q Question) bool { return q.Actor.Role == "system" && fact[bool](q, "due") }},
 	{"10: and so does the end of a hold on them", "read.release", func(q Question) bool { return q.Actor.Role == "system" && fact[bool](q, "over") }},
+	{"who was flagged by mistake can always ask for correction", "correction.open", func(q Question) bool { return q.Actor.Role == "resident" }},
 	{"1: what did not happen can always be marked so", "act.void", func(q Question) bool { return q.Actor.Role == "system" }},
 }
