@@ -10,23 +10,65 @@ package intake
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"sync"
 	"time"
 
 	"porchlight/db"
 	"porchlight/gate"
+	"porchlight/plate"
 )
+
+// Reads keeps reads; see plate/reads.
+type Reads interface {
+	// Append makes reads durable and gives each its id; of one that was known, its
+	// old id and fresh false. After an error none, some or all may be kept.
+	Append(ctx context.Context, reads []plate.Read) (ids []plate.ID, fresh []bool, err error)
+}
+
+// Hits looks for wanted plates; see plate/hotlist.
+type Hits interface {
+	// Seen makes every hit durable before it returns. Reads that it was shown
+	// before change nothing.
+	Seen(ctx context.Context, reads []plate.Read) error
+}
+
+// Images keeps the pictures of reads, sealed to their owner; see plate/image.
+type Images interface {
+	Keep(ctx context.Context, owner string, seen time.Time, mediaType string, picture []byte) (id string, err error)
+	KeepSealed(ctx context.Context, owner string, seen time.Time, age []byte) (id string, err error)
+}
 
 // Options joins intake to its neighbors.
 type Options struct {
-	DB   *db.DB
-	Gate *gate.Gate
+	DB       *db.DB
+	Gate     *gate.Gate
+	Agencies gate.Agencies
+	Reads    Reads
+	Hits     Hits                             // nil: nobody is wanted
+	Images   Images                           // nil: pictures are not kept
+	Keep     func(owner string) time.Duration // how long an owner's reads are kept
 
-	Now func() time.Time // default time.Now
+	Limits Limits
+	Late   time.Duration // a read that arrives so long after it was seen is late; default 5 minutes
+	Ahead  time.Duration // how far a camera's clock may be ahead; default 2 minutes
+	// Observe, if set, counts reads by dialect and what became of them: fresh,
+	// late, duplicate, too_old, future, malformed, replayed; and bodies: unsigned,
+	// busy, unknown_camera.
+	Observe func(d plate.Dialect, what string, n int)
+	Now     func() time.Time     // default time.Now
+	Elapsed func() time.Duration // steady, whatever Now says; default since the start
+	Logger  *slog.Logger         // default discards
 }
 
 // Service keeps cameras and takes reads in. Safe for concurrent use.
 type Service struct {
 	Options
+	limits  *limiter
+	tally   tally
+	flush   sync.Mutex // one Flush at a time
+	began   time.Time  // by Now
+	beganAt time.Duration
 }
 
 var (
@@ -44,13 +86,32 @@ type Invalid struct {
 
 func (e *Invalid) Error() string { return e.Field + ": " + e.Reason }
 
-// New opens the tables.
+// New opens the tables. Run is to be called beside.
 func New(ctx context.Context, o Options) (*Service, error) {
+	if o.Late == 0 {
+		o.Late = 5 * time.Minute
+	}
+	if o.Ahead == 0 {
+		o.Ahead = 2 * time.Minute
+	}
+	if o.Observe == nil {
+		o.Observe = func(plate.Dialect, string, int) {}
+	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Elapsed == nil {
+		start := time.Now()
+		o.Elapsed = func() time.Duration { return time.Since(start) }
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if err := o.DB.Migrate(ctx, "intake", migrations); err != nil {
 		return nil, err
 	}
-	return &Service{Options: o}, nil
+	return &Service{
+		Options: o, limits: newLimiter(o.Limits, o.Elapsed), tally: tally{fresh: newPending(), flying: newPending()},
+		began: o.Now(), beganAt: o.Elapsed(),
+	}, nil
 }

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -24,6 +25,24 @@ CREATE INDEX intake_camera_secret ON intake_camera (secret);
 CREATE TABLE intake_act ( -- how many cameras each act said there would be
 	act TEXT PRIMARY KEY, cameras INTEGER NOT NULL
 );
+CREATE TABLE intake_day (
+	camera TEXT NOT NULL, day TEXT NOT NULL, -- UTC, YYYY-MM-DD
+	fresh INTEGER NOT NULL, late INTEGER NOT NULL, duplicate INTEGER NOT NULL, too_old INTEGER NOT NULL,
+	future INTEGER NOT NULL, malformed INTEGER NOT NULL, pictures INTEGER NOT NULL, unkept INTEGER NOT NULL,
+	replayed INTEGER NOT NULL, unsigned INTEGER NOT NULL,
+	PRIMARY KEY (camera, day)
+);
+CREATE INDEX intake_day_day ON intake_day (day);
+CREATE TABLE intake_state (
+	camera TEXT PRIMARY KEY, sent INTEGER NOT NULL, seen INTEGER NOT NULL, skew INTEGER NOT NULL, -- microseconds
+	trouble TEXT NOT NULL, reason TEXT NOT NULL, trouble_at INTEGER NOT NULL
+);
+CREATE TABLE intake_batch (
+	camera TEXT NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL, result TEXT NOT NULL, -- JSON
+	at INTEGER NOT NULL,
+	PRIMARY KEY (camera, sequence)
+);
+CREATE INDEX intake_batch_at ON intake_batch (camera, at);
 `}
 
 const cameraColumns = `id, owner, name, alias, lon, lat, heading, mobile, speaks, public_key, secret, removed`
@@ -126,4 +145,95 @@ func flag(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+func addDay(tx *sql.Tx, k dayKey, f figures) error {
+	_, err := tx.Exec(`INSERT INTO intake_day (camera, day, fresh, late, duplicate, too_old, future, malformed, pictures, unkept, replayed, unsigned)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (camera, day) DO UPDATE SET fresh = intake_day.fresh + excluded.fresh, late = intake_day.late + excluded.late,
+			duplicate = intake_day.duplicate + excluded.duplicate, too_old = intake_day.too_old + excluded.too_old,
+			future = intake_day.future + excluded.future, malformed = intake_day.malformed + excluded.malformed,
+			pictures = intake_day.pictures + excluded.pictures, unkept = intake_day.unkept + excluded.unkept,
+			replayed = intake_day.replayed + excluded.replayed, unsigned = intake_day.unsigned + excluded.unsigned`,
+		k.camera, k.day, f.Fresh, f.Late, f.Duplicate, f.TooOld, f.Future, f.Malformed, f.Pictures, f.Unkept, f.replayed, f.unsigned)
+	return err
+}
+
+// setState merges what is newly known of a camera into what was known: other
+// nodes write here too.
+func setState(tx *sql.Tx, camera string, st state) error {
+	was, err := scanState(tx.QueryRow(`SELECT sent, seen, skew, trouble, reason, trouble_at FROM intake_state WHERE camera = ?`, camera))
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	was.add(st)
+	_, err = tx.Exec(`INSERT INTO intake_state (camera, sent, seen, skew, trouble, reason, trouble_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (camera) DO UPDATE SET sent = excluded.sent, seen = excluded.seen, skew = excluded.skew,
+			trouble = excluded.trouble, reason = excluded.reason, trouble_at = excluded.trouble_at`,
+		camera, micros(was.sent), micros(was.read), was.skew.Microseconds(), was.trouble, was.reason, micros(was.troubleAt))
+	return err
+}
+
+func scanState(row interface{ Scan(...any) error }, before ...any) (s state, err error) {
+	var sent, seen, skew, at int64
+	err = row.Scan(append(before, &sent, &seen, &skew, &s.trouble, &s.reason, &at)...)
+	s.sent, s.read, s.skew, s.troubleAt = fromMicros(sent), fromMicros(seen), time.Duration(skew)*time.Microsecond, fromMicros(at)
+	return s, err
+}
+
+func keepBatch(tx *sql.Tx, k batchKey, a answered) error {
+	result, err := json.Marshal(a.result)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`INSERT INTO intake_batch (camera, sequence, digest, result, at) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (camera, sequence) DO NOTHING`, k.camera, int64(k.sequence), a.digest[:], string(result), micros(a.at))
+	return err
+}
+
+// forgetBatches keeps the newest batches of a camera only.
+func forgetBatches(tx *sql.Tx, camera string) error {
+	_, err := tx.Exec(`DELETE FROM intake_batch WHERE camera = ? AND at < (
+		SELECT at FROM intake_batch WHERE camera = ? ORDER BY at DESC LIMIT 1 OFFSET ?)`, camera, camera, remembered-1)
+	return err
+}
+
+// kept reads what the store knows of an owner's cameras: today's figures and
+// their state, by camera.
+func (s *Service) kept(ctx context.Context, owner, today string) (map[string]figures, map[string]state, error) {
+	days, states := map[string]figures{}, map[string]state{}
+	err := s.each(ctx, func(rows *sql.Rows) error {
+		var camera string
+		var f figures
+		err := rows.Scan(&camera, &f.Fresh, &f.Late, &f.Duplicate, &f.TooOld, &f.Future, &f.Malformed, &f.Pictures, &f.Unkept, &f.replayed, &f.unsigned)
+		days[camera] = f
+		return err
+	}, `SELECT d.camera, fresh, late, duplicate, too_old, future, malformed, pictures, unkept, replayed, unsigned
+		FROM intake_day d JOIN intake_camera c ON c.id = d.camera WHERE c.owner = ? AND d.day = ?`, owner, today)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = s.each(ctx, func(rows *sql.Rows) error {
+		var camera string
+		st, err := scanState(rows, &camera)
+		states[camera] = st
+		return err
+	}, `SELECT t.camera, sent, seen, skew, trouble, reason, trouble_at
+		FROM intake_state t JOIN intake_camera c ON c.id = t.camera WHERE c.owner = ?`, owner)
+	return days, states, err
+}
+
+// each runs a query and hands its rows to f.
+func (s *Service) each(ctx context.Context, f func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := s.DB.Read().QueryContext(ctx, query, args...)
+	if err != nil {
+		return fmt.Errorf("reading how cameras do: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return fmt.Errorf("reading how cameras do: %w", err)
+		}
+	}
+	return rows.Err()
 }
