@@ -25,7 +25,7 @@ var arrows = []struct{ pkg, may string }{
 	// These know nothing of the rest.
 	{"agencyname", ""}, {"blob", ""}, {"db", ""}, {"geo", ""}, {"ledger", ""}, {"policy/packs", ""}, {"policy", "policy/packs"}, {"purpose", ""},
 	{"identity", "db"},
-	{"internal/agekey", ""}, {"internal/softkey", ""},
+	{"internal/agekey", ""}, {"internal/push", ""}, {"internal/softkey", ""},
 	{"searchlog", ""},
 	{"audit/scrub", "purpose"},
 	{"audit", "agencyname audit/scrub policy/packs purpose searchlog"}, // runs without an exchange, and in a browser
@@ -41,7 +41,7 @@ var arrows = []struct{ pkg, may string }{
 	{"share", "blob canvass db evidence gate identity ledger"},
 	{"plate", "geo"}, {"plate/reads", "db geo plate"},
 	{"plate/image", "blob db gate identity plate"}, {"plate/sharing", "gate geo identity ledger plate policy/packs"},
-	{"plate/intake", "db gate geo identity plate"}, {"plate/hotlist", "db gate geo identity plate"},
+	{"plate/intake", "db gate geo identity plate"}, {"plate/hotlist", "db gate geo identity internal/push plate"},
 	{"plate/search", "agencyname db gate geo identity ledger plate policy/packs purpose"}, {"plate/peer", "db gate identity ledger plate"},
 	{"web/messages", ""}, {"web/app", ""}, {"web/basemap", ""},
 	{"web/i18n", "web/messages"},
@@ -99,7 +99,7 @@ var only = []struct{ path, by, why string }{
 	{"github.com/knadh/koanf", "cmd/porchlight", "only cmd reads configuration"},
 	{"charm.land/fang", "cmd/porchlight", "only cmd has flags"},
 	{"github.com/digitorus", "evidence", "only court packages carry time stamps"},
-	{"github.com/SherClockHolmes/webpush-go", "canvass", "only notices are pushed"},
+	{"github.com/SherClockHolmes/webpush-go", "canvass internal/push", "one package speaks web push"},
 	{"github.com/duckdb", "internal/bench/duckdb", "a module of its own, so that Porchlight needs no C compiler"},
 	{"github.com/cespare/xxhash", "audit", "only audits compare millions of texts by hash"},
 	{"html/template", "audit/report web web/pages web/basemap evidence demo", "only these make pages"},

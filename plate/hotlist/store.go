@@ -1,0 +1,428 @@
+package hotlist
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+var migrations = []string{`
+CREATE TABLE hotlist_counter (
+	name TEXT PRIMARY KEY, -- lists: grows when what is wanted changes; hits: the last Hit.Seq
+	n    INTEGER NOT NULL
+);
+INSERT INTO hotlist_counter (name, n) VALUES ('lists', 0), ('hits', 0);
+CREATE TABLE hotlist_list (
+	id      TEXT PRIMARY KEY,
+	agency  TEXT NOT NULL,
+	name    TEXT NOT NULL,
+	kind    TEXT NOT NULL,
+	source  TEXT NOT NULL,
+	origin  TEXT NOT NULL,
+	author  TEXT NOT NULL,
+	public  INTEGER NOT NULL,
+	offered INTEGER NOT NULL,
+	version INTEGER NOT NULL,
+	made    INTEGER NOT NULL
+);
+CREATE INDEX hotlist_list_agency ON hotlist_list (agency);
+CREATE TABLE hotlist_entry (
+	id      TEXT PRIMARY KEY,
+	list    TEXT NOT NULL REFERENCES hotlist_list (id),
+	plate   TEXT NOT NULL,
+	region  TEXT NOT NULL,
+	reason  TEXT NOT NULL,
+	basis   TEXT NOT NULL,
+	case_number TEXT NOT NULL,
+	ref     TEXT NOT NULL,
+	author  TEXT NOT NULL,
+	vehicle TEXT NOT NULL, -- JSON
+	details TEXT NOT NULL,
+	made    INTEGER NOT NULL,
+	expires INTEGER NOT NULL,
+	version INTEGER NOT NULL,
+	waits   INTEGER NOT NULL,
+	means   TEXT NOT NULL, -- separated by blanks
+	made_by TEXT NOT NULL,
+	UNIQUE (list, plate, region, ref)
+);
+CREATE INDEX hotlist_entry_expires ON hotlist_entry (expires);
+CREATE INDEX hotlist_entry_author ON hotlist_entry (made_by, made);
+-- That an officer of an agency stands for a list, or with entry for one of it, as it
+-- was at a version: what came or changed later she does not stand for.
+CREATE TABLE hotlist_countersign (
+	list    TEXT NOT NULL REFERENCES hotlist_list (id),
+	entry   TEXT NOT NULL, -- '' the whole list
+	agency  TEXT NOT NULL,
+	version INTEGER NOT NULL,
+	person  TEXT NOT NULL,
+	at      INTEGER NOT NULL,
+	idx     INTEGER NOT NULL,
+	PRIMARY KEY (list, entry, agency)
+);
+-- Custom entries that an author made without a case, kept when the entry goes.
+CREATE TABLE hotlist_uncased (
+	entry  TEXT PRIMARY KEY,
+	person TEXT NOT NULL,
+	plate  TEXT NOT NULL,
+	at     INTEGER NOT NULL
+);
+CREATE INDEX hotlist_uncased_person ON hotlist_uncased (person, at);
+CREATE TABLE hotlist_file ( -- uploaded, not yet imported
+	digest TEXT NOT NULL,   -- SHA-256, hex
+	list   TEXT NOT NULL,
+	body   BLOB NOT NULL,
+	at     INTEGER NOT NULL,
+	PRIMARY KEY (list, digest)
+);
+CREATE TABLE hotlist_sighting (
+	id     TEXT PRIMARY KEY,
+	read   INTEGER NOT NULL, -- plate.ID
+	entry  TEXT NOT NULL,
+	owner  TEXT NOT NULL,
+	seen   INTEGER NOT NULL,
+	body   TEXT NOT NULL,    -- JSON of Sighting
+	UNIQUE (read, entry)
+);
+CREATE TABLE hotlist_hit (
+	id      TEXT PRIMARY KEY,
+	seq     INTEGER NOT NULL,
+	act     TEXT NOT NULL,    -- id of hit.raise
+	claimed INTEGER NOT NULL, -- while raising: when a node took it up
+	agency  TEXT NOT NULL,
+	owner   TEXT NOT NULL,
+	list    TEXT NOT NULL,
+	entry   TEXT NOT NULL,
+	version INTEGER NOT NULL, -- of the entry
+	text    TEXT NOT NULL,
+	state   TEXT NOT NULL,
+	first_seen INTEGER NOT NULL,
+	last_seen  INTEGER NOT NULL,
+	count   INTEGER NOT NULL,
+	made    INTEGER NOT NULL,
+	raised  INTEGER NOT NULL DEFAULT 0,
+	outcome TEXT NOT NULL DEFAULT '',
+	person  TEXT NOT NULL DEFAULT '',
+	at      INTEGER NOT NULL DEFAULT 0,
+	note    TEXT NOT NULL DEFAULT '',
+	unseen  INTEGER NOT NULL DEFAULT 0,
+	own     INTEGER NOT NULL DEFAULT 0,
+	changed INTEGER NOT NULL,
+	wanted  TEXT NOT NULL     -- JSON of Entry
+);
+CREATE INDEX hotlist_hit_seq ON hotlist_hit (agency, seq);
+CREATE INDEX hotlist_hit_burst ON hotlist_hit (entry, agency, last_seen);
+CREATE INDEX hotlist_hit_state ON hotlist_hit (state, changed);
+CREATE TABLE hotlist_of (
+	hit      TEXT NOT NULL REFERENCES hotlist_hit (id) ON DELETE CASCADE,
+	sighting TEXT NOT NULL REFERENCES hotlist_sighting (id) ON DELETE CASCADE,
+	PRIMARY KEY (hit, sighting)
+);
+CREATE INDEX hotlist_of_sighting ON hotlist_of (sighting);
+CREATE TABLE hotlist_push ( -- browsers of officers who want to be told
+	endpoint TEXT PRIMARY KEY,
+	person   TEXT NOT NULL,
+	agency   TEXT NOT NULL,
+	p256dh   TEXT NOT NULL,
+	auth     TEXT NOT NULL
+);
+CREATE INDEX hotlist_push_agency ON hotlist_push (agency);
+CREATE TABLE hotlist_correction (
+	id      TEXT PRIMARY KEY,
+	token   BLOB NOT NULL UNIQUE, -- SHA-256 of the link's secret
+	agency  TEXT NOT NULL,
+	state   TEXT NOT NULL,        -- open, corrected, not-ours, no-error
+	body    TEXT NOT NULL,        -- JSON of Request
+	answer  TEXT NOT NULL,
+	opened  INTEGER NOT NULL,
+	answered INTEGER NOT NULL,
+	open_entry   INTEGER NOT NULL,
+	answer_entry INTEGER NOT NULL
+);
+CREATE INDEX hotlist_correction_agency ON hotlist_correction (agency, opened);
+`}
+
+// querier is a transaction or the read side.
+type querier interface {
+	Query(query string, args ...any) (*sql.Rows, error)
+	QueryRow(query string, args ...any) *sql.Row
+}
+
+// next adds one to a counter and returns it.
+func next(tx *sql.Tx, counter string) (n int64, err error) {
+	err = tx.QueryRow(`UPDATE hotlist_counter SET n = n + 1 WHERE name = ? RETURNING n`, counter).Scan(&n)
+	return n, err
+}
+
+// counters are the two at present: a cheap way to know that something changed.
+func (s *Service) counters(ctx context.Context) (lists, hits int64, err error) {
+	rows, err := s.DB.Read().QueryContext(ctx, `SELECT name, n FROM hotlist_counter`)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var n int64
+		if err := rows.Scan(&name, &n); err != nil {
+			return 0, 0, err
+		}
+		if name == "lists" {
+			lists = n
+		} else {
+			hits = n
+		}
+	}
+	return lists, hits, rows.Err()
+}
+
+// collect reads all rows with scan.
+func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+const listColumns = `l.id, l.agency, l.name, l.kind, l.source, l.origin, l.author, l.public, l.offered, l.version, l.made`
+
+func scanList(rows *sql.Rows, more ...any) (l List, err error) {
+	var made int64
+	err = rows.Scan(append([]any{&l.ID, &l.Agency, &l.Name, &l.Kind, &l.Source, &l.Origin, &l.Author, &l.Public, &l.Offered, &l.Version, &made}, more...)...)
+	l.Made = stamp(made)
+	return l, err
+}
+
+// lists reads lists with how many entries each has; where follows WHERE.
+func lists(q querier, where string, args ...any) ([]List, error) {
+	rows, err := q.Query(`SELECT `+listColumns+`, (SELECT count(*) FROM hotlist_entry e WHERE e.list = l.id)
+		FROM hotlist_list l WHERE `+where, args...)
+	return collect(rows, err, func(rows *sql.Rows) (List, error) {
+		var n int
+		l, err := scanList(rows, &n)
+		l.Entries = n
+		return l, err
+	})
+}
+
+func list(q querier, id string) (List, error) {
+	ls, err := lists(q, `l.id = ?`, id)
+	if err == nil && len(ls) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return List{}, err
+	}
+	return ls[0], nil
+}
+
+const entryColumns = `id, list, plate, region, reason, basis, case_number, ref, author, vehicle, details, made, expires, version, waits, means, made_by`
+
+// entries reads entries; where follows WHERE.
+func entries(q querier, where string, args ...any) ([]Entry, error) {
+	rows, err := q.Query(`SELECT `+entryColumns+` FROM hotlist_entry WHERE `+where, args...)
+	return collect(rows, err, func(rows *sql.Rows) (e Entry, err error) {
+		var pattern, vehicle, means string
+		var made, expires int64
+		if err := rows.Scan(&e.ID, &e.List, &pattern, &e.Region, &e.Reason, &e.Basis, &e.Case, &e.Ref, &e.Author, &vehicle,
+			&e.Details, &made, &expires, &e.Version, &e.Waits, &means, &e.By); err != nil {
+			return e, err
+		}
+		e.Made, e.Expires, e.Means = stamp(made), stamp(expires), strings.Fields(means)
+		return e, errors.Join(e.Plate.UnmarshalText([]byte(pattern)), json.Unmarshal([]byte(vehicle), &e.Vehicle))
+	})
+}
+
+// insertEntries writes many rows a statement: an import has a hundred thousand.
+func insertEntries(tx *sql.Tx, es []Entry) error {
+	const columns, atOnce = 17, 500
+	row := "(" + strings.TrimSuffix(strings.Repeat("?, ", columns), ", ") + ")"
+	for len(es) > 0 {
+		some := es[:min(atOnce, len(es))]
+		es = es[len(some):]
+		args := make([]any, 0, columns*len(some))
+		for _, e := range some {
+			vehicle, err := json.Marshal(e.Vehicle)
+			if err != nil {
+				return err
+			}
+			args = append(args, e.ID, e.List, e.Plate.String(), e.Region, e.Reason, e.Basis, e.Case, e.Ref, e.Author, string(vehicle),
+				e.Details, micros(e.Made), micros(e.Expires), e.Version, flag(e.Waits), strings.Join(e.Means, " "), e.By)
+		}
+		if _, err := tx.Exec(`INSERT INTO hotlist_entry (`+entryColumns+`) VALUES `+
+			row+strings.Repeat(", "+row, len(some)-1), args...); err != nil {
+			return fmt.Errorf("keeping entries: %w", err)
+		}
+	}
+	return nil
+}
+
+// deleteEntries removes the entries of these ids.
+func deleteEntries(tx *sql.Tx, ids []string) error {
+	for len(ids) > 0 {
+		some := ids[:min(500, len(ids))]
+		ids = ids[len(some):]
+		args := make([]any, len(some))
+		for i, id := range some {
+			args[i] = id
+		}
+		marks := strings.TrimSuffix(strings.Repeat("?, ", len(some)), ", ")
+		for _, q := range []string{`DELETE FROM hotlist_entry WHERE id IN (`, `DELETE FROM hotlist_countersign WHERE entry IN (`} {
+			if _, err := tx.Exec(q+marks+`)`, args...); err != nil {
+				return fmt.Errorf("removing entries: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+const hitColumns = `h.id, h.seq, h.agency, h.owner, h.text, h.state, h.first_seen, h.last_seen, h.count, h.made, h.raised, h.outcome,
+	h.person, h.at, h.note, h.unseen, h.own, h.wanted`
+
+// hits reads hits with their lists, without sightings; where follows WHERE.
+func hits(q querier, where string, args ...any) ([]Hit, error) {
+	rows, err := q.Query(`SELECT `+listColumns+`, `+hitColumns+` FROM hotlist_hit h JOIN hotlist_list l ON l.id = h.list WHERE `+where, args...)
+	return collect(rows, err, func(rows *sql.Rows) (h Hit, err error) {
+		var first, last, made, at, raised int64
+		var wanted string
+		h.List, err = scanList(rows, &h.ID, &h.Seq, &h.Agency, &h.Owner, &h.Text, &h.State, &first, &last, &h.Count, &made, &raised,
+			&h.Outcome, &h.By, &at, &h.Note, &h.Unseen, &h.Own, &wanted)
+		if err != nil {
+			return h, err
+		}
+		h.First, h.Last, h.Made, h.At, h.Raised = stamp(first), stamp(last), stamp(made), stamp(at), uint64(raised)
+		return h, json.Unmarshal([]byte(wanted), &h.Entry)
+	})
+}
+
+// sightings of a hit, newest first.
+func sightings(q querier, hit string) ([]Sighting, error) {
+	rows, err := q.Query(`SELECT s.body FROM hotlist_of o JOIN hotlist_sighting s ON s.id = o.sighting
+		WHERE o.hit = ? ORDER BY s.seen DESC, s.id DESC LIMIT ?`, hit, MaxSightings)
+	return collect(rows, err, func(rows *sql.Rows) (v Sighting, err error) {
+		var body string
+		if err := rows.Scan(&body); err != nil {
+			return v, err
+		}
+		return v, json.Unmarshal([]byte(body), &v)
+	})
+}
+
+// wantedNow reads what is in force, for the matcher: the entries that alert
+// somebody, unsorted.
+func wantedNow(ctx context.Context, q *sql.DB, now time.Time) (out []wanted, err error) {
+	type stand struct {
+		agency  string
+		version int64
+	}
+	stands := map[string][]stand{} // list + "/" + entry
+	rows, err := q.QueryContext(ctx, `SELECT list, entry, agency, version FROM hotlist_countersign`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var list, entry string
+		var s stand
+		if err := rows.Scan(&list, &entry, &s.agency, &s.version); err != nil {
+			return nil, err
+		}
+		stands[list+"/"+entry] = append(stands[list+"/"+entry], s)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, err
+	}
+	rows, err = q.QueryContext(ctx, `SELECT e.id, e.list, e.plate, e.region, e.expires, e.version, e.waits, l.agency, l.source, l.offered
+		FROM hotlist_entry e JOIN hotlist_list l ON l.id = e.list WHERE e.expires > ?`, micros(now))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	// Most entries alert the same agencies: they share one slice.
+	shared := map[string][]string{}
+	for rows.Next() {
+		var w wanted
+		var list, pattern, agency string
+		var source Source
+		var expires, version int64
+		var waits, offered bool
+		if err := rows.Scan(&w.id, &list, &pattern, &w.region, &expires, &version, &waits, &agency, &source, &offered); err != nil {
+			return nil, err
+		}
+		if err := w.plate.UnmarshalText([]byte(pattern)); err != nil {
+			return nil, fmt.Errorf("entry %s: %w", w.id, err)
+		}
+		var stood []string // who countersigned it as it is
+		for _, key := range [2]string{list + "/", list + "/" + w.id} {
+			for _, s := range stands[key] {
+				if version <= s.version {
+					stood = append(stood, s.agency)
+				}
+			}
+		}
+		home := !waits && source != FromOther || slices.Contains(stood, agency)
+		alerts := slices.DeleteFunc(stood, func(a string) bool { return a == agency || !offered || waits && !home })
+		if home {
+			alerts = append(alerts, agency)
+		}
+		if len(alerts) == 0 {
+			continue
+		}
+		slices.Sort(alerts)
+		alerts = slices.Compact(alerts)
+		key := strings.Join(alerts, " ")
+		if shared[key] == nil {
+			shared[key] = alerts
+		}
+		w.alerts, w.expires = shared[key], stamp(expires)
+		out = append(out, w)
+	}
+	return out, rows.Err()
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// stamp reads microseconds since 1970; 0 is no time.
+func stamp(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// changed turns an update that met no row into ErrChanged.
+func changed(res sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(ErrChanged, err)
+	}
+	return nil
+}
