@@ -18,13 +18,13 @@ const (
 // Query is a question to one or more owners' reads. Zero fields ask nothing.
 type Query struct {
 	Kind    Kind        `json:"kind"`
-	Plate   Pattern     `json:"plate"`   // of ByPlate and Convoy; Convoy takes an exact plate
-	From    time.Time   `json:"from"`    // reads seen at From or later,
-	To      time.Time   `json:"to"`      // and before To
-	Region  string      `json:"region"`  // as Read.Region
-	Vehicle Vehicle     `json:"vehicle"` //
-	Cameras []string    `json:"cameras"` // only these
-	Area    geo.Polygon `json:"area"`    // only reads whose place lies in it; InArea needs it
+	Plate   Pattern     `json:"plate"`         // of ByPlate and Convoy; Convoy takes an exact plate
+	From    time.Time   `json:"from"`          // reads seen at From or later,
+	To      time.Time   `json:"to"`            // and before To
+	Region  string      `json:"region"`        // as Read.Region
+	Vehicle Vehicle     `json:"vehicle"`       //
+	Cameras []string    `json:"cameras"`       // only these
+	Area    geo.Polygon `json:"area,omitzero"` // only reads whose place lies in it; InArea needs it
 }
 
 // The plates that travel along with one: read by the same camera within

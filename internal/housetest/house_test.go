@@ -42,7 +42,7 @@ var arrows = []struct{ pkg, may string }{
 	{"plate", "geo"}, {"plate/reads", "db geo plate"},
 	{"plate/image", "blob db gate identity plate"}, {"plate/sharing", "gate geo identity ledger plate policy/packs"},
 	{"plate/intake", "db gate geo identity plate"}, {"plate/hotlist", "db gate geo identity internal/push plate"},
-	{"plate/search", "agencyname db gate geo identity ledger plate policy/packs purpose"}, {"plate/peer", "db gate identity ledger plate"},
+	{"plate/search", "agencyname db gate geo identity ledger plate plate/reads plate/sharing policy policy/packs purpose"}, {"plate/peer", "db gate identity ledger plate"},
 	{"web/messages", ""}, {"web/app", ""}, {"web/basemap", ""},
 	{"web/i18n", "web/messages"},
 	{"web/pages", "web/i18n"},
