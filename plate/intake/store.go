@@ -87,14 +87,14 @@ func (s *Service) query(ctx context.Context, where string, args ...any) (list []
 
 func insertCamera(tx *sql.Tx, c plate.Camera, secret []byte, at time.Time) error {
 	_, err := tx.Exec(`INSERT INTO intake_camera (`+cameraColumns+`, added) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`,
-		c.ID, c.Owner, c.Name, c.Alias, c.Place.Lon, c.Place.Lat, c.Heading, flag(c.Mobile), string(c.Speaks), c.Key, secret, micros(at))
+		c.ID, c.Owner, c.Name, c.Alias, c.Place.Lon, c.Place.Lat, c.Heading, bit(c.Mobile), string(c.Speaks), c.Key, secret, micros(at))
 	return err
 }
 
 func updateCamera(tx *sql.Tx, c plate.Camera, secret []byte) error {
 	return one(tx.Exec(`UPDATE intake_camera SET name = ?, alias = ?, lon = ?, lat = ?, heading = ?, mobile = ?, speaks = ?, public_key = ?, secret = ?
 		WHERE id = ? AND removed = 0`,
-		c.Name, c.Alias, c.Place.Lon, c.Place.Lat, c.Heading, flag(c.Mobile), string(c.Speaks), c.Key, secret, c.ID))
+		c.Name, c.Alias, c.Place.Lon, c.Place.Lat, c.Heading, bit(c.Mobile), string(c.Speaks), c.Key, secret, c.ID))
 }
 
 func removeCamera(tx *sql.Tx, id string, at time.Time) error {
@@ -140,7 +140,7 @@ func (s *Service) counted(ctx context.Context, act string) (cameras int, done bo
 	return cameras, err == nil, err
 }
 
-func flag(b bool) int {
+func bit(b bool) int {
 	if b {
 		return 1
 	}
