@@ -14,10 +14,10 @@ import (
 	"testing"
 	"time"
 
-	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/geo"
 	"porchlight/identity"
+	"porchlight/internal/dbtest"
 	"porchlight/internal/softkey"
 	"porchlight/ledger"
 	"porchlight/policy"
@@ -84,13 +84,13 @@ func (w *world) setStatus(ori, status string) {
 	w.agencies[ori] = a
 }
 
+func TestMain(m *testing.M) { dbtest.Main(m, "^(TestManyCells|TestPushGivesUp|TestRefusalIsRecorded|TestFeedSameForEverybody|TestMail|TestEndsStayListed|TestWhoSeesWhat|TestModeration|TestPush)$") }
+
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx := context.Background()
 	dir := t.TempDir()
-	d, err := db.Open(ctx, filepath.Join(dir, "p.db"))
-	must(t, err)
-	t.Cleanup(func() { d.Close() })
+	d := dbtest.Open(t)
 	skey, vkey, err := ledger.GenerateKey("exchange.example/log")
 	must(t, err)
 	signer, err := note.NewSigner(skey)

@@ -23,6 +23,7 @@ import (
 	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/identity"
+	"porchlight/internal/dbtest"
 	"porchlight/internal/softkey"
 	"porchlight/ledger"
 	"porchlight/policy"
@@ -41,7 +42,7 @@ const (
 type world struct {
 	*Service
 	t       testing.TB
-	dbPath  string
+	source  string
 	logKey  string
 	people  *identity.Service
 	vault   map[string]*age.X25519Identity // by agency
@@ -77,6 +78,8 @@ func (w *world) pass(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
+func TestMain(m *testing.M) { dbtest.Main(m, "^(TestViewEnds|TestHold|TestVoidInChain|TestWalk)$") }
+
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx := context.Background()
@@ -87,11 +90,11 @@ func newWorld(t testing.TB) *world {
 		}
 	}
 	dir := t.TempDir()
-	w := &world{t: t, dbPath: filepath.Join(dir, "p.db"), vault: map[string]*age.X25519Identity{}, now: time.Now().UTC().Truncate(time.Microsecond)}
+	w := &world{t: t, source: dbtest.Source(t), vault: map[string]*age.X25519Identity{}, now: time.Now().UTC().Truncate(time.Microsecond)}
 	for _, a := range []string{police, sheriff, other, federal} {
 		w.vault[a] = newIdentity(t)
 	}
-	d, err := db.Open(ctx, w.dbPath)
+	d, err := db.Open(ctx, w.source)
 	must(err)
 	blobs, err := blob.OpenDir(filepath.Join(dir, "blobs"))
 	must(err)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/identity"
+	"porchlight/internal/dbtest"
 	"porchlight/ledger"
 	"porchlight/policy"
 )
@@ -120,14 +120,16 @@ func (agencies) AgencyFacts(context.Context, string) (gate.AgencyFacts, error) {
 
 type world struct {
 	*gate.Gate
-	path  string
-	log   *fakeLog
-	rules *rules
-	now   time.Time
+	source string
+	log    *fakeLog
+	rules  *rules
+	now    time.Time
 }
 
+func TestMain(m *testing.M) { dbtest.Main(m, ".") }
+
 func newWorld(t *testing.T) *world {
-	w := &world{path: filepath.Join(t.TempDir(), "gate.db"), log: &fakeLog{}, rules: &rules{}, now: time.Date(2026, 11, 22, 5, 7, 9, 0, time.UTC)}
+	w := &world{source: dbtest.Source(t), log: &fakeLog{}, rules: &rules{}, now: time.Date(2026, 11, 22, 5, 7, 9, 0, time.UTC)}
 	w.open(t)
 	return w
 }
@@ -138,7 +140,7 @@ func (w *world) open(t *testing.T) {
 	if w.Gate != nil {
 		w.DB.Close()
 	}
-	d, err := db.Open(t.Context(), w.path)
+	d, err := db.Open(t.Context(), w.source)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,17 +7,19 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"porchlight/db"
 	. "porchlight/identity"
+	"porchlight/internal/dbtest"
 	"porchlight/internal/softkey"
 )
 
 const origin = "https://exchange.example"
+
+func TestMain(m *testing.M) { dbtest.Main(m, ".") }
 
 // world is an identity service over a real database, and a clock to turn.
 type world struct {
@@ -29,12 +31,9 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	d, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "p.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { d.Close() })
+	d := dbtest.Open(t)
 	w := &world{t: t, db: d, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
+	var err error
 	w.Service, err = New(t.Context(), d, Config{Name: "Elm County", BaseURL: origin, Now: func() time.Time { return w.now }})
 	if err != nil {
 		t.Fatal(err)
@@ -532,11 +531,7 @@ func TestPRFInput(t *testing.T) {
 }
 
 func TestBaseURL(t *testing.T) {
-	d, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "p.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := dbtest.Open(t)
 	for url, ok := range map[string]bool{
 		"https://a.example": true, "http://localhost:8080": true,
 		"http://a.example": false, "https://192.0.2.1": false, "": false, "localhost:8080": false,

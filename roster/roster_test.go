@@ -19,6 +19,7 @@ import (
 	"porchlight/geo"
 	"porchlight/identity"
 	"porchlight/internal/agekey"
+	"porchlight/internal/dbtest"
 	"porchlight/internal/softkey"
 	"porchlight/ledger"
 	"porchlight/policy"
@@ -50,15 +51,15 @@ type person struct {
 	own    *age.X25519Identity // device identity
 }
 
+func TestMain(m *testing.M) { dbtest.Main(m, "^(TestRepeats|TestAgencyFromInvitationToVault|TestSuspendRestore|TestFurtherRoleAndDevice)$") }
+
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
 	w := &world{t: t, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return w.now }
 	var err error
-	w.db, err = db.Open(ctx, filepath.Join(dir, "p.db"))
-	must(t, err)
-	t.Cleanup(func() { w.db.Close() })
+	w.db = dbtest.Open(t)
 	skey, vkey, err := ledger.GenerateKey("exchange.example/log")
 	must(t, err)
 	w.logKey = vkey

@@ -22,22 +22,26 @@ import (
 
 	"porchlight/blob"
 	"porchlight/db"
+	"porchlight/internal/dbtest"
 )
 
 // world is an exchange's intake over a directory, which can be opened again.
 type world struct {
-	t     testing.TB
-	dir   string
-	db    *db.DB
-	blobs blob.Store
-	in    *Intake
-	http  *httptest.Server
-	token string
-	now   atomic.Int64 // microseconds
+	t      testing.TB
+	dir    string
+	source string
+	db     *db.DB
+	blobs  blob.Store
+	in     *Intake
+	http   *httptest.Server
+	token  string
+	now    atomic.Int64 // microseconds
 }
 
+func TestMain(m *testing.M) { dbtest.Main(m, "^(TestMessagesBothWays|TestLimitsAndExpiry|TestWithdrawDestroysBeforeAcceptanceAndAsksAfter|TestRelinkEndsTheOldLink|TestShareMakesAnItemTheCustodianCanOpen)$") }
+
 func newWorld(t testing.TB, limits Limits) *world {
-	w := &world{t: t, dir: t.TempDir()}
+	w := &world{t: t, dir: t.TempDir(), source: dbtest.Source(t)}
 	w.now.Store(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC).UnixMicro())
 	w.open(limits)
 	w.token = w.submission("request-1")
@@ -47,7 +51,7 @@ func newWorld(t testing.TB, limits Limits) *world {
 
 func (w *world) open(limits Limits) {
 	var err error
-	if w.db, err = db.Open(context.Background(), filepath.Join(w.dir, "x.db")); err != nil {
+	if w.db, err = db.Open(context.Background(), w.source); err != nil {
 		w.t.Fatal(err)
 	}
 	if err := w.db.Migrate(context.Background(), "share", Migrations); err != nil {
