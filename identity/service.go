@@ -182,7 +182,9 @@ func (s *Service) AddRole(tx *sql.Tx, id string, role Role) error {
 	if slices.Contains(p.Roles, role) {
 		return nil
 	}
-	return setRoles(tx, id, append(p.Roles, role))
+	roles := append(p.Roles, role)
+	slices.Sort(roles)
+	return setRoles(tx, id, roles)
 }
 
 // Invite stores an invitation for an existing person: her first device or a
