@@ -6,10 +6,13 @@ import (
 	"unicode/utf8"
 )
 
+// kind says what a byte, or what any byte of a cell is.
+type kind uint16
+
 // Kinds of bytes that a mask may be made of; a cell whose bytes have none of
 // them is not masked.
 const (
-	hasStar = 1 << iota
+	hasStar kind = 1 << iota
 	hasHash
 	hasBlock // first byte of a black box, a dash or another sign of UTF-8's third plane
 	hasD     // letters of "redact"
@@ -19,9 +22,13 @@ const (
 	hasDigit
 	hasMark  // what a cite of a law has beside its digits
 	hasOther // letters and signs that no mask is made of
+	hasBlank // something that trim may cut
+
+	judged kind = 1 << 14 // of a span: its kinds are known
+	ends   kind = 1 << 15 // of the parser's table: ends a cell
 )
 
-var kinds = func() (k [256]uint16) {
+var kinds = func() (k [256]kind) {
 	for i := range k {
 		switch c := byte(i); {
 		case c == '*':
@@ -30,6 +37,8 @@ var kinds = func() (k [256]uint16) {
 			k[i] = hasHash
 		case c == 0xE2:
 			k[i] = hasBlock
+		case c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == 0xA0:
+			k[i] = hasBlank
 		case c >= 0x80 && c < 0xC0: // goes on what another byte began
 		case c == 'd' || c == 'D':
 			k[i] = hasD | hasOther
@@ -43,7 +52,7 @@ var kinds = func() (k [256]uint16) {
 			k[i] = hasDigit | hasOther
 		case c == '.' || c == '(' || c == '/':
 			k[i] = hasMark | hasOther
-		case c != ' ' && c != '\t' && c != '\n' && c != '\r':
+		default:
 			k[i] = hasOther
 		}
 	}
@@ -83,12 +92,17 @@ func trimBlanks(b []byte) []byte {
 // stateOf says what the trimmed cell of a field is. An asterisk beside other
 // characters of a plate or a filter is a wildcard.
 func stateOf(f Field, b []byte) State {
-	if len(b) == 0 {
-		return Blank
-	}
-	var has uint16
+	var has kind
 	for _, c := range b {
 		has |= kinds[c]
+	}
+	return stateOfKinds(f, b, has)
+}
+
+// stateOfKinds is stateOf where it is known what the bytes are.
+func stateOfKinds(f Field, b []byte, has kind) State {
+	if len(b) == 0 {
+		return Blank
 	}
 	if has&hasOther == 0 {
 		return signs(f, b, has)
@@ -125,7 +139,7 @@ func stateOf(f Field, b []byte) State {
 var blackBox = []byte("█")
 
 // signs is the state of a cell without letters, digits or common punctuation.
-func signs(f Field, b []byte, has uint16) State {
+func signs(f Field, b []byte, has kind) State {
 	switch {
 	case has&hasBlock != 0:
 		if bytes.Contains(b, blackBox) {

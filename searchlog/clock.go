@@ -74,8 +74,7 @@ func parseStamp(b []byte) (s stamp, ok bool) {
 // 01/25/2024, 01:27:03 PM UTC and 2024-01-25T13:27:03.185Z.
 func commonStamp(b []byte) (s stamp, ok bool) {
 	switch {
-	case len(b) == 27 && b[2] == '/' && b[5] == '/' && b[10] == ',' && b[11] == ' ' && b[14] == ':' && b[17] == ':' &&
-		b[20] == ' ' && b[22] == 'M' && b[23] == ' ' && b[24] == 'U' && b[25] == 'T' && b[26] == 'C':
+	case len(b) == commonLen && string(b[22:]) == "M UTC" && b[2] == '/' && b[5] == '/' && string(b[10:12]) == ", " && b[14] == ':' && b[17] == ':' && b[20] == ' ':
 		h := two(b[12:])
 		if h < 1 || h > 12 || b[21] != 'A' && b[21] != 'P' {
 			return s, false
@@ -95,6 +94,21 @@ func commonStamp(b []byte) (s stamp, ok bool) {
 	}
 	s.clock, s.zoned = true, true
 	return s, ok
+}
+
+// commonLen is the length of 01/25/2024, 01:27:03 PM UTC.
+const commonLen = 27
+
+// commonFrame reads a time frame of two such times, with " to " or a line's end
+// between.
+func commonFrame(c []byte) (from, to stamp, ok bool) {
+	if n := len(c) - 2*commonLen; !(n == 4 && string(c[commonLen:commonLen+n]) == " to " || n == 1 && c[commonLen] == '\n') {
+		return from, to, false
+	}
+	if from, ok = commonStamp(c[:commonLen]); ok {
+		to, ok = commonStamp(c[len(c)-commonLen:])
+	}
+	return from, to, ok
 }
 
 // two digits, or a negative number where they are none.
@@ -361,15 +375,14 @@ func (s *stamp) setDate(y, m, d int64) bool {
 		return false
 	}
 	s.date = true
-	// Days from the civil date: years begin in March, eras have 400 years
-	// (Howard Hinnant, "chrono-compatible low-level date algorithms").
-	if m <= 2 {
-		y--
-		m += 12
-	}
-	era, yoe := y/400, y%400
-	doy := (153*(m-3)+2)/5 + d - 1
-	doe := yoe*365 + yoe/4 - yoe/100 + doy
-	s.days = era*146097 + doe - 719468
+	s.days = int64(monthDay[(y-1970)*12+m-1]) + d - 1
 	return true
 }
+
+// monthDay is the first day of each month from 1970 to 2199.
+var monthDay = func() (days [230 * 12]int32) {
+	for i := range days {
+		days[i] = int32(time.Date(1970, time.Month(1+i), 1, 0, 0, 0, 0, time.UTC).Unix() / 86400)
+	}
+	return days
+}()

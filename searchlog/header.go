@@ -159,6 +159,7 @@ type layout struct {
 	uuids   bool // ids are UUIDs
 	serial  bool // times are day numbers
 	present []Field
+	texts   []Field // those of present that are no times, id or number of networks
 }
 
 func newLayout(variant string, r role, parts []part) *layout {
@@ -180,6 +181,11 @@ func newLayout(variant string, r role, parts []part) *layout {
 	for f := range NumFields {
 		if l.cell[f] >= 0 {
 			l.present = append(l.present, f)
+			switch f {
+			case ID, Networks, Time, From, To:
+			default:
+				l.texts = append(l.texts, f)
+			}
 		}
 	}
 	return l

@@ -166,7 +166,12 @@ func (w *worker) work() {
 // parsed again.
 func (w *worker) block(b *block) bool {
 	f, p := b.file, &w.p
-	p.delim, p.loc, p.days, p.numbers = f.delim, f.loc, f.days, f.numbers
+	p.loc, p.days, p.numbers = f.loc, f.days, f.numbers
+	if p.numbers {
+		p.separate(f.delim, rowEnd)
+	} else {
+		p.separate(f.delim, '\n')
+	}
 	guess := state{layout: f.layout.Load()}
 	p.run(b.data, b.last, guess)
 

@@ -13,8 +13,11 @@ const (
 )
 
 // span is a cell: bytes of the block, or of the parser's extra bytes where the
-// top bit of from is set.
-type span struct{ from, to uint32 }
+// top bit of from is set. Where has is told, it is what the bytes are.
+type span struct {
+	from, to uint32
+	has      kind
+}
 
 const inExtra = 1 << 31
 
@@ -41,7 +44,7 @@ const (
 // beginning only and closes it before a delimiter or a line's end; others are
 // characters. Cells whose bit is set in literal are not opened by their quote.
 func (p *parser) split(at int, literal uint64) (rec record, o outcome) {
-	data, delim, eol := p.data, p.delim, p.eol
+	data, eol := p.data, p.eol
 	rec = record{at: at, first: len(p.spans)}
 	i, cell := at, 0
 	for {
@@ -63,12 +66,23 @@ func (p *parser) split(at int, literal uint64) (rec record, o outcome) {
 				i = end
 				goto behind
 			}
-			start = i + 1
-		}
-		for i < len(data) && data[i] != delim && data[i] != eol {
 			i++
+			start = i
 		}
-		p.spans = append(p.spans, span{uint32(start), uint32(i)})
+		{
+			has := judged
+			if i > start {
+				has |= hasBlank
+			}
+			for ; i < len(data); i++ {
+				k := p.kinds[data[i]]
+				if k&ends != 0 {
+					break
+				}
+				has |= k
+			}
+			p.spans = append(p.spans, span{uint32(start), uint32(i), has})
+		}
 	behind:
 		if i >= len(data) {
 			if !p.last {
@@ -148,7 +162,7 @@ func (p *parser) quotedCell(rec *record, i int, bit uint64) (end int, o outcome)
 		rec.lines += n
 		rec.multi |= bit
 	}
-	s := span{uint32(from), uint32(q)}
+	s := span{from: uint32(from), to: uint32(q)}
 	if doubled {
 		s = p.undouble(data[from:q])
 	}
@@ -169,7 +183,24 @@ func (p *parser) undouble(b []byte) span {
 }
 
 func (p *parser) extraFrom(from int) span {
-	return span{uint32(from) | inExtra, uint32(len(p.extra))}
+	return span{from: uint32(from) | inExtra, to: uint32(len(p.extra))}
+}
+
+// cell is the bytes of a cell without the blanks around it.
+func (p *parser) cell(s span) []byte {
+	b := p.bytes(s)
+	if s.has&(judged|hasBlank) != judged {
+		b = trim(b)
+	}
+	return b
+}
+
+// state of a cell whose trimmed bytes are b.
+func (p *parser) state(f Field, s span, b []byte) State {
+	if s.has&judged == 0 || len(b) < int(s.to-s.from) {
+		return stateOf(f, b)
+	}
+	return stateOfKinds(f, b, s.has)
 }
 
 // bytes of a cell.

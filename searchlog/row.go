@@ -23,6 +23,7 @@ type row struct {
 	again    bool // seen before
 	zoned    bool
 	zoneless bool
+	common   bool // the time frame is as commonFrame reads it
 	state    [NumFields]State
 }
 
@@ -39,7 +40,8 @@ type note struct {
 // is good until the next block.
 type parser struct {
 	delim byte
-	eol   byte // ends a record
+	eol   byte      // ends a record
+	kinds [256]kind // of bytes, delim and eol marked
 	seed  maphash.Seed
 	loc   *time.Location // of times without a zone
 	days  int64          // to add to day numbers: 1,462 where they count from 1904
@@ -69,13 +71,17 @@ type state struct {
 	skipping bool   // within a row that is too long
 }
 
+// separate says what ends a cell and what a record.
+func (p *parser) separate(delim, eol byte) {
+	p.delim, p.eol, p.kinds = delim, eol, kinds
+	p.kinds[delim] |= ends
+	p.kinds[eol] |= ends
+}
+
 // run cuts the block, which begins in state from, into rows and notes and
 // leaves what the next block needs in p.end.
 func (p *parser) run(data []byte, last bool, from state) {
-	p.data, p.last, p.quotes, p.eol = data, last, true, '\n'
-	if p.numbers {
-		p.quotes, p.eol = false, rowEnd
-	}
+	p.data, p.last, p.quotes = data, last, !p.numbers
 	p.lines, p.records, p.latin, p.sharing = 0, 0, 0, 0
 	p.spans, p.extra, p.rows = p.spans[:0], p.extra[:0], p.rows[:0]
 	p.asides, p.repairs, p.shares = p.asides[:0], p.repairs[:0], p.shares[:0]
@@ -195,7 +201,7 @@ func (p *parser) take(rec record) {
 
 func (p *parser) blank(r row) bool {
 	for _, s := range p.spans[r.raw : r.raw+r.n] {
-		if len(trim(p.bytes(s))) > 0 {
+		if len(p.cell(s)) > 0 {
 			return false
 		}
 	}
@@ -235,17 +241,17 @@ func (p *parser) read(r *row, l *layout, cells []span) bool {
 	evidence := false
 
 	if i := l.cell[ID]; i >= 0 {
-		c := trim(p.bytes(cells[i]))
+		c := p.cell(cells[i])
 		if isUUID(c) {
 			r.state[ID] = Value
 			evidence = true
-		} else if r.state[ID] = stateOf(ID, c); l.uuids && r.state[ID] == Value {
+		} else if r.state[ID] = p.state(ID, cells[i], c); l.uuids && r.state[ID] == Value {
 			return false
 		}
 	}
 	if i := l.cell[Networks]; i >= 0 {
-		c := trim(p.bytes(cells[i]))
-		r.state[Networks] = stateOf(Networks, c)
+		c := p.cell(cells[i])
+		r.state[Networks] = p.state(Networks, cells[i], c)
 		if r.state[Networks] == Value {
 			if _, ok := integer(c); !ok {
 				return false
@@ -254,10 +260,10 @@ func (p *parser) read(r *row, l *layout, cells []span) bool {
 	}
 	// The time.
 	i := l.cell[Time]
-	c := trim(p.bytes(cells[i]))
+	c := p.cell(cells[i])
 	if s, ok := parseStamp(c); ok && s.date && s.serial == l.serial {
 		if j := l.cell[clock]; j >= 0 && l.cell[date] >= 0 && !s.clock {
-			t, ok := parseStamp(trim(p.bytes(cells[j])))
+			t, ok := parseStamp(p.cell(cells[j]))
 			if !ok || t.date {
 				return false
 			}
@@ -279,7 +285,7 @@ func (p *parser) read(r *row, l *layout, cells []span) bool {
 // told is how many cells are not blank.
 func (p *parser) told(cells []span) (n int) {
 	for _, s := range cells {
-		if len(trim(p.bytes(s))) > 0 {
+		if len(p.cell(s)) > 0 {
 			n++
 		}
 	}
@@ -288,39 +294,45 @@ func (p *parser) told(cells []span) (n int) {
 
 // states judges the cells that do not decide whether the row is read.
 func (p *parser) states(r *row, l *layout, cells []span) {
-	for _, f := range l.present {
-		switch f {
-		case ID, Networks, Time:
-			continue
-		case To:
-			if l.cell[To] == l.cell[From] {
-				continue
-			}
+	for _, f := range l.texts {
+		s := cells[l.cell[f]]
+		r.state[f] = p.state(f, s, p.cell(s))
+	}
+	from, to := l.cell[From], l.cell[To]
+	switch {
+	case from >= 0 && from == to:
+		p.frame(r, l, p.cell(cells[from]))
+	default:
+		if from >= 0 {
+			r.state[From], r.from = p.moment(l, From, p.cell(cells[from]))
 		}
-		c := trim(p.bytes(cells[l.cell[f]]))
-		switch {
-		case f == From && l.cell[To] == l.cell[From]:
-			from, to := splitFrame(c)
-			r.state[From], r.from = p.moment(l, From, from)
-			if r.state[To], r.to = p.moment(l, To, to); to == nil && r.state[From] != Value {
-				r.state[To] = r.state[From] // one mask for both
-			}
-		case f == From:
-			r.state[From], r.from = p.moment(l, From, c)
-		case f == To:
-			r.state[To], r.to = p.moment(l, To, c)
-		default:
-			r.state[f] = stateOf(f, c)
+		if to >= 0 {
+			r.state[To], r.to = p.moment(l, To, p.cell(cells[to]))
 		}
 	}
 	p.identify(r, l, cells)
+}
+
+// frame reads a time frame that is one cell.
+func (p *parser) frame(r *row, l *layout, c []byte) {
+	if a, b, ok := commonFrame(c); ok && !l.serial {
+		r.state[From], r.from = Value, a.at(p.loc)
+		r.state[To], r.to = Value, b.at(p.loc)
+		r.common = true
+		return
+	}
+	from, to := splitFrame(c)
+	r.state[From], r.from = p.moment(l, From, from)
+	if r.state[To], r.to = p.moment(l, To, to); to == nil && r.state[From] != Value {
+		r.state[To] = r.state[From] // one mask for both
+	}
 }
 
 // identify makes the key by which the row is known again.
 func (p *parser) identify(r *row, l *layout, cells []span) {
 	r.byID = false
 	if r.state[ID] == Value {
-		if c := trim(p.bytes(cells[l.cell[ID]])); len(c) >= 12 {
+		if c := p.cell(cells[l.cell[ID]]); len(c) >= 12 {
 			// Short ids are numbers of rows, and begin again in each file.
 			r.byID = true
 			r.key = mix(maphash.Bytes(p.seed, c), 1)
@@ -342,7 +354,7 @@ func (p *parser) identify(r *row, l *layout, cells []span) {
 		if f == Time && r.time != untold {
 			v = uint64(r.time)
 		} else {
-			v = maphash.Bytes(p.seed, trim(p.bytes(cells[l.cell[f]])))
+			v = maphash.Bytes(p.seed, p.cell(cells[l.cell[f]]))
 		}
 		h = mix(h+uint64(f)<<56, v)
 	}
@@ -359,7 +371,7 @@ func (p *parser) sum(r *row, l *layout, cells []span, f Field, bits uint) uint32
 			}
 			return fold(uint64(r.time/second), bits)
 		}
-		return sum(trim(p.bytes(cells[l.cell[f]])), bits)
+		return sum(p.cell(cells[l.cell[f]]), bits)
 	case MaskedByVendor, MaskedByAgency, PartlyMasked:
 		return 1
 	}
@@ -376,7 +388,7 @@ func (p *parser) search(s *Search, r *row) {
 	s.Time, s.From, s.To, s.Networks, s.Devices = time.Time{}, time.Time{}, time.Time{}, -1, -1
 	for _, f := range l.present {
 		if st := r.state[f]; st == Value || st == PartlyMasked {
-			s.Cell[f] = trim(p.bytes(p.spans[r.as+int(l.cell[f])]))
+			s.Cell[f] = p.cell(p.spans[r.as+int(l.cell[f])])
 		} else {
 			s.Cell[f] = nil
 		}
@@ -384,7 +396,10 @@ func (p *parser) search(s *Search, r *row) {
 	if r.time != untold {
 		s.Time = time.UnixMicro(r.time).UTC()
 	}
-	if l.cell[From] >= 0 && l.cell[From] == l.cell[To] && r.state[From] == Value {
+	switch {
+	case r.common:
+		s.Cell[From], s.Cell[To] = s.Cell[From][:commonLen], s.Cell[From][len(s.Cell[From])-commonLen:]
+	case l.cell[From] >= 0 && l.cell[From] == l.cell[To] && r.state[From] == Value:
 		s.Cell[From], s.Cell[To] = splitFrame(s.Cell[From])
 	}
 	if r.from != untold {

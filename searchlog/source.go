@@ -419,7 +419,8 @@ func recognise(head []byte, all bool) recognised {
 
 func recogniseBy(head []byte, all bool, delim byte) (t recognised, known int) {
 	t.delim = delim
-	p := &parser{delim: delim, eol: '\n', data: head, last: all, quotes: true}
+	p := &parser{data: head, last: all, quotes: true}
+	p.separate(delim, '\n')
 	none := newLayout("", noLog, nil)
 	var rows [][][]byte
 	var recs []record
@@ -505,7 +506,8 @@ func lookalike(head []byte, delim byte) string {
 	case text[0] == '<':
 		return "looks like a web page or XML; save the table itself as CSV"
 	}
-	p := &parser{delim: delim, eol: '\n', data: text, last: true, quotes: true}
+	p := &parser{data: text, last: true, quotes: true}
+	p.separate(delim, '\n')
 	p.next(0, newLayout("", noLog, nil))
 	if n := len(p.spans); n > 1 {
 		var labels []string
