@@ -26,6 +26,9 @@ import (
 	"porchlight/geo"
 	"porchlight/identity"
 	"porchlight/ledger"
+	"porchlight/plate/intake"
+	"porchlight/plate/reads"
+	"porchlight/plate/search"
 	"porchlight/plate/sharing"
 	"porchlight/policy"
 	"porchlight/purpose"
@@ -53,6 +56,7 @@ const (
 	descriptorFile   = "exchange.json" // how the exchange introduces itself; porchlight verify finds it there
 	ledgerDir        = "ledger"
 	blobDir          = "blobs"
+	readsDir         = "reads" // of plates, one file a day
 )
 
 // Exchange is one running exchange.
@@ -71,6 +75,9 @@ type Exchange struct {
 	Evidence *evidence.Service
 	Intake   *share.Intake
 	Share    *share.Service
+	Keeper   *search.Keeper
+	Reads    *reads.Store
+	Cameras  *intake.Service
 	Sharing  *sharing.Service
 
 	descriptor   ledger.Descriptor
@@ -350,7 +357,7 @@ func (x *Exchange) openSite(context.Context) (err error) {
 	o := web.Options{
 		BaseURL: x.BaseURL, Version: x.Version, Descriptor: x.descriptor, Zone: x.zone,
 		Identity: x.Identity, Gate: x.Gate, Log: x.Log, Policy: x.Policy, Roster: x.Roster,
-		Canvass: x.Canvass, Feed: x.Feed, Notices: x.Notices, Evidence: x.Evidence, Intake: x.Intake, Share: x.Share,
+		Canvass: x.Canvass, Feed: x.Feed, Notices: x.Notices, Evidence: x.Evidence, Intake: x.Intake, Share: x.Share, Cameras: x.Cameras,
 		Metrics: x.metrics, Logger: x.Logger, Ready: x.ready,
 	}
 	layers := fs.FS(embed.FS{}) // none: plain ground
@@ -405,6 +412,9 @@ func (x *Exchange) Close() error {
 	var errs []error
 	if x.Log != nil {
 		errs = append(errs, x.Log.Close())
+	}
+	if x.Reads != nil {
+		errs = append(errs, x.Reads.Close())
 	}
 	if x.DB != nil {
 		errs = append(errs, x.DB.Close())

@@ -12,6 +12,7 @@ func (x *Exchange) RunJobs(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { x.Feed.Run(ctx, x.changed) })
 	wg.Go(func() { x.Notices.Run(ctx) })
+	wg.Go(func() { x.Cameras.Run(ctx) })
 	wg.Go(func() {
 		tick := time.NewTicker(time.Minute)
 		defer tick.Stop()
@@ -36,6 +37,7 @@ func (x *Exchange) Sweep(ctx context.Context) {
 		{"expiring requests", x.Canvass.Expire},
 		{"destroying evidence past its retention", x.Evidence.Sweep},
 		{"removing abandoned uploads", x.Intake.Sweep},
+		{"forgetting old figures of cameras", x.Cameras.Sweep},
 		{"closing acts that stood open", x.Gate.Settle},
 		{"forgetting private values past their retention", x.Gate.Purge},
 	} {

@@ -2,9 +2,17 @@ package exchange
 
 import (
 	"context"
+	"errors"
 
 	"porchlight/geo"
+	"porchlight/plate"
+	"porchlight/plate/intake"
+	"porchlight/plate/reads"
+	"porchlight/plate/search"
 	"porchlight/plate/sharing"
+	"porchlight/roster"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // openPlates opens the rooms of the plate network, lowest first.
@@ -16,5 +24,52 @@ func (x *Exchange) openPlates(ctx context.Context) (err error) {
 			return a.Jurisdiction, err
 		},
 	})
+	if err != nil {
+		return err
+	}
+	if x.Keeper, err = search.NewKeeper(ctx, x.DB, x.Gate, standing{x.Roster}, x.Now); err != nil {
+		return err
+	}
+	x.Reads, err = reads.Open(ctx, reads.Options{Dir: x.path(readsDir), Keep: x.Keeper.Keep, Now: x.Now})
+	if err != nil {
+		return err
+	}
+	return x.openCameras(ctx)
+}
+
+// openCameras opens the way in for reads.
+func (x *Exchange) openCameras(ctx context.Context) (err error) {
+	taken := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "porchlight_plate_reads_total", Help: "Reads that cameras sent, by dialect and what became of them; also bodies that were unsigned or came too fast.",
+	}, []string{"dialect", "what"})
+	x.metrics.MustRegister(taken)
+	x.Cameras, err = intake.New(ctx, intake.Options{
+		DB: x.DB, Gate: x.Gate, Agencies: x.Gate.Agencies, Reads: appending{x.Reads}, Keep: x.Keeper.Keep,
+		Observe: func(d plate.Dialect, what string, n int) { taken.WithLabelValues(string(d), what).Add(float64(n)) },
+		Now:     x.Now, Logger: x.Logger,
+	})
 	return err
+}
+
+// appending shows the store of reads as intake sees it.
+type appending struct{ *reads.Store }
+
+func (a appending) Append(ctx context.Context, list []plate.Read) ([]plate.ID, []bool, error) {
+	ids, fresh, err := a.Store.Append(ctx, list)
+	var refused reads.Refused
+	if errors.As(err, &refused) {
+		err = intake.Refused(refused)
+	}
+	return ids, fresh, err
+}
+
+// standing shows the roster as search sees agencies.
+type standing struct{ roster *roster.Service }
+
+func (s standing) Standing(ctx context.Context, ori string) (plate.Asker, bool, error) {
+	a, err := s.roster.Agency(ctx, ori)
+	if errors.Is(err, roster.ErrNotFound) {
+		return plate.Asker{}, false, nil
+	}
+	return plate.Asker{Agency: a.ORI, Name: a.Name, Kind: string(a.Kind), Status: string(a.Status), State: a.State}, err == nil, err
 }

@@ -62,11 +62,12 @@ const (
 	problemCrossOrigin = "/problems/cross-origin"
 	problemPasskey     = "/problems/passkey"
 	problemFull        = "/problems/storage-full"
+	problemCamera      = "/problems/camera"
 )
 
 // problemTypes lists all of them; each has a page that explains it.
 var problemTypes = []string{
-	problemRefused, problemSignature, problemSignIn, problemNotFound, problemInvalid, problemConflict, problemUnavailable, problemInternal, problemCrossOrigin, problemPasskey, problemFull,
+	problemRefused, problemSignature, problemSignIn, problemNotFound, problemInvalid, problemConflict, problemUnavailable, problemInternal, problemCrossOrigin, problemPasskey, problemFull, problemCamera,
 }
 
 func (p *Problem) Error() string  { return p.Title + ": " + p.Detail }

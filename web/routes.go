@@ -11,6 +11,7 @@ import (
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/ledger"
+	"porchlight/plate/intake"
 	"porchlight/policy"
 	"porchlight/roster"
 	"porchlight/share"
@@ -39,6 +40,7 @@ type Options struct {
 	Evidence *evidence.Service
 	Intake   *share.Intake
 	Share    *share.Service
+	Cameras  *intake.Service
 
 	Ready   func() error         // nil when the exchange can take acts
 	Metrics *prometheus.Registry // default a new one
@@ -53,10 +55,16 @@ func (s *Server) routes() error {
 	s.canvassRoutes()
 	s.shareRoutes()
 	s.evidenceRoutes()
+	s.plateRoutes()
 	if err := s.siteRoutes(); err != nil {
 		return err
 	}
 	return s.appRoutes()
+}
+
+// plateRoutes are the plate network, a line a room.
+func (s *Server) plateRoutes() {
+	s.intakeRoutes()
 }
 
 // ledgerRoutes publish the log as static files and say how to check it.

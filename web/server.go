@@ -68,6 +68,7 @@ const (
 	session  access = "session"    // an enrolled person, signed in
 	holder   access = "capability" // the resident whose submission it is
 	uploader access = "upload"     // who holds the upload's token
+	camera   access = "camera"     // a plate camera, by its signature or token
 )
 
 const apiDescription = `Everything the pages do, they do through this API.

@@ -37,7 +37,8 @@ const (
 	HeaderCamera    = "Porchlight-Camera"    // id of the camera
 	HeaderSignature = "Porchlight-Signature" // base64 of the Ed25519 signature
 
-	BatchPath = "/api/v1/plates/batches"
+	BatchPath = "/api/v1/plates/batches" // of signed batches
+	PostPath  = "/api/v1/plates/reads"   // of webhooks and files; the token follows, or is in Authorization: Bearer
 
 	signatureDomain = "porchlight.batch.v1\n"
 )

@@ -10,6 +10,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -22,7 +23,9 @@ import (
 // Reads keeps reads; see plate/reads.
 type Reads interface {
 	// Append makes reads durable and gives each its id; of one that was known, its
-	// old id and fresh false. After an error none, some or all may be kept.
+	// old id and fresh false. A Refused names those it will never take; the others
+	// are kept. After any other error none, some or all are, and the same reads are
+	// to be appended again.
 	Append(ctx context.Context, reads []plate.Read) (ids []plate.ID, fresh []bool, err error)
 }
 
@@ -33,7 +36,17 @@ type Hits interface {
 	Seen(ctx context.Context, reads []plate.Read) error
 }
 
-// Images keeps the pictures of reads, sealed to their owner; see plate/image.
+// Refused is why Reads.Append takes some reads of a batch never, by their place.
+type Refused map[int]error
+
+func (r Refused) Error() string { return fmt.Sprintf("%d reads cannot be kept", len(r)) }
+
+// ErrPicture is the error of a picture that Images will never keep, however
+// often it comes: its owner has no vault for pictures, or it is no picture.
+var ErrPicture = errors.New("intake: this picture cannot be kept")
+
+// Images keeps the pictures of reads, sealed to their owner; see plate/image. An
+// error that is no ErrPicture may pass.
 type Images interface {
 	Keep(ctx context.Context, owner string, seen time.Time, mediaType string, picture []byte) (id string, err error)
 	KeepSealed(ctx context.Context, owner string, seen time.Time, age []byte) (id string, err error)

@@ -113,9 +113,9 @@ func one(r sql.Result, err error) error {
 	return nil
 }
 
-// errCount: another act changed the number of cameras while this one was on its
+// ErrCount: another act changed the number of cameras while this one was on its
 // way, so that what its entry says is not so.
-var errCount = errors.New("intake: another camera was added or removed at the same moment; try again")
+var ErrCount = errors.New("intake: another camera was added or removed at the same moment; try again")
 
 // keepCount checks that the number of cameras an act's entry states is so, and
 // keeps it for a repeat of the act.
@@ -125,7 +125,7 @@ func keepCount(tx *sql.Tx, act, owner string, cameras int) error {
 		return err
 	}
 	if n != cameras {
-		return errCount
+		return ErrCount
 	}
 	_, err := tx.Exec(`INSERT INTO intake_act (act, cameras) VALUES (?, ?)`, act, cameras)
 	return err

@@ -288,7 +288,7 @@ func (s *Service) take(ctx context.Context, c plate.Camera, sent time.Time, list
 	}
 	oldest, horizon := now.Add(-s.Keep(c.Owner)), s.horizon(now).Add(s.Ahead)
 	var reads []plate.Read
-	var kept []Sighting
+	var places []int // of reads in list
 	for i, g := range list {
 		switch {
 		case g.Fault == "" && c.Alias != "" && g.Alias != "" && g.Alias != c.Alias:
@@ -300,30 +300,41 @@ func (s *Service) take(ctx context.Context, c plate.Camera, sent time.Time, list
 		case g.Seen.Before(oldest):
 			fault(i, &r.TooOld, TooOld, "It is older than its agency keeps reads.")
 		default:
-			reads, kept = append(reads, cameraRead(c, g, now)), append(kept, g)
+			read := ownRead(c, g, now)
+			var err error
+			if read.Image, err = s.picture(ctx, read, g, &r.Counts); err != nil {
+				return Result{}, fmt.Errorf("keeping a picture: %w", err)
+			}
+			reads, places = append(reads, read), append(places, i)
 		}
 	}
 	if len(reads) > 0 {
-		s.pictures(ctx, reads, kept, &r.Counts)
 		ids, fresh, err := s.Reads.Append(ctx, reads)
-		if err != nil {
+		var refused Refused
+		if err != nil && !errors.As(err, &refused) {
 			return Result{}, fmt.Errorf("keeping reads: %w", err)
 		}
-		for i := range reads {
-			reads[i].ID = ids[i]
+		taken := make([]plate.Read, 0, len(reads))
+		for i, read := range reads {
+			read.ID = ids[i]
 			switch {
+			case refused[i] != nil:
+				fault(places[i], &r.Malformed, Malformed, "It cannot be kept.")
+				s.Logger.Error("the store of reads refused what intake let in", "why", refused[i])
+				continue
 			case !fresh[i]:
 				r.Duplicate++
-			case now.Sub(reads[i].Seen) > s.Late:
+			case now.Sub(read.Seen) > s.Late:
 				r.Late++
 			default:
 				r.Fresh++
 			}
+			taken = append(taken, read)
 		}
 		// Known reads too: when their batch was cut short, their hits are still
 		// to be found.
-		if s.Hits != nil {
-			if err := s.Hits.Seen(ctx, reads); err != nil {
+		if s.Hits != nil && len(taken) > 0 {
+			if err := s.Hits.Seen(ctx, taken); err != nil {
 				return Result{}, fmt.Errorf("matching reads: %w", err)
 			}
 		}
@@ -350,8 +361,8 @@ func (s *Service) horizon(now time.Time) time.Time {
 	return now
 }
 
-// cameraRead is a sighting as the camera's owner keeps it.
-func cameraRead(c plate.Camera, g Sighting, now time.Time) plate.Read {
+// ownRead is a sighting as the camera's owner keeps it.
+func ownRead(c plate.Camera, g Sighting, now time.Time) plate.Read {
 	r := g.Read
 	r.ID, r.Owner, r.Camera, r.Received, r.Image = 0, c.Owner, c.ID, now, ""
 	if !c.Mobile || !g.Placed {
@@ -363,28 +374,26 @@ func cameraRead(c plate.Camera, g Sighting, now time.Time) plate.Read {
 	return r
 }
 
-// pictures hands the pictures over and names them in their reads. A picture
-// that cannot be kept is counted; its read is worth more. One picture of
-// several plates is kept for each, as each is viewed by itself.
-func (s *Service) pictures(ctx context.Context, reads []plate.Read, kept []Sighting, n *Counts) {
-	for i, g := range kept {
-		if len(g.Sealed)+len(g.Clear) == 0 {
-			continue
-		}
-		err := errors.New("there is nowhere to keep pictures")
-		if s.Images != nil {
-			if len(g.Sealed) > 0 {
-				reads[i].Image, err = s.Images.KeepSealed(ctx, reads[i].Owner, reads[i].Seen, g.Sealed)
-			} else {
-				reads[i].Image, err = s.Images.Keep(ctx, reads[i].Owner, reads[i].Seen, http.DetectContentType(g.Clear), g.Clear)
-			}
-		}
-		if err != nil {
-			n.Unkept++
-			reads[i].Image = ""
-			s.Logger.Warn("a picture of a read was not kept", "err", err)
-			continue
-		}
+// picture hands a sighting's picture over and returns its id, "" when there is
+// none or it cannot be kept: the read is worth more. One picture of several
+// plates is kept for each, as each is viewed by itself.
+func (s *Service) picture(ctx context.Context, r plate.Read, g Sighting, n *Counts) (id string, err error) {
+	switch {
+	case len(g.Sealed)+len(g.Clear) == 0:
+		return "", nil
+	case s.Images == nil:
+		err = ErrPicture
+	case len(g.Sealed) > 0:
+		id, err = s.Images.KeepSealed(ctx, r.Owner, r.Seen, g.Sealed)
+	default:
+		id, err = s.Images.Keep(ctx, r.Owner, r.Seen, http.DetectContentType(g.Clear), g.Clear)
+	}
+	if errors.Is(err, ErrPicture) {
+		n.Unkept++
+		return "", nil
+	}
+	if err == nil {
 		n.Pictures++
 	}
+	return id, err
 }
