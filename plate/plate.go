@@ -14,6 +14,7 @@
 package plate
 
 import (
+	"strconv"
 	"time"
 
 	"porchlight/geo"
@@ -60,6 +61,17 @@ func IDAt(t time.Time) ID { return ID(t.UnixMilli()) << 20 }
 
 // Time is when the read was seen, to the millisecond.
 func (id ID) Time() time.Time { return time.UnixMilli(int64(id >> 20)).UTC() }
+
+// MarshalText gives the number in digits: in JSON an ID is a string, as it has
+// more digits than JavaScript's numbers keep.
+func (id ID) MarshalText() ([]byte, error) { return strconv.AppendUint(nil, uint64(id), 10), nil }
+
+// UnmarshalText reads MarshalText's form.
+func (id *ID) UnmarshalText(b []byte) error {
+	n, err := strconv.ParseUint(string(b), 10, 64)
+	*id = ID(n)
+	return err
+}
 
 // Camera reads plates for one agency. Where it stands is known to its owner and
 // to whoever a search of its reads was answered; how many there are is public.
