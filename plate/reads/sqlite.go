@@ -505,6 +505,8 @@ func (f *file) insert(_ context.Context, rows []row) error {
 	return nil
 }
 
+// A conflict rolls the transaction back: nothing is to be kept for undoing the
+// statement alone.
 var insertFull = insertText(perInsert)
 
 func insertSQL(n int) string {
@@ -515,7 +517,7 @@ func insertSQL(n int) string {
 }
 
 func insertText(n int) string {
-	return `INSERT INTO read (id, plate, source, event, body) VALUES ` + strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?), ", n), ", ")
+	return `INSERT OR ROLLBACK INTO read (id, plate, source, event, body) VALUES ` + strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?), ", n), ", ")
 }
 
 const columns = `SELECT id, plate, source, event, body FROM read `
