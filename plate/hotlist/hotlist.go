@@ -132,12 +132,12 @@ const (
 func Outcomes() []Outcome { return []Outcome{Confirmed, Misread, Stale, WrongVehicle} }
 
 // Hit is a wanted plate that was read, as raised to one agency. Reads of the same
-// text for the same entry within Burst of one another are sightings of one hit.
+// text by one owner's cameras, within Burst of one another, are sightings of one hit.
 type Hit struct {
 	ID      string     `json:"id"`      // ULID
 	Seq     int64      `json:"seq"`     // grows with every change of any hit
 	Agency  string     `json:"agency"`  // ORI of who is alerted
-	Owner   string     `json:"owner"`   // ORI of whose camera read it first
+	Owner   string     `json:"owner"`   // ORI of whose cameras read it
 	Text    plate.Text `json:"text"`    // "" when so many plates fit the entry that they share one hit
 	State   State      `json:"state"`   //
 	First   time.Time  `json:"first"`   // of its sightings

@@ -92,8 +92,12 @@ func insertSighting(tx *sql.Tx, r plate.Read, e Entry, fit Fit) (v Sighting, fre
 	return v, n > 0, err
 }
 
-// add puts a sighting to the agency's hit it belongs to, or makes one. A hit that
-// is already told of grows; a hit dismissed as another thing does not.
+// grows is how long a hit takes up sightings: what let its agency have them is
+// then asked anew.
+const grows = time.Hour
+
+// add puts a sighting to the agency's hit it belongs to, of the same owner's
+// cameras, or makes one. What was found to be something else does not grow.
 func (s *Service) add(tx *sql.Tx, agency string, e Entry, v Sighting, now time.Time) (hit string, made bool, err error) {
 	var stale int
 	err = tx.QueryRow(`SELECT count(*) FROM hotlist_hit WHERE entry = ? AND agency = ? AND version = ? AND outcome = ?`,
@@ -102,17 +106,10 @@ func (s *Service) add(tx *sql.Tx, agency string, e Entry, v Sighting, now time.T
 		return "", false, err // found out of date, and not changed since: nobody is alerted again
 	}
 	text := v.Fit.Text
-	near := func(text plate.Text) (string, error) {
-		var id string
-		err := tx.QueryRow(`SELECT id FROM hotlist_hit WHERE entry = ? AND agency = ? AND text = ? AND outcome IN ('', ?)
-			AND last_seen >= ? AND first_seen <= ? ORDER BY id DESC LIMIT 1`, e.ID, agency, text, Confirmed,
-			micros(v.Read.Seen.Add(-Burst)), micros(v.Read.Seen.Add(Burst))).Scan(&id)
-		if errors.Is(err, sql.ErrNoRows) {
-			err = nil
-		}
-		return id, err
-	}
-	if hit, err = near(text); err != nil {
+	err = tx.QueryRow(`SELECT id FROM hotlist_hit WHERE entry = ? AND agency = ? AND owner = ? AND text = ? AND outcome IN ('', ?)
+		AND made > ? AND last_seen >= ? AND first_seen <= ? ORDER BY id DESC LIMIT 1`, e.ID, agency, v.Read.Owner, text, Confirmed,
+		micros(now.Add(-grows)), micros(v.Read.Seen.Add(-Burst)), micros(v.Read.Seen.Add(Burst))).Scan(&hit)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", false, err
 	}
 	if hit == "" {
@@ -124,8 +121,8 @@ func (s *Service) add(tx *sql.Tx, agency string, e Entry, v Sighting, now time.T
 		}
 		if lately >= MaxHits {
 			text = ""
-			err = tx.QueryRow(`SELECT id FROM hotlist_hit WHERE entry = ? AND agency = ? AND text = '' AND made > ? ORDER BY id DESC LIMIT 1`,
-				e.ID, agency, micros(now.Add(-time.Hour))).Scan(&hit)
+			err = tx.QueryRow(`SELECT id FROM hotlist_hit WHERE entry = ? AND agency = ? AND owner = ? AND text = '' AND outcome IN ('', ?) AND made > ?
+				ORDER BY id DESC LIMIT 1`, e.ID, agency, v.Read.Owner, Confirmed, micros(now.Add(-grows))).Scan(&hit)
 			if err != nil && !errors.Is(err, sql.ErrNoRows) {
 				return "", false, err
 			}

@@ -49,11 +49,12 @@ type Options struct {
 // Service keeps lists and hits. Safe for concurrent use.
 type Service struct {
 	Options
-	set   atomic.Pointer[set]
-	build sync.Mutex // held while the set is made anew
-	built int64      // counter "lists" of the set
-	fresh queue      // hits this node just made, to be raised
-	hub   hub
+	set     atomic.Pointer[set]
+	build   sync.Mutex // held while the set is made anew
+	built   int64      // counter "lists" of the set
+	fresh   queue      // hits this node just made, to be raised
+	hub     hub
+	tickets spam
 }
 
 // New opens the tables and compiles what is wanted. Run raises the hits.

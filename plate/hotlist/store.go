@@ -73,6 +73,12 @@ CREATE TABLE hotlist_uncased (
 	at     INTEGER NOT NULL
 );
 CREATE INDEX hotlist_uncased_person ON hotlist_uncased (person, at);
+CREATE TABLE hotlist_done ( -- what an act on a list said, so that a repeat says the same
+	act     TEXT PRIMARY KEY,
+	public  TEXT NOT NULL, -- JSON
+	private TEXT NOT NULL, -- JSON
+	at      INTEGER NOT NULL
+);
 CREATE TABLE hotlist_file ( -- uploaded, not yet imported
 	digest TEXT NOT NULL,   -- SHA-256, hex
 	list   TEXT NOT NULL,
@@ -247,6 +253,17 @@ func entries(q querier, where string, args ...any) ([]Entry, error) {
 	})
 }
 
+func entry(q querier, id string) (Entry, error) {
+	es, err := entries(q, `id = ?`, id)
+	if err == nil && len(es) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	return es[0], nil
+}
+
 // insertEntries writes many rows a statement: an import has a hundred thousand.
 func insertEntries(tx *sql.Tx, es []Entry) error {
 	const columns, atOnce = 17, 500
@@ -366,15 +383,19 @@ func wantedNow(ctx context.Context, q *sql.DB, now time.Time) (out []wanted, err
 		if err := w.plate.UnmarshalText([]byte(pattern)); err != nil {
 			return nil, fmt.Errorf("entry %s: %w", w.id, err)
 		}
-		var stood []string // who countersigned it as it is
-		for _, key := range [2]string{list + "/", list + "/" + w.id} {
-			for _, s := range stands[key] {
-				if version <= s.version {
-					stood = append(stood, s.agency)
-				}
+		// Who stands for it as it is: by itself, or with its whole list.
+		var stood []string
+		home := !waits && source != FromOther
+		for _, s := range stands[list+"/"+w.id] {
+			if version <= s.version {
+				stood, home = append(stood, s.agency), home || s.agency == agency
 			}
 		}
-		home := !waits && source != FromOther || slices.Contains(stood, agency)
+		for _, s := range stands[list+"/"] {
+			if version <= s.version {
+				stood, home = append(stood, s.agency), home || s.agency == agency && !waits
+			}
+		}
 		alerts := slices.DeleteFunc(stood, func(a string) bool { return a == agency || !offered || waits && !home })
 		if home {
 			alerts = append(alerts, agency)
