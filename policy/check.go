@@ -22,7 +22,7 @@ type TestReport struct {
 	Cases       int      `json:"cases"`       // acts of the packs' cases.json
 	Promises    int      `json:"promises"`    // invariants checked for each question
 	Assignments int64    `json:"assignments"` // questions of the enumeration that were covered
-	Decisions   int      `json:"decisions"`   // of these, decided one by one; the others were denied in groups
+	Decisions   int      `json:"decisions"`   // of these, decided one by one; the others in groups
 	Failures    []string `json:"failures"`    // at most maxFailures
 }
 
@@ -151,9 +151,10 @@ func (en enumeration) all(q Question, names []types.String, values [][]any) {
 	delete(q.Facts, string(names[0]))
 }
 
-// walk does the same but leaves out the combinations that are denied whatever
-// the facts not yet chosen may be: when no permit is left that could apply, or a
-// forbid applies already. Cedar's partial evaluation tells.
+// walk does the same but decides no combination that is denied whatever the facts
+// not yet chosen may be: when no permit is left that could apply, or a forbid
+// applies already; nor one that is permitted whatever they may be. Cedar's partial
+// evaluation tells.
 func (en enumeration) walk(q Question, names []types.String, values [][]any, policies []*ast.Policy) {
 	kept, open := en.partial(q, names, policies)
 	if !open {
@@ -168,11 +169,43 @@ func (en enumeration) walk(q Question, names []types.String, values [][]any, pol
 		}
 		return
 	}
+	if !slices.ContainsFunc(kept, func(p *ast.Policy) bool { return p.Effect == ast.EffectForbid }) &&
+		slices.ContainsFunc(kept, func(p *ast.Policy) bool { return len(p.Conditions) == 0 }) {
+		en.granted(q, names, values, true)
+		return
+	}
 	for _, v := range values[0] {
 		q.Facts[string(names[0])] = v
 		en.walk(q, names[1:], values[1:], kept)
 	}
 	delete(q.Facts, string(names[0]))
+}
+
+// granted checks the promises for the combinations that are permitted whatever
+// the facts not yet chosen may be. The first of them is decided too.
+func (en enumeration) granted(q Question, names []types.String, values [][]any, first bool) {
+	if len(names) == 0 {
+		if first {
+			en.ask(q)
+			return
+		}
+		en.kept(q, "a rule that no fact left can undo")
+		return
+	}
+	for i, v := range values[0] {
+		q.Facts[string(names[0])] = v
+		en.granted(q, names[1:], values[1:], first && i == 0)
+	}
+	delete(q.Facts, string(names[0]))
+}
+
+// kept checks every promise for a question that is permitted.
+func (en enumeration) kept(q Question, by string) {
+	for _, p := range promises {
+		if p.broken(q) {
+			en.report.fail("promise broken: %s: %s is permitted by %s", p.name, describe(q), by)
+		}
+	}
 }
 
 // denied checks the combinations that walk leaves out against what is owed.
@@ -249,11 +282,7 @@ func (en enumeration) ask(q Question) bool {
 		en.owed(q, ids(v))
 		return false
 	}
-	for _, p := range promises {
-		if p.broken(q) {
-			en.report.fail("promise broken: %s: %s is permitted by %s", p.name, describe(q), ids(v))
-		}
-	}
+	en.kept(q, ids(v))
 	if len(q.Jurisdictions) > 0 {
 		base := q
 		base.Jurisdictions = nil

@@ -70,7 +70,7 @@ func TestInvalidQuestions(t *testing.T) {
 func TestRules(t *testing.T) {
 	e := load(t)
 	rules := e.Rules()
-	if rules[0].Pack != "base" || rules[len(rules)-1].Pack != "us-il" {
+	if rules[0].Pack != "base" || rules[len(rules)-1].Pack != "us-wa" {
 		t.Error("base comes first")
 	}
 	for _, r := range rules {
