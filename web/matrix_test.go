@@ -62,6 +62,7 @@ import (
 //     h  the header with the token is missing (422)
 //     x  over: no such invitation or opened view of this session (410)
 //     k  no passkey of this exchange answers (401)
+//     c  neither a camera's signature nor its token (401)
 //     v  the content cannot be used, whoever sends it (4xx)
 const who = "notu QICA pPXF MDO SR"
 
@@ -69,6 +70,7 @@ const (
 	everybody = "++++ ++++ ++++ +++ ++"
 	noone     = "0000 0000 0000 000 00"
 	staff     = "ssss ++++ ++++ +++ +s" // whoever is signed in
+	nocamera  = "cccc cccc cccc ccc cc"
 )
 
 // A row says what happens to each of who on one route, and how to ask.
@@ -181,6 +183,17 @@ var matrix = []row{
 		return request{method: "GET", path: "/api/v1/exports/" + c.w.export + "/package"}
 	}},
 	{"GET /api/v1/exports/{act}/parts", "", "ssss xx+x xxxx xxx xs", func(c *cell) request { return request{method: "GET", path: "/api/v1/exports/" + c.w.plain + "/parts"} }},
+
+	// ---- plate cameras
+	{"GET /api/v1/cameras", "", "ssss r+r+ rrrr rrr rs", get("/api/v1/cameras")}, // of her own agency
+	{"POST /api/v1/cameras", "camera.add", "ssss ---+ ---- --- -s", newCamera},
+	{"POST /api/v1/cameras/{camera}/change", "camera.change", "ssss ---+ 0000 000 0s", func(c *cell) request {
+		return act("/cameras/"+c.w.camera+"/change", actor.FileCamera("Elm St, southbound", ""))
+	}},
+	{"POST /api/v1/cameras/{camera}/remove", "camera.remove", "ssss ---+ 0000 000 0s", func(c *cell) request { return act("/cameras/"+c.w.oldCamera+"/remove", nil) }},
+	{"POST /api/v1/plates/batches", "", nocamera, post("/api/v1/plates/batches", map[string]any{"camera": "x"})}, // who is signed in is no camera
+	{"POST /api/v1/plates/reads", "", nocamera, post("/api/v1/plates/reads", nil)},
+	{"POST /api/v1/plates/reads/{token}", "", nocamera, post("/api/v1/plates/reads/this-token-opens-nothing", nil)},
 
 	// ---- pages, files, figures: the same for everybody
 	{"GET /{$}", "", everybody, get("/")},
@@ -336,6 +349,10 @@ func grantVault(c *cell) request {
 	return act("/vault/grants", web.VaultGrant{Vault: c.w.vault, Device: to.Device, Wrapped: c.w.note})
 }
 
+func newCamera(c *cell) request {
+	return act("/cameras", actor.FileCamera("Main St, northbound", gate.NewActID()))
+}
+
 func readPrivate(c *cell) request {
 	return act(fmt.Sprintf("/entries/%d/private", c.w.Request.PostEntry), map[string]any{"reason": "yearly review"})
 }
@@ -401,6 +418,7 @@ type matrixWorld struct {
 	hold                string          // on own
 	view, export, plain string          // acts of the custodian's session
 	waiting             string          // pending request of the police
+	camera, oldCamera   string          // of the police; the second is to be removed
 	closing             []string        // open requests of the police
 	victim              string          // person of the police to be removed
 	newcomers           []*actor.Person // custodians without the vault
@@ -473,6 +491,16 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 	var owner, other *actor.Answer
 	items := make([]*actor.Answer, 5)
 	all, ctx := errgroup.WithContext(ctx)
+	all.Go(func() error {
+		for _, id := range []*string{&w.camera, &w.oldCamera} {
+			c, err := w.Police.Admin.AddCamera(ctx, actor.FileCamera("Elm St", gate.NewActID()))
+			if err != nil {
+				return err
+			}
+			*id = c.ID
+		}
+		return nil
+	})
 	all.Go(func() error {
 		for _, a := range []struct {
 			*testworld.Agency
@@ -742,6 +770,8 @@ func (a answered) mark() byte {
 		return 's'
 	case a.status == 401 && a.Type == "/problems/passkey":
 		return 'k'
+	case a.status == 401 && a.Type == "/problems/camera":
+		return 'c'
 	case a.status == 422 && len(a.Errors) == 1 && strings.HasPrefix(a.Errors[0].Location, "header."):
 		return 'h'
 	case a.status < 500:
@@ -832,7 +862,7 @@ func TestAuthorizationMatrix(t *testing.T) {
 	w := newMatrixWorld(t)
 	columns := strings.ReplaceAll(who, " ", "")
 	services := web.Options{BaseURL: w.URL, Identity: w.X.Identity, Gate: w.X.Gate, Log: w.X.Log, Policy: w.X.Policy, Roster: w.X.Roster,
-		Canvass: w.X.Canvass, Feed: w.X.Feed, Notices: w.X.Notices, Evidence: w.X.Evidence, Intake: w.X.Intake, Share: w.X.Share}
+		Canvass: w.X.Canvass, Feed: w.X.Feed, Notices: w.X.Notices, Evidence: w.X.Evidence, Intake: w.X.Intake, Share: w.X.Share, Cameras: w.X.Cameras}
 	routes, err := web.Routes(services)
 	check(t, err)
 	w.api, err = web.Description(services)
