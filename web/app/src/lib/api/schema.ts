@@ -107,6 +107,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cameras": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The plate cameras of the own agency, those in use first, and how they do. */
+        get: operations["cameras"];
+        put?: never;
+        /** Add a plate camera to the own agency. */
+        post: operations["addCamera"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera}/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change what is said of a plate camera, or what it shows: a new key or token takes effect at once. */
+        post: operations["changeCamera"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{camera}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End the use of a plate camera; what it read stays as long as it may. */
+        post: operations["removeCamera"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/clips": {
         parameters: {
             query?: never;
@@ -938,6 +990,108 @@ export interface components {
             status: "invited" | "active" | "suspended";
             /** @description What residents encrypt to. */
             vault?: components["schemas"]["VaultView"];
+        };
+        CameraCounts: {
+            /** Format: int64 */
+            duplicate: number;
+            /** Format: int64 */
+            fresh: number;
+            /** Format: int64 */
+            future: number;
+            /** Format: int64 */
+            late: number;
+            /** Format: int64 */
+            malformed: number;
+            /** Format: int64 */
+            pictures: number;
+            /**
+             * Format: int64
+             * @description Reads of batches that came again.
+             */
+            replayed: number;
+            /** Format: int64 */
+            too_old: number;
+            /** Format: int64 */
+            unkept: number;
+            /**
+             * Format: int64
+             * @description Batches not signed with its key.
+             */
+            unsigned: number;
+        };
+        CameraDraft: {
+            /** @description As its own program calls it; needed for Frigate, and where cameras share a token. */
+            alias?: string;
+            /**
+             * Format: int64
+             * @description It looks at traffic going that way, degrees from north; -1 both or unknown.
+             */
+            heading: number;
+            /** @description Of a camera that signs: its Ed25519 public key, 32 bytes. Left out in a change: as before. */
+            key?: string;
+            /** Format: double */
+            lat: number;
+            /**
+             * Format: double
+             * @description Where it stands, degrees; of a mobile camera, where it is based.
+             */
+            lon: number;
+            /** @description Its batches state where it is. */
+            mobile?: boolean;
+            /** @description As people call it. */
+            name: string;
+            /** @description Of a camera that shows a token: the token's SHA-256. Left out in a change: as before. */
+            secret?: string;
+            /** @enum {string} */
+            speaks: "signed" | "openalpr" | "platerecognizer" | "frigate" | "csv";
+        };
+        CameraList: {
+            cameras: components["schemas"]["CameraView"][];
+        };
+        CameraView: {
+            alias: string;
+            /** Format: int64 */
+            heading: number;
+            /** @description Its id. */
+            id: string;
+            /** @description Ed25519 public key of a camera that signs. */
+            key?: string;
+            /**
+             * Format: date-time
+             * @description When its newest read was seen, by its own clock.
+             */
+            last_read?: string;
+            /**
+             * Format: date-time
+             * @description When something of it was last taken in.
+             */
+            last_sent?: string;
+            /** Format: double */
+            lat: number;
+            /** Format: double */
+            lon: number;
+            mobile: boolean;
+            /** @description Its name. */
+            name: string;
+            /** @description The same in one English sentence. */
+            reason?: string;
+            /** Format: date-time */
+            removed?: string;
+            /**
+             * Format: int64
+             * @description How far its clock is ahead of ours; negative, behind.
+             */
+            skew_ms: number;
+            speaks: string;
+            /** @description Since midnight UTC. */
+            today: components["schemas"]["CameraCounts"];
+            /**
+             * @description What was last wrong today.
+             * @enum {string}
+             */
+            trouble?: "too_old" | "future" | "malformed" | "unsigned";
+            /** Format: date-time */
+            trouble_at?: string;
         };
         CategoryView: {
             /** @description The statute or promise. */
@@ -2106,6 +2260,152 @@ export interface operations {
                 "application/json": components["schemas"]["Reason"];
             };
         };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cameras: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addCamera: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraDraft"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeCamera: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraDraft"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CameraView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeCamera: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description OK */
             200: {
