@@ -19,6 +19,7 @@ import (
 	"porchlight/gate"
 	"porchlight/ledger"
 	"porchlight/plate"
+	"porchlight/plate/reads"
 	"porchlight/plate/sharing"
 	"porchlight/policy"
 )
@@ -49,6 +50,17 @@ type Agencies interface {
 	Standing(ctx context.Context, ori string) (plate.Asker, bool, error)
 }
 
+// Days lets reads go; see reads.Store.
+type Days interface {
+	Due(ctx context.Context, now time.Time) ([]reads.Day, error)
+	Drop(ctx context.Context, d reads.Day) error // what is not there is fine
+}
+
+// Pictures lets the pictures of reads go; see image.Service.
+type Pictures interface {
+	Drop(ctx context.Context, owner string, from, to time.Time, keep time.Duration) error
+}
+
 // Peers carries an ask to the exchanges it names; see peer.Service. receipt is
 // that of search.run, with the values of Fields disclosed. Each peer is yielded
 // once, in the order in which they answer, and the sequence ends within bounds.
@@ -64,8 +76,8 @@ type PeerAnswer struct {
 	Problem  string         `json:"problem"`  // why there is no answer, one sentence; "" when there is
 }
 
-// Options join a service to its neighbors. Peers may be nil; the last two have
-// defaults; the others are needed.
+// Options join a service to its neighbors. Peers may be nil, and Pictures; the
+// last three have defaults; the others are needed.
 type Options struct {
 	DB       *db.DB
 	Gate     *gate.Gate
@@ -74,6 +86,8 @@ type Options struct {
 	Sharing  Sharing
 	Cameras  Cameras
 	Reads    Reads
+	Days     Days
+	Pictures Pictures
 	Keeper   *Keeper
 	Peers    Peers
 	// Key marks the rows of exported files. Whoever has it can make such marks.

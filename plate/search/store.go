@@ -94,6 +94,17 @@ CREATE TABLE search_held (
 	content TEXT NOT NULL,    -- JSON of the read
 	PRIMARY KEY (hold, read_id)
 );
+CREATE TABLE search_purge (
+	owner   TEXT NOT NULL,
+	day     TEXT NOT NULL,    -- UTC day of the reads; of those kept for hours or minutes, its hour
+	act     TEXT NOT NULL,    -- id of reads.purge
+	reads   INTEGER NOT NULL, -- dropped already
+	held    INTEGER NOT NULL, -- of them, those kept for a case
+	minutes INTEGER NOT NULL, -- retention
+	entry   INTEGER NOT NULL, -- of the act; 0 until then
+	pending TEXT NOT NULL,    -- JSON: what is to be dropped
+	PRIMARY KEY (owner, day)
+);
 `}
 
 // digest is what tells two asks, or two plans, apart.
