@@ -41,6 +41,7 @@ const (
 // DB is one database. Safe for concurrent use.
 type DB struct {
 	engine
+	locks
 	source string
 	read   *sql.DB
 	write  *sql.DB // one connection, used by the writer goroutine only

@@ -64,6 +64,8 @@ type Act struct {
 	// Facts and Jurisdictions are for policy, see policy.Question.
 	Facts         map[string]any
 	Jurisdictions []string
+
+	voids string // act.void: id of the act that did not happen
 }
 
 // Names of the private values the gate adds by itself.
@@ -152,6 +154,14 @@ type Log interface {
 	Size(ctx context.Context) (uint64, error)
 }
 
+// Queue is a Log that several nodes append to. It takes the entry in the
+// transaction that makes the act decided, so that a decided act is in the log or
+// will be; Append then waits for it.
+type Queue interface {
+	Log
+	Enqueue(tx *sql.Tx, e ledger.Entry) error
+}
+
 // Policy decides; see policy.Engine.
 type Policy interface {
 	Decide(policy.Question) policy.Verdict
@@ -192,7 +202,10 @@ type Options struct {
 	Observe func(action string, permit bool, took time.Duration)
 }
 
-// Gate is the one door. Safe for concurrent use.
+// Gate is the one door. Safe for concurrent use, and beside the gates of other
+// nodes over the same store: busy orders the calls for one act within a node;
+// among nodes each step of an act is a write that checks the state it leaves
+// (errMoved), and writes follow each other.
 type Gate struct {
 	Options
 	busy keyed
@@ -274,9 +287,7 @@ func (g *Gate) Do(ctx context.Context, a Act, effect func(tx *sql.Tx, grant *Gra
 	// stateNew or statePending: nothing is in the log.
 	if a.By.Who.PersonID != "" {
 		if rec.state == stateNew || len(a.By.Assertion) == 0 || rec.expires.Before(g.Now()) {
-			fresh := g.draft(a)
-			fresh.stored = rec.stored
-			return nil, g.askSignature(ctx, fresh, a)
+			return nil, g.askSignature(ctx, g.draft(a), a)
 		}
 		signed, err := g.Signatures.VerifySignature(ctx, a.By.Who.PersonID, rec.nonce, rec.entry.Act.Bytes(), a.By.Assertion)
 		if err != nil {
@@ -287,7 +298,9 @@ func (g *Gate) Do(ctx context.Context, a Act, effect func(tx *sql.Tx, grant *Gra
 		}
 		rec.sign(signed)
 	}
-	if err := g.decide(ctx, a, &rec); err != nil {
+	if err := g.decide(ctx, a, &rec); errors.Is(err, errMoved) {
+		return nil, ErrUnsettled // another node has the same act in hand
+	} else if err != nil {
 		return nil, err
 	}
 	// From here the act is being recorded: a caller who hangs up does not stop it.
@@ -309,7 +322,7 @@ func (g *Gate) draft(a Act) record {
 	now := g.Now().UTC()
 	rec := record{
 		id: a.By.ActID, state: stateNew, digest: digest(a), at: now,
-		objects: a.Objects, keepUntil: a.KeepUntil,
+		objects: a.Objects, keepUntil: a.KeepUntil, voids: a.voids,
 	}
 	if rec.keepUntil.IsZero() {
 		rec.keepUntil = now.Add(g.Retention)
@@ -350,7 +363,9 @@ func (g *Gate) askSignature(ctx context.Context, rec record, a Act) error {
 		return fmt.Errorf("preparing a signature: %w", err)
 	}
 	rec.state, rec.nonce, rec.expires = statePending, c.Nonce, g.Now().Add(SignWithin)
-	if err := g.save(ctx, rec); err != nil {
+	if err := g.save(ctx, rec); errors.Is(err, errMoved) {
+		return ErrUnsettled
+	} else if err != nil {
 		return fmt.Errorf("keeping the act to be signed: %w", err)
 	}
 	return &SignatureRequired{Act: act, Disclosures: rec.private, Nonce: c.Nonce, Options: c.Options}
@@ -401,24 +416,40 @@ func (g *Gate) decide(ctx context.Context, a Act, rec *record) error {
 func (g *Gate) finish(ctx context.Context, a Act, rec record, effect func(*sql.Tx, *Grant) error) (*Grant, error) {
 	ctx = context.WithoutCancel(ctx)
 	if !rec.entry.Decision.Permit {
-		if err := g.DB.Write(ctx, func(tx *sql.Tx) error { return rec.outcome(tx, stateDenied) }); err != nil {
+		err := g.DB.Write(ctx, func(tx *sql.Tx) error { return rec.outcome(tx, stateDenied) })
+		if err != nil && !errors.Is(err, errMoved) {
 			return nil, fmt.Errorf("keeping the refusal: %w", err)
 		}
 		return nil, g.refusal(rec)
 	}
 	grant := rec.grant(a, false)
 	err := g.DB.Write(ctx, func(tx *sql.Tx) error {
-		if effect != nil {
-			if err := effect(tx, grant); err != nil {
-				return err
-			}
+		if err := rec.outcome(tx, stateDone); err != nil || effect == nil {
+			return err
 		}
-		return rec.outcome(tx, stateDone)
+		return effect(tx, grant)
 	})
+	if errors.Is(err, errMoved) {
+		return g.moved(ctx, a)
+	}
 	if err != nil {
 		return nil, errors.Join(err, g.void(ctx, rec, "failed"))
 	}
 	return grant, nil
+}
+
+// moved answers for an act that another node finished, or is voiding, meanwhile.
+func (g *Gate) moved(ctx context.Context, a Act) (*Grant, error) {
+	rec, err := g.load(ctx, a.By.ActID)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("looking up act: %w", err)
+	case rec.state == stateDone:
+		return rec.grant(a, true), nil
+	case rec.state == stateVoid:
+		return nil, ErrVoided
+	}
+	return nil, ErrUnsettled
 }
 
 func (g *Gate) refusal(rec record) *Refusal {
@@ -442,6 +473,7 @@ func (g *Gate) void(ctx context.Context, rec record, reason string) error {
 		Objects: rec.objects, // so that a history shows what came of its acts
 		Public:  map[string]string{"of": fmt.Sprint(rec.index), "reason": reason},
 		Facts:   map[string]any{},
+		voids:   rec.id,
 	}
 	_, err := g.Do(ctx, a, func(tx *sql.Tx, _ *Grant) error { return rec.outcome(tx, stateVoid) })
 	if err != nil {

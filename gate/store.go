@@ -44,7 +44,13 @@ CREATE TABLE act_private (
 ) WITHOUT ROWID;
 `, `
 ALTER TABLE act_private ADD COLUMN open INTEGER NOT NULL DEFAULT 0; -- anybody may be shown it; see Act.Open
+`, `
+ALTER TABLE acts ADD COLUMN voids TEXT NOT NULL DEFAULT ''; -- act.void: the act that did not happen
+CREATE INDEX acts_voids ON acts (voids) WHERE voids <> '';
 `}
+
+// errMoved: the act is not, or no more, in the state that this step leaves.
+var errMoved = errors.New("gate: the act has moved on")
 
 // An act's way: new (not stored) -> pending (to be signed) -> decided (intent
 // durable, entry perhaps in the log) -> done | denied | void.
@@ -73,7 +79,7 @@ type record struct {
 	objects   []string
 	private   []ledger.Disclosure // sorted by name
 	open      []string            // names of those that anybody may be shown
-	stored    bool                // there is a row of this id
+	voids     string              // act.void: id of the act that did not happen
 }
 
 func (r *record) sign(s identity.Signed) {
@@ -106,25 +112,57 @@ func (r *record) sameCall(a Act) bool {
 	return person == a.By.Who.PersonID && r.entry.Act.Action == a.Action && slices.Equal(r.objects, a.Objects)
 }
 
-// outcome closes the act within tx.
+// outcome closes the decided act within tx. errMoved when it is not decided any
+// more, or when it is to be done while a void of it is under way.
 func (r *record) outcome(tx *sql.Tx, s state) error {
-	_, err := tx.Exec(`UPDATE acts SET state = ?, idx = ?, nonce = NULL WHERE id = ?`, s, r.index, r.id)
-	return err
+	res, err := tx.Exec(`UPDATE acts SET state = ?1, idx = ?2, nonce = NULL WHERE id = ?3 AND state = 'decided'
+		AND (?4 = 0 OR NOT EXISTS (SELECT 1 FROM acts v WHERE v.voids = ?3 AND v.state = 'decided'))`,
+		s, r.index, r.id, s == stateDone)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, errMoved)
+	}
+	return nil
 }
 
-// save stores the act as it is, replacing what was there.
+// save stores the act as it is, replacing what was there, and hands a decided
+// one to the log's queue if it has one. errMoved when the act stored is decided
+// already, and when the act to be voided is closed.
 func (g *Gate) save(ctx context.Context, r record) error {
 	return g.DB.Write(ctx, func(tx *sql.Tx) error {
-		if r.stored {
+		var was state
+		switch err := tx.QueryRow(`SELECT state FROM acts WHERE id = ?`, r.id).Scan(&was); {
+		case err == nil && was != statePending:
+			return errMoved
+		case err == nil:
 			if err := drop(tx, r.id); err != nil {
 				return err
 			}
+		case !errors.Is(err, sql.ErrNoRows):
+			return err
 		}
-		_, err := tx.Exec(`INSERT INTO acts (id, state, digest, at, entry, idx, nonce, expires, keep_until)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.id, r.state, r.digest[:], r.at.UnixMicro(), string(r.entry.Bytes()),
-			int64(r.index), r.nonce[:], micros(r.expires), r.keepUntil.UnixMicro())
+		if r.voids != "" {
+			var open bool
+			if err := tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM acts WHERE id = ?1 AND state = 'decided')
+				AND NOT EXISTS (SELECT 1 FROM acts WHERE voids = ?1 AND state = 'decided')`, r.voids).Scan(&open); err != nil {
+				return err
+			}
+			if !open {
+				return errMoved
+			}
+		}
+		_, err := tx.Exec(`INSERT INTO acts (id, state, digest, at, entry, idx, nonce, expires, keep_until, voids)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.id, r.state, r.digest[:], r.at.UnixMicro(), string(r.entry.Bytes()),
+			int64(r.index), r.nonce[:], micros(r.expires), r.keepUntil.UnixMicro(), r.voids)
 		if err != nil {
 			return err
+		}
+		if q, ok := g.Log.(Queue); ok && r.state == stateDecided {
+			if err := q.Enqueue(tx, r.entry); err != nil {
+				return err
+			}
 		}
 		for _, o := range r.objects {
 			if _, err := tx.Exec(`INSERT INTO act_objects (object, act) VALUES (?, ?)`, o, r.id); err != nil {
@@ -192,7 +230,7 @@ func (g *Gate) query(ctx context.Context, q string, args ...any) ([]record, erro
 		copy(r.digest[:], digest)
 		copy(r.nonce[:], nonce)
 		r.at, r.expires, r.keepUntil = time.UnixMicro(at).UTC(), time.UnixMicro(expires), time.UnixMicro(keep)
-		r.index, r.stored = uint64(idx), true
+		r.index = uint64(idx)
 		rs = append(rs, r)
 	}
 	if err := rows.Err(); err != nil {
@@ -346,6 +384,9 @@ func (g *Gate) Recover(ctx context.Context) (forgotten, voided int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
+	// Voids first: one that never reached the log must not stand in the way of another.
+	isVoid := func(r record) bool { return r.entry.Act.Action == "act.void" }
+	open = slices.Concat(slices.DeleteFunc(slices.Clone(open), func(r record) bool { return !isVoid(r) }), slices.DeleteFunc(open, isVoid))
 	for _, r := range open {
 		i, ok := found[r.id]
 		switch {

@@ -75,6 +75,8 @@ var (
 	ErrClosed = errors.New("ledger: closed")
 	// ErrInUse: another process has the log open.
 	ErrInUse = errors.New("ledger: in use by another process")
+	// ErrReadOnly: the log was opened by OpenReader.
+	ErrReadOnly = errors.New("ledger: opened for reading")
 	// ErrNoEntry: the index is not (yet) covered by a published checkpoint.
 	ErrNoEntry = errors.New("ledger: no such entry")
 )
@@ -85,13 +87,13 @@ type Indexed struct {
 	Entry Entry
 }
 
-// Log is the exchange's transparency log: the only writer of its directory.
-// Safe for concurrent use.
+// Log is the exchange's transparency log: the only writer of its directory, or,
+// from OpenReader, one of many readers. Safe for concurrent use.
 type Log struct {
 	o        Options
 	verifier keys
-	appender *tessera.Appender
-	reader   tessera.LogReader
+	appender *tessera.Appender // nil in a reader
+	reader   storage
 	shutdown func(context.Context) error
 	stop     context.CancelFunc
 	lock     *os.File
@@ -119,6 +121,40 @@ type published struct {
 	proofs *client.ProofBuilder
 }
 
+// storage is what is read of a log's directory; tessera.LogReader has it.
+type storage interface {
+	ReadCheckpoint(ctx context.Context) ([]byte, error)
+	ReadTile(ctx context.Context, level, index uint64, p uint8) ([]byte, error)
+	ReadEntryBundle(ctx context.Context, index uint64, p uint8) ([]byte, error)
+	IntegratedSize(ctx context.Context) (uint64, error)
+}
+
+// files is a log's directory that another process writes.
+type files struct {
+	client.FileFetcher
+	log *Log
+}
+
+// IntegratedSize is that of the newest checkpoint: a reader knows no more.
+func (f files) IntegratedSize(ctx context.Context) (uint64, error) { return f.log.Size(ctx) }
+
+// OpenReader opens the log that another process, or another Log of this one,
+// writes in o.Dir. It follows what is published there. fs.ErrNotExist when
+// nothing is yet.
+func OpenReader(ctx context.Context, o Options) (*Log, error) {
+	l, err := prepare(o)
+	if err != nil {
+		return nil, fmt.Errorf("opening the ledger: %w", err)
+	}
+	l.reader = files{client.FileFetcher{Root: o.Dir}, l}
+	l.ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if err := l.refresh(); err != nil {
+		l.stop()
+		return nil, fmt.Errorf("opening the ledger: %w", err)
+	}
+	return l, nil
+}
+
 // Open opens or creates the log in o.Dir, sweeps what a crash left, and
 // verifies its newest checkpoint. Entries that were integrated before a crash
 // are published soon after. ErrInUse when another process has it.
@@ -130,7 +166,8 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	return l, nil
 }
 
-func open(ctx context.Context, o Options) (_ *Log, err error) {
+// prepare checks the options and fills in their defaults.
+func prepare(o Options) (*Log, error) {
 	if o.Deadline == 0 {
 		o.Deadline = 10 * time.Second
 	}
@@ -154,12 +191,22 @@ func open(ctx context.Context, o Options) (_ *Log, err error) {
 		v.Witnesses = append(v.Witnesses, w.VKey)
 	}
 	l := &Log{o: o, changed: make(chan struct{}), wake: make(chan struct{}, 1), sequenced: make(chan struct{})}
+	var err error
 	if l.verifier, err = v.keys(); err != nil {
 		return nil, err
 	}
 	if l.verifier.log.hash() != o.Signer.KeyHash() {
 		return nil, errors.New("LogKey is not the key of Signer")
 	}
+	return l, nil
+}
+
+func open(ctx context.Context, o Options) (_ *Log, err error) {
+	l, err := prepare(o)
+	if err != nil {
+		return nil, err
+	}
+	o = l.o
 	if o.Logger != nil {
 		tesseraLogger.Do(func() { klog.SetSlogLogger(o.Logger) })
 	}
@@ -196,9 +243,11 @@ func open(ctx context.Context, o Options) (_ *Log, err error) {
 			l.stop()
 		}
 	}()
-	if l.appender, l.shutdown, l.reader, err = tessera.NewAppender(l.ctx, driver, options); err != nil {
+	var reader tessera.LogReader
+	if l.appender, l.shutdown, reader, err = tessera.NewAppender(l.ctx, driver, options); err != nil {
 		return nil, err
 	}
+	l.reader = reader
 	if err := l.refresh(); err != nil {
 		return nil, err
 	}
@@ -268,6 +317,10 @@ func (l *Log) Close() error {
 	if was {
 		return nil
 	}
+	if l.appender == nil {
+		l.stop()
+		return nil
+	}
 	l.appending.Wait()
 	close(l.wake)
 	<-l.sequenced
@@ -285,6 +338,35 @@ func (l *Log) Close() error {
 // any other error (ErrTooLarge, ErrClosed, a failed disk, which is syscall.ENOSPC
 // when it is full) e is not in the log.
 func (l *Log) Append(ctx context.Context, e Entry) (index uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, l.o.Deadline)
+	defer cancel()
+	if index, err = l.Integrate(ctx, e); err != nil {
+		return 0, err
+	}
+	return index, l.Published(ctx, index, e)
+}
+
+// Published returns once a published checkpoint covers e at index, and the proof
+// from e to it is verified. ErrUnpublished when that is not known in time.
+func (l *Log) Published(ctx context.Context, index uint64, e Entry) error {
+	ctx, cancel := context.WithTimeout(ctx, l.o.Deadline)
+	defer cancel()
+	at, err := l.await(ctx, index+1)
+	if err != nil {
+		return err
+	}
+	if _, err := at.prove(ctx, index, e.Bytes()); err != nil {
+		return fmt.Errorf("%w: entry %d: %w", ErrUnpublished, index, err)
+	}
+	return nil
+}
+
+// Integrate adds e and returns its index once it is in the log for good, soon to
+// be published. Errors are those of Append.
+func (l *Log) Integrate(ctx context.Context, e Entry) (index uint64, err error) {
+	if l.appender == nil {
+		return 0, ErrReadOnly
+	}
 	data := e.Bytes()
 	if len(data) > MaxEntry {
 		return 0, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(data))
@@ -329,14 +411,6 @@ func (l *Log) Append(ctx context.Context, e Entry) (index uint64, err error) {
 			}
 			index = i
 		}
-	}
-	// Integrated is not yet published.
-	at, err := l.await(ctx, index+1)
-	if err != nil {
-		return index, err
-	}
-	if _, err := at.prove(ctx, index, data); err != nil {
-		return index, fmt.Errorf("%w: entry %d: %w", ErrUnpublished, index, err)
 	}
 	return index, nil
 }
@@ -622,7 +696,10 @@ func (l *Log) Select(ctx context.Context, from, to uint64, actions ...string) it
 			yield(Indexed{}, err)
 			return
 		}
-		for i, data := range l.raw(ctx, from, to, &err) {
+		for i, data := range l.raw(ctx, from, p.Size, &err) {
+			if i == to {
+				break
+			}
 			if !slices.Contains(actions, actionOf(data)) {
 				continue
 			}
