@@ -31,7 +31,7 @@ const maxCommit = 8192
 //
 // Some may be refused, each for its own reason: then the error is a Refused, and
 // the others were kept. Any other error says nothing of the batch: the caller
-// appends it again. When the disk has no room the error is also syscall.ENOSPC.
+// appends it again; what had been kept after all is then not fresh. When the disk has no room the error is also syscall.ENOSPC.
 func (s *Store) Append(ctx context.Context, reads []plate.Read) ([]plate.ID, []bool, error) {
 	s.mu.RLock()
 	if s.closed {
@@ -110,10 +110,10 @@ func (p *part) enqueue(s *Store, j *job) {
 	p.queue.Lock()
 	defer p.queue.Unlock()
 	p.jobs = append(p.jobs, j)
-	if p.leading {
+	if p.leading == s.engine.writers() {
 		return
 	}
-	p.leading = true
+	p.leading++
 	go func() {
 		for {
 			p.queue.Lock()
@@ -124,7 +124,9 @@ func (p *part) enqueue(s *Store, j *job) {
 			}
 			jobs := p.jobs[:n:n]
 			p.jobs = slices.Clone(p.jobs[n:])
-			p.leading = n > 0
+			if n == 0 {
+				p.leading--
+			}
 			p.queue.Unlock()
 			if n == 0 {
 				return
@@ -178,15 +180,13 @@ func (s *Store) settle(ctx context.Context, p *part, rows []row, slots []slot) e
 		}
 		switch err := p.rows.insert(ctx, rows); {
 		case err == nil:
-			plates := make([]plate.Packed, len(rows))
 			for i, to := range slots {
 				to.put(rows[i].id, true)
-				plates[i] = rows[i].plate
 			}
 			for i, to := range twins.slots {
 				to.put(rows[first[i]].id, false)
 			}
-			p.learn(talliesOf(rows), plates)
+			s.engine.learned(p, rows)
 			rows, slots = later.rows, later.slots
 		case errors.Is(err, errKnown):
 			there, err := p.rows.known(ctx, rows)
@@ -206,10 +206,13 @@ func (s *Store) settle(ctx context.Context, p *part, rows []row, slots []slot) e
 // elsewhere answers the rows that are known in another bucket of the same time,
 // where they arrived under another retention, and gives the others.
 func (s *Store) elsewhere(ctx context.Context, p *part, rows []row, slots []slot) ([]row, []slot, error) {
-	for _, o := range s.between(plate.ID(p.from)<<seqBits, idAt(p.end())) {
-		if o.keep == p.keep {
-			continue
+	others := slices.DeleteFunc(s.between(plate.ID(p.from)<<seqBits, idAt(p.end())), func(o *part) bool { return o.keep == p.keep })
+	if len(others) > 0 {
+		if err := s.engine.refresh(ctx); err != nil {
+			return nil, nil, err
 		}
+	}
+	for _, o := range others {
 		var here []row
 		for i := range rows {
 			if o.has(rows[i].source) {

@@ -63,6 +63,10 @@ func (b bucket) String() string {
 type engine interface {
 	// refresh learns what other processes changed.
 	refresh(context.Context) error
+	// writers is how many commits of one bucket may be under way.
+	writers() int
+	// learned tells that rows are durable; afterwards a search finds them.
+	learned(*part, []row)
 	// shard is the group of a camera.
 	shard(source int32) int
 	// create makes a bucket, or opens it if another process was first.
@@ -151,7 +155,7 @@ type part struct {
 
 	queue   sync.Mutex // held for moments: jobs, leading
 	jobs    []*job
-	leading bool
+	leading int // goroutines that do jobs
 
 	load sync.Mutex // held while its plates are loaded
 	mu   sync.RWMutex

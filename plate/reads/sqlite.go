@@ -62,10 +62,11 @@ const (
 	asideSuffix = ".aside" // after fileSuffix, of a file set aside
 )
 
-func openSQLite(ctx context.Context, s *Store) (_ *sqliteEngine, err error) {
+func openSQLite(ctx context.Context, s *Store) (err error) {
 	e := &sqliteEngine{s: s, dir: s.options.Dir}
+	s.engine = e
 	if err := os.MkdirAll(e.dir, 0o700); err != nil {
-		return nil, err
+		return err
 	}
 	defer func() {
 		if err != nil {
@@ -73,22 +74,22 @@ func openSQLite(ctx context.Context, s *Store) (_ *sqliteEngine, err error) {
 		}
 	}()
 	if e.lock, err = os.OpenFile(filepath.Join(e.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
-		return nil, err
+		return err
 	}
 	if err := syscall.Flock(int(e.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, fmt.Errorf("%s is open in another process", e.dir)
+		return fmt.Errorf("%s is open in another process", e.dir)
 	}
 	listed, err := e.openCatalogue()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	files, err := os.ReadDir(e.dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, f := range files {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		path := filepath.Join(e.dir, f.Name())
 		name, isFile := strings.CutSuffix(f.Name(), fileSuffix)
@@ -96,11 +97,11 @@ func openSQLite(ctx context.Context, s *Store) (_ *sqliteEngine, err error) {
 		switch {
 		case strings.HasSuffix(f.Name(), ".new"): // a crash cut its making short
 			if err := os.Remove(path); err != nil {
-				return nil, err
+				return err
 			}
 		case isFile && err == nil:
 			if err := e.load(b, path, listed); err != nil {
-				return nil, fmt.Errorf("%s: %w", f.Name(), err)
+				return fmt.Errorf("%s: %w", f.Name(), err)
 			}
 		case strings.HasSuffix(f.Name(), fileSuffix+asideSuffix):
 			name, _, _ := strings.Cut(f.Name(), ".")
@@ -112,12 +113,12 @@ func openSQLite(ctx context.Context, s *Store) (_ *sqliteEngine, err error) {
 	for name, t := range listed {
 		b, err := parseBucket(name)
 		if err != nil {
-			return nil, fmt.Errorf("the catalogue lists %q: %w", name, err)
+			return fmt.Errorf("the catalogue lists %q: %w", name, err)
 		}
 		if t.text == "" && s.parts[b] == nil {
 			t = trouble{name + fileSuffix + " is missing", s.now()}
 			if err := e.list(name, t); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		if t.text != "" {
@@ -125,7 +126,7 @@ func openSQLite(ctx context.Context, s *Store) (_ *sqliteEngine, err error) {
 		}
 	}
 	slices.SortFunc(s.problems, func(a, b Problem) int { return a.From.Compare(b.From) })
-	return e, nil
+	return nil
 }
 
 // load takes a file in that was there at the start.
@@ -214,6 +215,16 @@ func parseBucket(name string) (bucket, error) {
 func (e *sqliteEngine) refresh(ctx context.Context) error { return ctx.Err() }
 
 func (e *sqliteEngine) shard(int32) int { return 0 }
+
+func (e *sqliteEngine) writers() int { return 1 }
+
+func (e *sqliteEngine) learned(p *part, rows []row) {
+	plates := make([]plate.Packed, len(rows))
+	for i := range rows {
+		plates[i] = rows[i].plate
+	}
+	p.learn(talliesOf(rows), plates)
+}
 
 func (e *sqliteEngine) number(_ context.Context, sources []source, words []string) error {
 	e.s.names.number(sources, words) // they are written with the first row that uses them

@@ -45,7 +45,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	var err error
 	switch {
 	case o.Dir != "":
-		s.engine, err = openSQLite(ctx, s)
+		err = openSQLite(ctx, s)
+	case o.Postgres != "":
+		err = openPostgres(ctx, s)
 	default:
 		err = errors.New("Options.Dir or Options.Postgres is needed")
 	}
@@ -124,7 +126,9 @@ func (s *Store) aside(p *part, err error) error {
 		return err
 	}
 	delete(s.parts, p.bucket)
-	s.problems = append(s.problems, Problem{p.start(), p.end(), p.keep, text, s.now()})
+	if text != "" {
+		s.problems = append(s.problems, Problem{p.start(), p.end(), p.keep, text, s.now()})
+	}
 	return nil
 }
 
