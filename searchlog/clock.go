@@ -74,18 +74,24 @@ func parseStamp(b []byte) (s stamp, ok bool) {
 // 01/25/2024, 01:27:03 PM UTC and 2024-01-25T13:27:03.185Z.
 func commonStamp(b []byte) (s stamp, ok bool) {
 	switch {
-	case len(b) == commonLen && string(b[22:]) == "M UTC" && b[2] == '/' && b[5] == '/' && string(b[10:12]) == ", " && b[14] == ':' && b[17] == ':' && b[20] == ' ':
-		h := two(b[12:])
-		if h < 1 || h > 12 || b[21] != 'A' && b[21] != 'P' {
+	case len(b) == commonLen && string(b[22:]) == "M UTC":
+		b := (*[commonLen]byte)(b)
+		if b[2] != '/' || b[5] != '/' || b[10] != ',' || b[11] != ' ' || b[14] != ':' || b[17] != ':' || b[20] != ' ' || b[21] != 'A' && b[21] != 'P' {
 			return s, false
 		}
-		h %= 12
+		h, m, sec := two(b[12:14]), two(b[15:17]), two(b[18:20])
+		if h < 1 || h > 12 || uint64(m) > 59 || uint64(sec) > 59 {
+			return s, false
+		}
+		if h == 12 {
+			h = 0
+		}
 		if b[21] == 'P' {
 			h += 12
 		}
-		s.micros = h*hour + two(b[15:])*minute + two(b[18:])*second
-		ok = two(b[6:]) >= 0 && two(b[8:]) >= 0 && s.setDate(two(b[6:])*100+two(b[8:]), two(b), two(b[3:]))
-		ok = ok && uint64(two(b[15:])) < 60 && uint64(two(b[18:])) < 60
+		s.micros = h*hour + m*minute + sec*second
+		century, year := two(b[6:8]), two(b[8:10])
+		ok = century >= 0 && year >= 0 && s.setDate(century*100+year, two(b[0:2]), two(b[3:5]))
 	case len(b) == 24 && b[4] == '-' && b[7] == '-' && b[10] == 'T' && b[13] == ':' && b[16] == ':' && b[19] == '.' && b[23] == 'Z':
 		ms := two(b[20:])*10 + int64(b[22]-'0')
 		s.micros = two(b[11:])*hour + two(b[14:])*minute + two(b[17:])*second + ms*1000

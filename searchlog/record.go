@@ -188,12 +188,13 @@ func (p *parser) extraFrom(from int) span {
 
 // cell is the bytes of a cell without the blanks around it.
 func (p *parser) cell(s span) []byte {
-	b := p.bytes(s)
-	if s.has&(judged|hasBlank) != judged {
-		b = trim(b)
+	if s.has&(judged|hasBlank) == judged { // which none in extra is
+		return p.data[s.from:s.to]
 	}
-	return b
+	return p.trimmed(s)
 }
+
+func (p *parser) trimmed(s span) []byte { return trim(p.bytes(s)) }
 
 // state of a cell whose trimmed bytes are b.
 func (p *parser) state(f Field, s span, b []byte) State {

@@ -294,9 +294,14 @@ func (p *parser) told(cells []span) (n int) {
 
 // states judges the cells that do not decide whether the row is read.
 func (p *parser) states(r *row, l *layout, cells []span) {
+	r.sums = 0
 	for _, f := range l.texts {
 		s := cells[l.cell[f]]
-		r.state[f] = p.state(f, s, p.cell(s))
+		c := p.cell(s)
+		r.state[f] = p.state(f, s, c)
+		if summed := &compared[f]; summed.bits > 0 {
+			r.sums |= sumOf(r.state[f], c, summed.bits) << summed.shift
+		}
 	}
 	from, to := l.cell[From], l.cell[To]
 	switch {
@@ -336,11 +341,16 @@ func (p *parser) identify(r *row, l *layout, cells []span) {
 			// Short ids are numbers of rows, and begin again in each file.
 			r.byID = true
 			r.key = mix(maphash.Bytes(p.seed, c), 1)
-			r.sums = 0
-			shift := uint(0)
-			for _, c := range compared {
-				r.sums |= p.sum(r, l, cells, c.field, c.bits) << shift
-				shift += c.bits
+			if i := l.cell[Networks]; i >= 0 {
+				r.sums |= sumOf(r.state[Networks], p.cell(cells[i]), compared[Networks].bits) << compared[Networks].shift
+			}
+			switch r.state[Time] {
+			case Value:
+				if r.time != untold {
+					r.sums |= fold(uint64(r.time/second), compared[Time].bits) << compared[Time].shift
+				}
+			case MaskedByVendor, MaskedByAgency, PartlyMasked:
+				r.sums |= 1 << compared[Time].shift
 			}
 			return
 		}
@@ -361,17 +371,11 @@ func (p *parser) identify(r *row, l *layout, cells []span) {
 	r.key = h
 }
 
-// sum of what a row says in a field, for differ.
-func (p *parser) sum(r *row, l *layout, cells []span, f Field, bits uint) uint32 {
-	switch r.state[f] {
+// sumOf is the sum, for differ, of a cell in a state.
+func sumOf(s State, b []byte, bits uint) uint32 {
+	switch s {
 	case Value:
-		if f == Time {
-			if r.time == untold {
-				return 0
-			}
-			return fold(uint64(r.time/second), bits)
-		}
-		return sum(p.cell(cells[l.cell[f]]), bits)
+		return sum(b, bits)
 	case MaskedByVendor, MaskedByAgency, PartlyMasked:
 		return 1
 	}
