@@ -2,7 +2,6 @@ package canvass
 
 import (
 	"context"
-	"crypto/ecdh"
 	"crypto/hmac"
 	"crypto/sha256"
 	"database/sql"
@@ -11,21 +10,17 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
-	"net/http"
 	"net/mail"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/geo"
+	"porchlight/internal/push"
 
-	webpush "github.com/SherClockHolmes/webpush-go"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -37,37 +32,23 @@ import (
 // Notices leave at a random moment within Jitter after the publication, several
 // publications as one. They wait in the store, so a restart loses none; after a
 // crash one may be sent twice. Safe for concurrent use.
-type Notices struct {
-	NoticeOptions
-	client *http.Client
-}
+type Notices struct{ NoticeOptions }
 
 // NoticeOptions joins the notices to their neighbors.
 type NoticeOptions struct {
 	DB      *db.DB
-	Cells   []string // that can be subscribed to, sorted; see Builder.Cells
-	Secret  [32]byte // the links in mails are derived from it; kept with the exchange's keys
-	BaseURL string   // of the site, no trailing slash
-	Push    PushKeys // zero: no web push
-	Contact string   // mailto: or https: address of the operator, told to push services (RFC 8292)
-	Mail    Mailer   // nil: no e-mail
+	Cells   []string     // that can be subscribed to, sorted; see Builder.Cells
+	Secret  [32]byte     // the links in mails are derived from it; kept with the exchange's keys
+	BaseURL string       // of the site, no trailing slash
+	Push    *push.Sender // nil: no web push
+	Mail    Mailer       // nil: no e-mail
 	// Words gives the text of a message key in a language (en, es, nl).
 	Words func(lang, key string) string
 
-	Jitter       time.Duration // default 10 minutes
-	Poll         time.Duration // how often Run looks; default 20 seconds
-	AllowPrivate bool          // let push endpoints be on private networks (tests, the demo)
-	Now          func() time.Time
-	Logger       *slog.Logger
-}
-
-// PushKeys are the exchange's VAPID key pair (RFC 8292), base64url.
-type PushKeys struct{ Public, Private string }
-
-// NewPushKeys makes a VAPID key pair.
-func NewPushKeys() (PushKeys, error) {
-	private, public, err := webpush.GenerateVAPIDKeys()
-	return PushKeys{public, private}, err
+	Jitter time.Duration // default 10 minutes
+	Poll   time.Duration // how often Run looks; default 20 seconds
+	Now    func() time.Time
+	Logger *slog.Logger
 }
 
 // Mail is one mail to one subscriber.
@@ -137,50 +118,18 @@ func NewNotices(ctx context.Context, o NoticeOptions) (*Notices, error) {
 	if err := o.DB.Migrate(ctx, "canvass.notice", noticeMigrations); err != nil {
 		return nil, err
 	}
-	return &Notices{o, pushClient(o.AllowPrivate)}, nil
-}
-
-// pushClient talks to endpoints that anybody may name, so it goes only to
-// public addresses and follows no redirects.
-func pushClient(private bool) *http.Client {
-	d := net.Dialer{Timeout: 10 * time.Second}
-	if !private {
-		d.Control = func(_, address string, _ syscall.RawConn) error {
-			ap, err := netip.ParseAddrPort(address)
-			if a := ap.Addr().Unmap(); err != nil || !a.IsGlobalUnicast() || a.IsPrivate() {
-				return errors.New("its address is not public")
-			}
-			return nil
-		}
-	}
-	return &http.Client{
-		Timeout:       20 * time.Second,
-		Transport:     &http.Transport{DialContext: d.DialContext, MaxIdleConnsPerHost: 4},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	return &Notices{o}, nil
 }
 
 // SubscribePush tells the browser behind endpoint of new requests in cell. Doing
 // it twice is doing it once. ErrSubscription when the endpoint, its keys or the
 // cell cannot be used.
 func (n *Notices) SubscribePush(ctx context.Context, cell, endpoint, p256dh, auth string) error {
-	bad := func(why string) error { return fmt.Errorf("%w: %s", ErrSubscription, why) }
-	if n.Push == (PushKeys{}) {
-		return bad("this exchange sends no notices to browsers")
+	if n.Push == nil {
+		return fmt.Errorf("%w: this exchange sends no notices to browsers", ErrSubscription)
 	}
-	u, err := url.Parse(endpoint)
-	if err != nil || u.Host == "" || u.User != nil || len(endpoint) > 1000 || u.Scheme != "https" && !(n.AllowPrivate && u.Scheme == "http") {
-		return bad("its endpoint is not an https address")
-	}
-	key, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(p256dh, "="))
-	if err == nil {
-		_, err = ecdh.P256().NewPublicKey(key)
-	}
-	if err != nil {
-		return bad("its key is not a P-256 public key")
-	}
-	if a, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(auth, "=")); err != nil || len(a) != 16 {
-		return bad("its authentication secret is not 16 bytes")
+	if err := n.Push.Check(push.Browser{Endpoint: endpoint, P256DH: p256dh, Auth: auth}); err != nil {
+		return fmt.Errorf("%w: %w", ErrSubscription, err)
 	}
 	return n.subscribe(ctx, subscriber{kind: "push", endpoint: endpoint, p256dh: p256dh, auth: auth, cell: cell, active: true})
 }
@@ -438,7 +387,14 @@ func (n *Notices) settle(ctx context.Context, q notice, result error) error {
 
 func (n *Notices) send(ctx context.Context, q notice) error {
 	if q.kind == "push" {
-		return n.sendPush(ctx, q)
+		if n.Push == nil {
+			return errors.New("this exchange no longer sends notices to browsers")
+		}
+		err := n.Push.Send(ctx, push.Browser{Endpoint: q.endpoint, P256DH: q.p256dh, Auth: q.auth}, []byte(q.cell), 24*time.Hour, false)
+		if errors.Is(err, push.ErrGone) {
+			err = ErrGone
+		}
+		return err
 	}
 	if n.Mail == nil {
 		return errors.New("this exchange no longer sends mail")
@@ -458,28 +414,4 @@ func (n *Notices) send(ctx context.Context, q notice) error {
 	m.Subject = strings.Join(subjects, " / ")
 	m.Body = strings.Join(bodies, "\n--\n\n")
 	return n.Mail.Send(ctx, m)
-}
-
-// sendPush sends the cell token; webpush pads every message to 4 KiB.
-func (n *Notices) sendPush(ctx context.Context, q notice) error {
-	res, err := webpush.SendNotificationWithContext(ctx, []byte(q.cell), &webpush.Subscription{
-		Endpoint: q.endpoint, Keys: webpush.Keys{P256dh: q.p256dh, Auth: q.auth},
-	}, &webpush.Options{
-		HTTPClient: n.client, Subscriber: strings.TrimPrefix(n.Contact, "mailto:"), TTL: 24 * 60 * 60, Urgency: webpush.UrgencyNormal,
-		VAPIDPublicKey: n.Push.Public, VAPIDPrivateKey: n.Push.Private,
-	})
-	if err != nil {
-		if e := (*url.Error)(nil); errors.As(err, &e) {
-			err = e.Err // without the endpoint
-		}
-		return fmt.Errorf("reaching the push service: %w", err)
-	}
-	res.Body.Close()
-	switch {
-	case res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusGone:
-		return ErrGone
-	case res.StatusCode/100 != 2:
-		return fmt.Errorf("the push service answered %d", res.StatusCode)
-	}
-	return nil
 }

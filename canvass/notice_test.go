@@ -3,22 +3,12 @@ package canvass
 import (
 	"bufio"
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/ecdh"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/hkdf"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"mime/quotedprintable"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"net/mail"
 	"net/url"
 	"regexp"
@@ -30,130 +20,14 @@ import (
 	"time"
 
 	"porchlight/geo"
-
-	"github.com/golang-jwt/jwt/v5"
+	"porchlight/internal/push"
+	"porchlight/internal/push/pushtest"
 )
 
-// pushService is a push service and the browsers behind it: it checks VAPID
-// (RFC 8292) and decrypts what arrives (RFC 8188, 8291).
-type pushService struct {
-	*httptest.Server
-	t      testing.TB
-	vapid  string
-	key    *ecdh.PrivateKey
-	auth   []byte
-	mu     sync.Mutex
-	status int
-	got    map[string][]string // path -> messages
-	sizes  map[int]bool
-}
-
-func newPushService(t testing.TB, vapid string) *pushService {
-	key, err := ecdh.P256().GenerateKey(rand.Reader)
-	must(t, err)
-	p := &pushService{t: t, vapid: vapid, key: key, auth: make([]byte, 16), status: 201, got: map[string][]string{}, sizes: map[int]bool{}}
-	rand.Read(p.auth)
-	p.Server = httptest.NewServer(p)
-	t.Cleanup(p.Close)
-	return p
-}
-
-func (p *pushService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.checkVAPID(r); err != nil {
-		p.t.Errorf("VAPID: %v", err)
-	}
-	message, err := p.decrypt(body)
-	if err != nil || r.Header.Get("Content-Encoding") != "aes128gcm" || r.Header.Get("TTL") == "" || r.Header.Get("Topic") != "" {
-		p.t.Errorf("push message: %v, %v", err, r.Header)
-	}
-	p.sizes[len(body)] = true
-	if p.status == 201 {
-		p.got[r.URL.Path] = append(p.got[r.URL.Path], message)
-	}
-	w.WriteHeader(p.status)
-}
-
-func (p *pushService) checkVAPID(r *http.Request) error {
-	var token, k string
-	if _, err := fmt.Sscanf(strings.ReplaceAll(r.Header.Get("Authorization"), ", k=", " "), "vapid t=%s %s", &token, &k); err != nil {
-		return err
-	}
-	if k != p.vapid {
-		return errors.New("another key")
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(k)
-	if err != nil {
-		return err
-	}
-	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), raw)
-	if err != nil {
-		return err
-	}
-	claims := jwt.MapClaims{}
-	_, err = jwt.ParseWithClaims(token, claims, func(*jwt.Token) (any, error) { return public, nil },
-		jwt.WithValidMethods([]string{"ES256"}), jwt.WithAudience(p.URL), jwt.WithExpirationRequired())
-	if err == nil && claims["sub"] != "mailto:operator@exchange.example" {
-		err = fmt.Errorf("subject %v", claims["sub"])
-	}
-	return err
-}
-
-func (p *pushService) decrypt(body []byte) (string, error) {
-	if len(body) < 86 || body[20] != 65 {
-		return "", errors.New("no aes128gcm header with a P-256 key")
-	}
-	salt, sender := body[:16], body[21:86]
-	public, err := ecdh.P256().NewPublicKey(sender)
-	if err != nil {
-		return "", err
-	}
-	shared, err := p.key.ECDH(public)
-	if err != nil {
-		return "", err
-	}
-	derive := func(secret, salt []byte, info string, n int) []byte {
-		k, err := hkdf.Key(sha256.New, secret, salt, info, n)
-		must(p.t, err)
-		return k
-	}
-	ikm := derive(shared, p.auth, "WebPush: info\x00"+string(p.key.PublicKey().Bytes())+string(sender), 32)
-	block, err := aes.NewCipher(derive(ikm, salt, "Content-Encoding: aes128gcm\x00", 16))
-	if err != nil {
-		return "", err
-	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		return "", err
-	}
-	plain, err := aead.Open(nil, derive(ikm, salt, "Content-Encoding: nonce\x00", 12), body[86:], nil)
-	if err != nil {
-		return "", err
-	}
-	text, found := strings.CutSuffix(strings.TrimRight(string(plain), "\x00"), "\x02")
-	if !found {
-		return "", errors.New("no end of padding")
-	}
-	return text, nil
-}
-
-func (p *pushService) subscribe(n *Notices, cell, path string) error {
-	enc := base64.RawURLEncoding.EncodeToString
-	return n.SubscribePush(context.Background(), cell, p.URL+path, enc(p.key.PublicKey().Bytes()), enc(p.auth))
-}
-
-func (p *pushService) answer(status int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.status = status
-}
-
-func (p *pushService) messages(path string) []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Clone(p.got[path])
+// listen subscribes a browser of a push service.
+func listen(n *Notices, at *pushtest.Service, cell, path string) error {
+	b := at.Browser(path)
+	return n.SubscribePush(context.Background(), cell, b.Endpoint, b.P256DH, b.Auth)
 }
 
 // relay is an SMTP server (RFC 5321) that keeps what it is given.
@@ -247,13 +121,13 @@ func (r *relay) mails() (out []*mail.Message, bodies []string) {
 	return out, bodies
 }
 
-func (w *world) notices(r *relay) (*Notices, *pushService) {
+func (w *world) notices(r *relay) (*Notices, *pushtest.Service) {
 	w.t.Helper()
-	keys, err := NewPushKeys()
+	keys, err := push.NewKeys()
 	must(w.t, err)
 	o := NoticeOptions{
 		DB: w.DB, Cells: geo.CoarseCells(w.agencies[city].Jurisdiction), Secret: [32]byte{1}, BaseURL: site,
-		Push: keys, Contact: "mailto:operator@exchange.example", AllowPrivate: true, Now: w.clock, Jitter: 10 * time.Minute,
+		Push: push.NewSender(keys, pushtest.Contact, true), Now: w.clock, Jitter: 10 * time.Minute,
 		Words: func(lang, key string) string { return lang + ":" + key },
 	}
 	if r != nil {
@@ -265,7 +139,7 @@ func (w *world) notices(r *relay) (*Notices, *pushService) {
 	n, err := NewNotices(context.Background(), o)
 	must(w.t, err)
 	w.Notices = n
-	return n, newPushService(w.t, keys.Public)
+	return n, pushtest.New(w.t, keys.Public)
 }
 
 func (n *Notices) count(t testing.TB, table string) (c int) {
@@ -283,13 +157,13 @@ func due(t testing.TB, n *Notices) int {
 
 func TestPush(t *testing.T) {
 	w := newWorld(t)
-	n, push := w.notices(nil)
+	n, at := w.notices(nil)
 	cell := geo.CoarseCells(w.draft().Area)[0]
 	other := n.Cells[slices.IndexFunc(n.Cells, func(c string) bool { return !slices.Contains(geo.CellsNear(w.draft().Area, NearMetres), c) })]
-	must(t, push.subscribe(n, cell, "/ann"))
-	must(t, push.subscribe(n, cell, "/ann"))
-	must(t, push.subscribe(n, cell, "/bob"))
-	must(t, push.subscribe(n, other, "/far"))
+	must(t, listen(n, at, cell, "/ann"))
+	must(t, listen(n, at, cell, "/ann"))
+	must(t, listen(n, at, cell, "/bob"))
+	must(t, listen(n, at, other, "/far"))
 
 	w.publish(w.draft())
 	w.publish(w.draft())
@@ -308,18 +182,18 @@ func TestPush(t *testing.T) {
 		t.Error("sent again")
 	}
 	for path, want := range map[string][]string{"/ann": {cell}, "/bob": {cell}, "/far": nil} {
-		if got := push.messages(path); !slices.Equal(got, want) {
+		if got := at.Messages(path); !slices.Equal(got, want) {
 			t.Errorf("%s got %q, want %q", path, got, want)
 		}
 	}
-	if len(push.sizes) != 1 {
-		t.Errorf("messages of different sizes: %v", push.sizes)
+	if len(at.Sizes()) != 1 {
+		t.Errorf("messages of different sizes: %v", at.Sizes())
 	}
 
 	// Failures are tried again, later and later; the queue is in the store.
 	w.publish(w.draft())
 	w.sleep(n.Jitter)
-	push.answer(503)
+	at.Answer(503)
 	if due(t, n) != 0 {
 		t.Error("a refused message counts as sent")
 	}
@@ -328,21 +202,21 @@ func TestPush(t *testing.T) {
 	}
 	again, err := NewNotices(t.Context(), n.NoticeOptions) // a restart
 	must(t, err)
-	push.answer(201)
+	at.Answer(201)
 	w.sleep(time.Minute)
 	if sent := due(t, again); sent != 2 {
 		t.Errorf("after the restart: sent %d", sent)
 	}
 
 	// A subscription that is gone is forgotten.
-	push.answer(410)
+	at.Answer(410)
 	w.publish(w.draft())
 	w.sleep(n.Jitter)
 	due(t, n)
 	if c := n.count(t, "canvass_subscriber"); c != 1 {
 		t.Errorf("%d subscribers are left, want the far one", c)
 	}
-	must(t, n.UnsubscribePush(t.Context(), "", push.URL+"/far"))
+	must(t, n.UnsubscribePush(t.Context(), "", at.URL+"/far"))
 	if n.count(t, "canvass_subscriber") != 0 || n.count(t, "canvass_notice") != 0 {
 		t.Error("something is left")
 	}
@@ -350,9 +224,9 @@ func TestPush(t *testing.T) {
 
 func TestPushGivesUp(t *testing.T) {
 	w := newWorld(t)
-	n, push := w.notices(nil)
-	must(t, push.subscribe(n, geo.CoarseCells(w.draft().Area)[0], "/ann"))
-	push.answer(500)
+	n, at := w.notices(nil)
+	must(t, listen(n, at, geo.CoarseCells(w.draft().Area)[0], "/ann"))
+	at.Answer(500)
 	w.publish(w.draft())
 	tries := 0
 	for n.count(t, "canvass_notice") > 0 {
@@ -369,9 +243,10 @@ func TestPushGivesUp(t *testing.T) {
 
 func TestPushRefuses(t *testing.T) {
 	w := newWorld(t)
-	n, push := w.notices(nil)
+	n, at := w.notices(nil)
 	enc := base64.RawURLEncoding.EncodeToString
-	key, auth, cell := enc(push.key.PublicKey().Bytes()), enc(push.auth), n.Cells[0]
+	good := at.Browser("/x")
+	key, auth, cell := good.P256DH, good.Auth, n.Cells[0]
 	for name, c := range map[string][4]string{
 		"scheme":       {cell, "ftp://push.example/x", key, auth},
 		"no host":      {cell, "https:///x", key, auth},
@@ -386,19 +261,13 @@ func TestPushRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// Without AllowPrivate nothing inside the network can be reached.
-	n.AllowPrivate = false
-	strict, err := NewNotices(t.Context(), n.NoticeOptions)
+	// With a sender that goes to public addresses only, plain http is none.
+	o := n.NoticeOptions
+	o.Push = push.NewSender(n.Push.Keys, n.Push.Contact, false)
+	strict, err := NewNotices(t.Context(), o)
 	must(t, err)
-	if err := push.subscribe(strict, cell, "/x"); !errors.Is(err, ErrSubscription) {
+	if err := listen(strict, at, cell, "/x"); !errors.Is(err, ErrSubscription) {
 		t.Errorf("plain http: %v", err)
-	}
-	for _, host := range []string{"127.0.0.1", "10.0.0.1", "169.254.169.254", "[::1]", "[fd00::1]", "[::ffff:127.0.0.1]"} {
-		req, err := http.NewRequestWithContext(t.Context(), "POST", "https://"+host+":1/", nil)
-		must(t, err)
-		if _, err := strict.client.Do(req); err == nil || !strings.Contains(err.Error(), "not public") {
-			t.Errorf("%s: %v", host, err)
-		}
 	}
 }
 
@@ -513,10 +382,10 @@ func TestMail(t *testing.T) {
 
 func TestManyCells(t *testing.T) {
 	w := newWorld(t)
-	n, push := w.notices(newRelay(t))
+	n, at := w.notices(newRelay(t))
 	n.Cells = geo.CoarseCells(polygon(t, -90, 39, -89, 40))
 	for i, cell := range n.Cells[:maxCells+1] {
-		if err := push.subscribe(n, cell, "/ann"); (err == nil) != (i < maxCells) {
+		if err := listen(n, at, cell, "/ann"); (err == nil) != (i < maxCells) {
 			t.Errorf("cell %d: %v", i, err)
 		}
 		must(t, n.SubscribeMail(t.Context(), cell, "ann@example.org"))

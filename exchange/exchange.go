@@ -25,8 +25,8 @@ import (
 	"porchlight/gate"
 	"porchlight/geo"
 	"porchlight/identity"
+	"porchlight/internal/push"
 	"porchlight/ledger"
-	"porchlight/plate/image"
 	"porchlight/plate/intake"
 	"porchlight/plate/reads"
 	"porchlight/plate/search"
@@ -79,9 +79,9 @@ type Exchange struct {
 	Keeper   *search.Keeper
 	Reads    *reads.Store
 	Cameras  *intake.Service
-	Images   *image.Service
 	Sharing  *sharing.Service
 
+	push         *push.Sender
 	descriptor   ledger.Descriptor
 	jurisdiction []byte // GeoJSON
 	feedSigner   note.Signer
@@ -237,6 +237,9 @@ func (x *Exchange) openDomains(ctx context.Context) error {
 	if x.feedKey, err = ledger.VerifierKey(feedKey); err != nil {
 		return fmt.Errorf("%s: %w", feedKeyFile, err)
 	}
+	if err := x.openPush(); err != nil {
+		return err
+	}
 	if x.Notices, err = x.openNotices(ctx, geo.CellsNear(x.area, canvass.NearMetres)); err != nil {
 		return err
 	}
@@ -322,17 +325,23 @@ func (x *Exchange) packaging() evidence.Packaging {
 	return p
 }
 
-// openNotices joins the ways to tell subscribers of a new request in their cell.
-func (x *Exchange) openNotices(ctx context.Context, cells []string) (*canvass.Notices, error) {
+// openPush makes the sender of messages to browsers.
+func (x *Exchange) openPush() error {
 	text, err := x.secret(pushKeyFile, func() (string, error) {
-		k, err := canvass.NewPushKeys()
+		k, err := push.NewKeys()
 		return k.Public + " " + k.Private, err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	public, private, _ := strings.Cut(text, " ")
-	text, err = x.secret(noticeKeyFile, func() (string, error) {
+	x.push = push.NewSender(push.Keys{Public: public, Private: private}, x.PushContact, false)
+	return nil
+}
+
+// openNotices joins the ways to tell subscribers of a new request in their cell.
+func (x *Exchange) openNotices(ctx context.Context, cells []string) (*canvass.Notices, error) {
+	text, err := x.secret(noticeKeyFile, func() (string, error) {
 		salt := ledger.NewSalt()
 		return hex.EncodeToString(salt[:]), nil
 	})
@@ -340,8 +349,7 @@ func (x *Exchange) openNotices(ctx context.Context, cells []string) (*canvass.No
 		return nil, err
 	}
 	o := canvass.NoticeOptions{
-		DB: x.DB, Cells: cells, BaseURL: x.BaseURL, Contact: x.PushContact,
-		Push:  canvass.PushKeys{Public: public, Private: private},
+		DB: x.DB, Cells: cells, BaseURL: x.BaseURL, Push: x.push,
 		Words: func(lang, key string) string { return i18n.Lang(lang).T(key) },
 		Now:   x.Now, Logger: x.Logger,
 	}
@@ -357,9 +365,9 @@ func (x *Exchange) openNotices(ctx context.Context, cells []string) (*canvass.No
 // openSite opens the pages and the API.
 func (x *Exchange) openSite(context.Context) (err error) {
 	o := web.Options{
-		BaseURL: x.BaseURL, Version: x.Version, Descriptor: x.descriptor, Zone: x.zone,
+		BaseURL: x.BaseURL, Version: x.Version, Descriptor: x.descriptor, Zone: x.zone, PushKey: x.push.Keys.Public,
 		Identity: x.Identity, Gate: x.Gate, Log: x.Log, Policy: x.Policy, Roster: x.Roster,
-		Canvass: x.Canvass, Feed: x.Feed, Notices: x.Notices, Evidence: x.Evidence, Intake: x.Intake, Share: x.Share, Cameras: x.Cameras, Images: x.Images,
+		Canvass: x.Canvass, Feed: x.Feed, Notices: x.Notices, Evidence: x.Evidence, Intake: x.Intake, Share: x.Share, Cameras: x.Cameras,
 		Metrics: x.metrics, Logger: x.Logger, Ready: x.ready,
 	}
 	layers := fs.FS(embed.FS{}) // none: plain ground

@@ -111,7 +111,7 @@ func (s *Server) noticeRoutes() {
 	type nothing struct{}
 	route(s, anyone, "GET", "/notices", "noticeWays", "How this exchange can tell of new requests.",
 		func(context.Context, *struct{}) (*struct{ Body NoticeWays }, error) {
-			return &struct{ Body NoticeWays }{NoticeWays{s.Notices.Push.Public, s.Notices.Mail != nil}}, nil
+			return &struct{ Body NoticeWays }{NoticeWays{s.PushKey, s.Notices.Mail != nil}}, nil
 		})
 	route(s, anyone, "POST", "/notices/push", "subscribePush", "Tell this browser of new requests in a coarse cell.",
 		func(ctx context.Context, in *struct{ Body PushSubscription }) (*nothing, error) {

@@ -11,7 +11,6 @@ import (
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/ledger"
-	"porchlight/plate/image"
 	"porchlight/plate/intake"
 	"porchlight/policy"
 	"porchlight/roster"
@@ -28,6 +27,7 @@ type Options struct {
 	Version    string
 	Descriptor ledger.Descriptor // how the exchange introduces itself
 	Basemap    *basemap.Map      // nil: maps show areas on plain ground
+	PushKey    string            // VAPID public key (applicationServerKey), base64url; "": no web push
 	Zone       *time.Location    // in which public pages write times; default UTC
 
 	Identity *identity.Service
@@ -42,7 +42,6 @@ type Options struct {
 	Intake   *share.Intake
 	Share    *share.Service
 	Cameras  *intake.Service
-	Images   *image.Service
 
 	Ready   func() error         // nil when the exchange can take acts
 	Metrics *prometheus.Registry // default a new one
@@ -67,7 +66,6 @@ func (s *Server) routes() error {
 // plateRoutes are the plate network, a line a room.
 func (s *Server) plateRoutes() {
 	s.intakeRoutes()
-	s.imageRoutes()
 }
 
 // ledgerRoutes publish the log as static files and say how to check it.

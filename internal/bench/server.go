@@ -16,7 +16,6 @@ import (
 
 	"porchlight/exchange"
 	"porchlight/internal/actor"
-	"porchlight/roster"
 	"porchlight/web"
 )
 
@@ -112,7 +111,7 @@ func (s *server) ask(ctx context.Context, link string) error {
 	if err := moderator.Enrol(ctx, token); err != nil {
 		return err
 	}
-	if _, err := police.PublishVault(ctx, roster.ForEvidence); err != nil {
+	if _, err := police.PublishVault(ctx); err != nil {
 		return err
 	}
 	now := time.Now().UTC().Truncate(time.Minute)

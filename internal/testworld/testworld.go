@@ -19,7 +19,6 @@ import (
 	"porchlight/exchange"
 	"porchlight/identity"
 	"porchlight/internal/actor"
-	"porchlight/roster"
 	"porchlight/web"
 )
 
@@ -179,7 +178,7 @@ func (a *Agency) Staff(ctx context.Context, url, token string, others ...identit
 		all.Go(func() error {
 			err := join()
 			if err == nil && role == identity.RoleCustodian {
-				_, err = a.Custodian.PublishVault(ctx, roster.ForEvidence)
+				_, err = a.Custodian.PublishVault(ctx)
 			}
 			return err
 		})

@@ -47,27 +47,20 @@ func (s *Service) SetKeep(ctx context.Context, by gate.Caller, keep time.Duratio
 // left, which makes them unreadable; their rolls are deleted then, or by the next
 // Sweep. Where there are none it does nothing.
 func (s *Service) Drop(ctx context.Context, owner string, from, to time.Time, keep time.Duration) error {
-	_, err := s.purge(ctx, owner, from, to, to.Add(keep))
-	return err
+	return s.purge(ctx, owner, from, to, to.Add(keep))
 }
 
 // Sweep ends what time has ended: pictures, and shares of pictures. It deletes
 // the rolls in which nothing is left, also those a crash left behind, and keeps
-// the count of refusals. It returns how many pictures ended. An error concerns
-// some of it; the rest is done.
-func (s *Service) Sweep(ctx context.Context) (ended int, err error) {
+// the count of refusals. An error concerns some of it; the rest is done.
+func (s *Service) Sweep(ctx context.Context) error {
 	now := s.Now()
 	errs := []error{s.saveRefusals(ctx), s.endShares(ctx, now)}
 	due, err := s.due(ctx, now)
 	errs = append(errs, err)
 	for _, k := range due {
 		day, err := time.Parse(time.DateOnly, k.day)
-		if err == nil {
-			var n int
-			n, err = s.purge(ctx, k.owner, day, day.Add(24*time.Hour), now)
-			ended += n
-		}
-		errs = append(errs, err)
+		errs = append(errs, err, s.purge(ctx, k.owner, day, day.Add(24*time.Hour), now))
 	}
 	errs = append(errs, s.clearRolls(ctx))
 
@@ -75,15 +68,15 @@ func (s *Service) Sweep(ctx context.Context) (ended int, err error) {
 	maps.DeleteFunc(s.open, func(_ string, o opened) bool { return !now.Before(o.until) })
 	maps.DeleteFunc(s.rolls, func(k rollKey, _ *roll) bool { return k.day < dayOf(now.AddDate(0, 0, -2)) }) // late pictures begin another
 	s.mu.Unlock()
-	return ended, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // purge ends an owner's pictures seen from one time until before another that
-// are due at the limit, and returns how many went.
-func (s *Service) purge(ctx context.Context, owner string, from, to, limit time.Time) (int, error) {
+// are due at the limit.
+func (s *Service) purge(ctx context.Context, owner string, from, to, limit time.Time) error {
 	needed, err := s.Needed(ctx, owner, from, to)
 	if err != nil {
-		return 0, fmt.Errorf("asking which pictures of %s are needed: %w", owner, err)
+		return fmt.Errorf("asking which pictures of %s are needed: %w", owner, err)
 	}
 	// Marked first, so that the entry says exactly how many go.
 	act := gate.NewActID()
@@ -93,7 +86,7 @@ func (s *Service) purge(ctx context.Context, owner string, from, to, limit time.
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("purging pictures: %w", err)
+		return fmt.Errorf("purging pictures: %w", err)
 	}
 	if going > 0 {
 		_, err = s.Gate.Do(ctx, gate.Act{
@@ -103,7 +96,7 @@ func (s *Service) purge(ctx context.Context, owner string, from, to, limit time.
 			Facts: map[string]any{},
 		}, func(tx *sql.Tx, _ *gate.Grant) error { return deleteMarked(tx, owner, act) })
 		if err != nil {
-			return 0, fmt.Errorf("purging pictures: %w", err)
+			return fmt.Errorf("purging pictures: %w", err)
 		}
 		s.scrub(ctx)
 	}
@@ -113,7 +106,7 @@ func (s *Service) purge(ctx context.Context, owner string, from, to, limit time.
 	if err := s.clearRolls(ctx); err != nil { // they are unreadable; Sweep tries again
 		s.Logger.Warn("roll of pictures not yet deleted", "err", err)
 	}
-	return int(going), nil
+	return nil
 }
 
 // moveHeld gives each held picture a roll of its own when nothing else is left

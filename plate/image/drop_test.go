@@ -76,7 +76,7 @@ func TestDropLeavesNothingReadable(t *testing.T) {
 func TestNeededPicturesOutliveTheirDay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	day := w.now.Truncate(24 * time.Hour)
+	ctx, day := t.Context(), w.now.Truncate(24*time.Hour)
 	a, b := w.keep(1), w.keep(2)
 	w.keep(3)
 	w.needed = []string{a, b, "unknown"}
@@ -99,12 +99,12 @@ func TestNeededPicturesOutliveTheirDay(t *testing.T) {
 	// Each is asked for again a day later.
 	w.needed = []string{b}
 	w.now = w.now.Add(23 * time.Hour)
-	w.sweep()
+	must(t, w.Sweep(ctx))
 	if n := w.count("image_picture"); n != 2 {
 		t.Fatalf("%d pictures", n)
 	}
 	w.now = w.now.Add(2 * time.Hour)
-	w.sweep()
+	must(t, w.Sweep(ctx))
 	if n := w.count("image_picture"); n != 1 || w.count("image_roll") != 1 {
 		t.Fatalf("%d pictures", n)
 	}
@@ -135,12 +135,12 @@ func TestRetention(t *testing.T) {
 		t.Fatalf("recorded %+v", acts)
 	}
 	w.now = w.now.Add(59 * time.Minute)
-	w.sweep()
+	must(t, w.Sweep(ctx))
 	if n := w.count("image_header"); n != 1 {
 		t.Fatalf("%d headers", n)
 	}
 	w.now = w.now.Add(time.Minute)
-	w.sweep()
+	must(t, w.Sweep(ctx))
 	if n := w.count("image_header") + w.count("image_picture") + w.count("image_roll"); n != 0 {
 		t.Fatalf("%d rows left", n)
 	}
@@ -189,11 +189,10 @@ func TestPurgeCutShort(t *testing.T) {
 	if w.count("image_header") != 0 || w.count("image_roll") != 1 {
 		t.Fatalf("%d headers, %d rolls", w.count("image_header"), w.count("image_roll"))
 	}
-	_, err := w.Sweep(t.Context())
-	want(t, err, errBroken)
+	want(t, w.Sweep(t.Context()), errBroken)
 	b.failDelete = false
 	w.restart()
-	w.sweep()
+	must(t, w.Sweep(t.Context()))
 	if n := w.count("image_roll"); n != 0 {
 		t.Fatalf("%d rolls", n)
 	}
