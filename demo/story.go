@@ -12,6 +12,7 @@ import (
 
 	client "porchlight/internal/actor"
 	"porchlight/ledger"
+	"porchlight/roster"
 	"porchlight/web"
 
 	"golang.org/x/sync/errgroup"
@@ -151,7 +152,7 @@ func (s *Story) further(ctx context.Context, admin *Member) error {
 
 func (s *Story) vaults(ctx context.Context) error {
 	for _, id := range []string{"custodian-police", "requester-sheriff"} {
-		recovery, err := s.Cast.Find(id).PublishVault(ctx)
+		recovery, err := s.Cast.Find(id).PublishVault(ctx, roster.ForEvidence)
 		if err != nil {
 			return err
 		}

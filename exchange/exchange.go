@@ -27,6 +27,7 @@ import (
 	"porchlight/identity"
 	"porchlight/internal/push"
 	"porchlight/ledger"
+	"porchlight/plate/image"
 	"porchlight/plate/intake"
 	"porchlight/plate/reads"
 	"porchlight/plate/search"
@@ -79,6 +80,7 @@ type Exchange struct {
 	Keeper   *search.Keeper
 	Reads    *reads.Store
 	Cameras  *intake.Service
+	Images   *image.Service
 	Sharing  *sharing.Service
 
 	push         *push.Sender
@@ -367,7 +369,7 @@ func (x *Exchange) openSite(context.Context) (err error) {
 	o := web.Options{
 		BaseURL: x.BaseURL, Version: x.Version, Descriptor: x.descriptor, Zone: x.zone, PushKey: x.push.Keys.Public,
 		Identity: x.Identity, Gate: x.Gate, Log: x.Log, Policy: x.Policy, Roster: x.Roster,
-		Canvass: x.Canvass, Feed: x.Feed, Notices: x.Notices, Evidence: x.Evidence, Intake: x.Intake, Share: x.Share, Cameras: x.Cameras,
+		Canvass: x.Canvass, Feed: x.Feed, Notices: x.Notices, Evidence: x.Evidence, Intake: x.Intake, Share: x.Share, Cameras: x.Cameras, Images: x.Images,
 		Metrics: x.metrics, Logger: x.Logger, Ready: x.ready,
 	}
 	layers := fs.FS(embed.FS{}) // none: plain ground

@@ -37,6 +37,7 @@ func (x *Exchange) Sweep(ctx context.Context) {
 		{"expiring requests", x.Canvass.Expire},
 		{"destroying evidence past its retention", x.Evidence.Sweep},
 		{"removing abandoned uploads", x.Intake.Sweep},
+		{"ending pictures of plate reads past their retention", x.Images.Sweep},
 		{"forgetting old figures of cameras", x.Cameras.Sweep},
 		{"closing acts that stood open", x.Gate.Settle},
 		{"forgetting private values past their retention", x.Gate.Purge},

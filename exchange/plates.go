@@ -6,6 +6,7 @@ import (
 
 	"porchlight/geo"
 	"porchlight/plate"
+	"porchlight/plate/image"
 	"porchlight/plate/intake"
 	"porchlight/plate/reads"
 	"porchlight/plate/search"
@@ -34,7 +35,19 @@ func (x *Exchange) openPlates(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := x.openImages(ctx); err != nil {
+		return err
+	}
 	return x.openCameras(ctx)
+}
+
+// openImages opens the pictures of reads.
+func (x *Exchange) openImages(ctx context.Context) (err error) {
+	x.Images, err = image.New(ctx, image.Options{
+		DB: x.DB, Blobs: x.Blobs, Gate: x.Gate, Agencies: x.Roster, Vaults: x.Roster,
+		ReadsKept: x.Keeper.Keep, Now: x.Now, Logger: x.Logger,
+	})
+	return err
 }
 
 // openCameras opens the way in for reads.
@@ -44,7 +57,7 @@ func (x *Exchange) openCameras(ctx context.Context) (err error) {
 	}, []string{"dialect", "what"})
 	x.metrics.MustRegister(taken)
 	x.Cameras, err = intake.New(ctx, intake.Options{
-		DB: x.DB, Gate: x.Gate, Agencies: x.Gate.Agencies, Reads: appending{x.Reads}, Keep: x.Keeper.Keep,
+		DB: x.DB, Gate: x.Gate, Agencies: x.Gate.Agencies, Reads: appending{x.Reads}, Images: x.Images, Keep: x.Keeper.Keep,
 		Observe: func(d plate.Dialect, what string, n int) { taken.WithLabelValues(string(d), what).Add(float64(n)) },
 		Now:     x.Now, Logger: x.Logger,
 	})

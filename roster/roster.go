@@ -78,6 +78,7 @@ type Vault struct {
 // printed recovery key, can open. The exchange cannot.
 type WrappedKey struct {
 	Vault  string         `json:"vault"`  // recipient of the vault whose identity it is
+	For    Use            `json:"for"`    // what that vault is for; not read where a key is handed in
 	Device identity.Bytes `json:"device"` // credential id; empty for the recovery key
 	Age    []byte         `json:"age"`    // the age file
 }

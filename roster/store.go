@@ -187,8 +187,8 @@ func (d *Directory) keysOf(ctx context.Context, device *Device) error {
 }
 
 func (d *Directory) keys(ctx context.Context, ori, person string, recovery bool) ([]WrappedKey, error) {
-	rows, err := d.db.Read().QueryContext(ctx, `SELECT vault, credential, age FROM roster_keys
-		WHERE ori = ? AND (credential IN (SELECT credential FROM roster_devices WHERE person = ?)
+	rows, err := d.db.Read().QueryContext(ctx, `SELECT k.vault, v.use, k.credential, k.age FROM roster_keys k
+		JOIN roster_vaults v ON v.recipient = k.vault WHERE k.ori = ? AND (k.credential IN (SELECT credential FROM roster_devices WHERE person = ?)
 			OR (? = 1 AND length(credential) = 0))
 		ORDER BY vault, credential`, ori, person, recovery)
 	if err != nil {
@@ -198,7 +198,7 @@ func (d *Directory) keys(ctx context.Context, ori, person string, recovery bool)
 	keys := []WrappedKey{}
 	for rows.Next() {
 		var k WrappedKey
-		if err := rows.Scan(&k.Vault, &k.Device, &k.Age); err != nil {
+		if err := rows.Scan(&k.Vault, &k.For, &k.Device, &k.Age); err != nil {
 			return nil, err
 		}
 		keys = append(keys, k)

@@ -315,7 +315,7 @@ func (s *Server) vaultRoutes() {
 			keys, err := s.Roster.Keys(ctx, principal(ctx))
 			views := make([]WrappedKeyView, len(keys))
 			for i, k := range keys {
-				views[i] = WrappedKeyView{k.Vault, k.Device, k.Age}
+				views[i] = WrappedKeyView{k.Vault, k.For, k.Device, k.Age}
 			}
 			return &struct{ Body []WrappedKeyView }{views}, err
 		})
@@ -638,6 +638,7 @@ type InvitedPerson struct {
 // WrappedKeyView is a vault's identity as an age file one device can open.
 type WrappedKeyView struct {
 	Vault   string         `json:"vault" doc:"Recipient of the vault."`
+	For     roster.Use     `json:"for" enum:"evidence,plates" doc:"What the vault is for."`
 	Device  identity.Bytes `json:"device" doc:"Credential id, base64url; empty for the printed recovery key."`
 	Wrapped []byte         `json:"wrapped" doc:"Age file."`
 }

@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"maps"
 	"net/http"
@@ -35,6 +37,7 @@ import (
 	"porchlight/internal/testworld"
 	"porchlight/ledger"
 	"porchlight/policy"
+	"porchlight/roster"
 	"porchlight/web"
 )
 
@@ -104,8 +107,11 @@ var matrix = []row{
 	{"GET /api/v1/devices/{device}/receipt", "", "ssss ++++ 0000 000 0s", func(c *cell) request {
 		return request{method: "GET", path: "/api/v1/devices/" + c.w.b64(c.w.Police.Custodian.Device) + "/receipt"}
 	}},
-	{"GET /api/v1/vault/keys", "", staff, get("/api/v1/vault/keys")},                               // her own only
-	{"POST /api/v1/vault/grants", "vault.grant", "ssss --++ 0000 000 0s", grantVault},              // of the police
+	{"GET /api/v1/vault/keys", "", staff, get("/api/v1/vault/keys")},                  // her own only
+	{"POST /api/v1/vault/grants", "vault.grant", "ssss --++ 0000 000 0s", grantVault}, // of the police
+	{"POST /api/v1/vault/grants", "vault.grant", "ssss --++ 0000 000 0s", func(c *cell) request { // of its plates vault, to its investigator
+		return act("/vault/grants", web.VaultGrant{Vault: c.w.plates, Device: c.w.Police.Investigator.Device, Wrapped: c.w.note})
+	}},
 	{"POST /api/v1/entries/{index}/private", "private.read", "ssss ---+ ---- -+- -s", readPrivate}, // of an act of the police
 
 	// ---- requests
@@ -195,6 +201,24 @@ var matrix = []row{
 	{"POST /api/v1/plates/reads", "", nocamera, post("/api/v1/plates/reads", nil)},
 	{"POST /api/v1/plates/reads/{token}", "", nocamera, post("/api/v1/plates/reads/this-token-opens-nothing", nil)},
 
+	// ---- pictures of plate reads: one of the police, to which nothing led anybody
+	{"POST /api/v1/plates/pictures/view", "image.view", "ssss ---- 0000 000 0s", func(c *cell) request {
+		return act("/plates/pictures/view", web.PicturesView{PictureLead: web.PictureLead{Search: "1"}, Pictures: []web.PictureOf{{Picture: c.w.picture, Read: 1}}})
+	}},
+	{"GET /api/v1/plates/pictures/views/{act}/{picture}", "", "ssss xxxx xxxx xxx xs", func(c *cell) request {
+		return request{method: "GET", path: "/api/v1/plates/pictures/views/" + c.w.view + "/" + c.w.picture}
+	}},
+	{"GET /api/v1/plates/pictures/asks", "", "ssss r++r ++++ rrr rs", get("/api/v1/plates/pictures/asks")}, // of her own agency
+	{"POST /api/v1/plates/pictures/asks", "image.ask", "ssss vvvv 0000 000 0s", func(c *cell) request { // the police have it
+		return act("/plates/pictures/asks", web.NewPictureAsk{PictureLead: web.PictureLead{Search: "1"}, PictureOf: web.PictureOf{Picture: c.w.picture, Read: 1}})
+	}},
+	{"POST /api/v1/plates/pictures/asks/{ask}/share", "image.share", "ssss 0000 0000 000 0s", func(c *cell) request { // nobody asked
+		return act("/plates/pictures/asks/"+gate.NewActID()+"/share", web.PictureShare{Header: c.w.header, Expires: time.Now().Add(48 * time.Hour)})
+	}},
+	{"POST /api/v1/plates/pictures/keep", "setting.change", "ssss ---+ ---- 000 -s", func(*cell) request { // of her own agency
+		return act("/plates/pictures/keep", web.PictureKeep{Minutes: 60})
+	}},
+
 	// ---- pages, files, figures: the same for everybody
 	{"GET /{$}", "", everybody, get("/")},
 	{"/", "", noone, get("/no-such-page")},
@@ -231,7 +255,8 @@ var matrix = []row{
 	{"GET /audit", "", everybody, get("/audit")},
 
 	// Last, as they change what the others stand on.
-	{"POST /api/v1/vault", "vault.publish", "ssss --++ ++++ 000 -s", newVault}, // of her own agency
+	{"POST /api/v1/vault", "vault.publish", "ssss --++ ++++ 000 -s", newVault("evidence")}, // of her own agency
+	{"POST /api/v1/vault", "vault.publish", "ssss --++ ++++ 000 -s", newVault("plates")},
 	{"POST /api/v1/agencies/{ori}/suspend", "agency.suspend", "ssss ---- ---- -+- -s", post("/api/v1/agencies/IL0160300/suspend", map[string]any{"reason": "audit"})},
 	{"POST /api/v1/agencies/{ori}/restore", "agency.restore", "ssss ---- ---- -+- -s", post("/api/v1/agencies/IL0160400/restore", map[string]any{"reason": "audit"})},
 	{"POST /api/v1/signout", "", staff, post("/api/v1/signout", nil)},
@@ -328,15 +353,17 @@ func newPerson(role, agency string) func(*cell) request {
 }
 
 // newVault is hers to publish, for her own device.
-func newVault(c *cell) request {
-	in := web.NewVault{Wrapped: c.w.note, Recovery: c.w.note}
-	id, err := age.GenerateX25519Identity()
-	check(c.w.t, err)
-	in.Recipient = id.Recipient().String()
-	if c.person != nil {
-		in.Device = c.person.Device
+func newVault(use roster.Use) func(*cell) request {
+	return func(c *cell) request {
+		in := web.NewVault{For: use, Wrapped: c.w.note, Recovery: c.w.note}
+		id, err := age.GenerateX25519Identity()
+		check(c.w.t, err)
+		in.Recipient = id.Recipient().String()
+		if c.person != nil {
+			in.Device = c.person.Device
+		}
+		return act("/vault", in)
 	}
-	return act("/vault", in)
 }
 
 // grantVault extends the vault of the police to their second custodian, who in
@@ -423,14 +450,15 @@ type matrixWorld struct {
 	victim              string          // person of the police to be removed
 	newcomers           []*actor.Person // custodians without the vault
 
-	answer         *actor.Answer // of the bearer of the upload token
-	upload, second string        // uploads of hers, empty so far
-	sealed         []byte        // a clip of 1000 bytes
-	vault          string        // recipient of the police
-	note, header   []byte        // small age file for one recipient, its header
-	resident       *age.X25519Identity
-	consent        string
-	cell, tile     string
+	answer          *actor.Answer // of the bearer of the upload token
+	upload, second  string        // uploads of hers, empty so far
+	sealed          []byte        // a clip of 1000 bytes
+	vault           string        // recipient of the police
+	plates, picture string        // recipient of their plates vault, a picture sealed to it
+	note, header    []byte        // small age file for one recipient, its header
+	resident        *age.X25519Identity
+	consent         string
+	cell, tile      string
 }
 
 func (*matrixWorld) b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
@@ -472,6 +500,14 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 	var police web.AgencyView
 	check(t, w.Operator.Get(ctx, "/agencies/"+w.Police.ORI, &police))
 	w.vault = police.Vault.Recipient
+	_, err = w.Police.Custodian.PublishVault(ctx, roster.ForPlates)
+	check(t, err)
+	w.plates, err = w.X.Roster.PlatesVault(ctx, w.Police.ORI)
+	check(t, err)
+	var drawn bytes.Buffer
+	check(t, png.Encode(&drawn, image.NewGray(image.Rect(0, 0, 64, 32))))
+	w.picture, err = w.X.Images.Keep(ctx, w.Police.ORI, time.Now(), "image/png", drawn.Bytes())
+	check(t, err)
 	vault, err := age.ParseX25519Recipient(w.vault)
 	check(t, err)
 	w.sealed, err = actor.Seal(make([]byte, 1000-216), vault)
@@ -862,7 +898,7 @@ func TestAuthorizationMatrix(t *testing.T) {
 	w := newMatrixWorld(t)
 	columns := strings.ReplaceAll(who, " ", "")
 	services := web.Options{BaseURL: w.URL, Identity: w.X.Identity, Gate: w.X.Gate, Log: w.X.Log, Policy: w.X.Policy, Roster: w.X.Roster,
-		Canvass: w.X.Canvass, Feed: w.X.Feed, Notices: w.X.Notices, Evidence: w.X.Evidence, Intake: w.X.Intake, Share: w.X.Share, Cameras: w.X.Cameras}
+		Canvass: w.X.Canvass, Feed: w.X.Feed, Notices: w.X.Notices, Evidence: w.X.Evidence, Intake: w.X.Intake, Share: w.X.Share, Cameras: w.X.Cameras, Images: w.X.Images}
 	routes, err := web.Routes(services)
 	check(t, err)
 	w.api, err = web.Description(services)

@@ -11,6 +11,7 @@ import (
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/ledger"
+	"porchlight/plate/image"
 	"porchlight/plate/intake"
 	"porchlight/policy"
 	"porchlight/roster"
@@ -42,6 +43,7 @@ type Options struct {
 	Intake   *share.Intake
 	Share    *share.Service
 	Cameras  *intake.Service
+	Images   *image.Service
 
 	Ready   func() error         // nil when the exchange can take acts
 	Metrics *prometheus.Registry // default a new one
@@ -66,6 +68,7 @@ func (s *Server) routes() error {
 // plateRoutes are the plate network, a line a room.
 func (s *Server) plateRoutes() {
 	s.intakeRoutes()
+	s.imageRoutes()
 }
 
 // ledgerRoutes publish the log as static files and say how to check it.

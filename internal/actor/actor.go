@@ -24,6 +24,7 @@ import (
 	"porchlight/identity"
 	"porchlight/internal/agekey"
 	"porchlight/internal/softkey"
+	"porchlight/roster"
 	"porchlight/web"
 
 	"filippo.io/age"
@@ -109,16 +110,16 @@ type Person struct {
 	*Client
 	Name   string
 	Key    *softkey.Key
-	Device identity.Bytes       // credential id
-	own    *age.X25519Identity  // derived from the passkey
-	vaults []age.Identity       // opened so far
-	vault  *age.X25519Recipient // of her agency
-	touch  sync.Mutex           // one answer of the passkey at a time
+	Device identity.Bytes                     // credential id
+	own    *age.X25519Identity                // derived from the passkey
+	vaults []age.Identity                     // opened so far
+	vault  map[roster.Use]*age.X25519Identity // of her agency
+	touch  sync.Mutex                         // one answer of the passkey at a time
 }
 
 // NewPerson gives somebody a new device.
 func NewPerson(url, name string) *Person {
-	return &Person{Client: New(url), Name: name, Key: softkey.New()}
+	return &Person{Client: New(url), Name: name, Key: softkey.New(), vault: map[roster.Use]*age.X25519Identity{}}
 }
 
 // Invitation makes a token and what is told of it to the exchange.
@@ -226,9 +227,9 @@ func (p *Person) SignIn(ctx context.Context) error {
 	return err
 }
 
-// PublishVault makes her agency's vault key and publishes its recipient. The
-// recovery key, to be printed, is returned.
-func (p *Person) PublishVault(ctx context.Context) (recovery *age.X25519Identity, err error) {
+// PublishVault makes the key of one of her agency's vaults and publishes its
+// recipient. The recovery key, to be printed, is returned.
+func (p *Person) PublishVault(ctx context.Context, use roster.Use) (recovery *age.X25519Identity, err error) {
 	vault, err := age.GenerateX25519Identity()
 	if err != nil {
 		return nil, err
@@ -236,7 +237,7 @@ func (p *Person) PublishVault(ctx context.Context) (recovery *age.X25519Identity
 	if recovery, err = age.GenerateX25519Identity(); err != nil {
 		return nil, err
 	}
-	in := web.NewVault{Recipient: vault.Recipient().String(), Device: p.Device}
+	in := web.NewVault{For: use, Recipient: vault.Recipient().String(), Device: p.Device}
 	if in.Wrapped, err = Seal([]byte(vault.String()), p.own.Recipient()); err != nil {
 		return nil, err
 	}
@@ -246,8 +247,13 @@ func (p *Person) PublishVault(ctx context.Context) (recovery *age.X25519Identity
 	if _, err := p.Act(ctx, "/vault", in, nil); err != nil {
 		return nil, err
 	}
-	p.vaults, p.vault = []age.Identity{vault}, vault.Recipient()
+	p.hold(use, vault)
 	return recovery, nil
+}
+
+func (p *Person) hold(use roster.Use, vault *age.X25519Identity) {
+	p.vaults = append(p.vaults, vault)
+	p.vault[use] = vault
 }
 
 // OpenVault unwraps the vault keys given to her device.
@@ -269,7 +275,7 @@ func (p *Person) OpenVault(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p.vaults, p.vault = append(p.vaults, id), id.Recipient()
+		p.hold(k.For, id)
 	}
 	if len(p.vaults) == 0 {
 		return errors.New("no vault key was given to this device")
@@ -277,21 +283,21 @@ func (p *Person) OpenVault(ctx context.Context) error {
 	return nil
 }
 
-// GrantVault gives her agency's vault key to another custodian's device.
-func (p *Person) GrantVault(ctx context.Context, device identity.Bytes, recipient string) error {
+// GrantVault gives the key of one of her agency's vaults to another device.
+func (p *Person) GrantVault(ctx context.Context, use roster.Use, device identity.Bytes, recipient string) error {
 	to, err := age.ParseX25519Recipient(recipient)
 	if err != nil {
 		return err
 	}
-	vault, ok := p.vaults[len(p.vaults)-1].(*age.X25519Identity)
-	if !ok {
+	vault := p.vault[use]
+	if vault == nil {
 		return errors.New("the vault is not open")
 	}
 	wrapped, err := Seal([]byte(vault.String()), to)
 	if err != nil {
 		return err
 	}
-	_, err = p.Act(ctx, "/vault/grants", web.VaultGrant{Vault: p.vault.String(), Device: device, Wrapped: wrapped}, nil)
+	_, err = p.Act(ctx, "/vault/grants", web.VaultGrant{Vault: vault.Recipient().String(), Device: device, Wrapped: wrapped}, nil)
 	return err
 }
 

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"porchlight/roster"
 	"porchlight/web"
 
 	"filippo.io/age"
@@ -64,7 +65,7 @@ func (p *Person) View(ctx context.Context, item, purpose string) (clip []byte, l
 
 // Note adds a note that only her agency reads.
 func (p *Person) Note(ctx context.Context, item, text string) error {
-	sealed, err := Seal([]byte(text), p.vault)
+	sealed, err := Seal([]byte(text), p.vault[roster.ForEvidence].Recipient())
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"porchlight/exchange"
 	"porchlight/internal/actor"
+	"porchlight/roster"
 	"porchlight/web"
 )
 
@@ -111,7 +112,7 @@ func (s *server) ask(ctx context.Context, link string) error {
 	if err := moderator.Enrol(ctx, token); err != nil {
 		return err
 	}
-	if _, err := police.PublishVault(ctx); err != nil {
+	if _, err := police.PublishVault(ctx, roster.ForEvidence); err != nil {
 		return err
 	}
 	now := time.Now().UTC().Truncate(time.Minute)

@@ -19,6 +19,7 @@ import (
 	"porchlight/exchange"
 	"porchlight/identity"
 	"porchlight/internal/actor"
+	"porchlight/roster"
 	"porchlight/web"
 )
 
@@ -178,7 +179,7 @@ func (a *Agency) Staff(ctx context.Context, url, token string, others ...identit
 		all.Go(func() error {
 			err := join()
 			if err == nil && role == identity.RoleCustodian {
-				_, err = a.Custodian.PublishVault(ctx)
+				_, err = a.Custodian.PublishVault(ctx, roster.ForEvidence)
 			}
 			return err
 		})

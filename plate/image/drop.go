@@ -47,20 +47,27 @@ func (s *Service) SetKeep(ctx context.Context, by gate.Caller, keep time.Duratio
 // left, which makes them unreadable; their rolls are deleted then, or by the next
 // Sweep. Where there are none it does nothing.
 func (s *Service) Drop(ctx context.Context, owner string, from, to time.Time, keep time.Duration) error {
-	return s.purge(ctx, owner, from, to, to.Add(keep))
+	_, err := s.purge(ctx, owner, from, to, to.Add(keep))
+	return err
 }
 
 // Sweep ends what time has ended: pictures, and shares of pictures. It deletes
 // the rolls in which nothing is left, also those a crash left behind, and keeps
-// the count of refusals. An error concerns some of it; the rest is done.
-func (s *Service) Sweep(ctx context.Context) error {
+// the count of refusals. It returns how many pictures ended. An error concerns
+// some of it; the rest is done.
+func (s *Service) Sweep(ctx context.Context) (ended int, err error) {
 	now := s.Now()
 	errs := []error{s.saveRefusals(ctx), s.endShares(ctx, now)}
 	due, err := s.due(ctx, now)
 	errs = append(errs, err)
 	for _, k := range due {
 		day, err := time.Parse(time.DateOnly, k.day)
-		errs = append(errs, err, s.purge(ctx, k.owner, day, day.Add(24*time.Hour), now))
+		if err == nil {
+			var n int
+			n, err = s.purge(ctx, k.owner, day, day.Add(24*time.Hour), now)
+			ended += n
+		}
+		errs = append(errs, err)
 	}
 	errs = append(errs, s.clearRolls(ctx))
 
@@ -68,15 +75,15 @@ func (s *Service) Sweep(ctx context.Context) error {
 	maps.DeleteFunc(s.open, func(_ string, o opened) bool { return !now.Before(o.until) })
 	maps.DeleteFunc(s.rolls, func(k rollKey, _ *roll) bool { return k.day < dayOf(now.AddDate(0, 0, -2)) }) // late pictures begin another
 	s.mu.Unlock()
-	return errors.Join(errs...)
+	return ended, errors.Join(errs...)
 }
 
 // purge ends an owner's pictures seen from one time until before another that
-// are due at the limit.
-func (s *Service) purge(ctx context.Context, owner string, from, to, limit time.Time) error {
+// are due at the limit, and returns how many went.
+func (s *Service) purge(ctx context.Context, owner string, from, to, limit time.Time) (int, error) {
 	needed, err := s.Needed(ctx, owner, from, to)
 	if err != nil {
-		return fmt.Errorf("asking which pictures of %s are needed: %w", owner, err)
+		return 0, fmt.Errorf("asking which pictures of %s are needed: %w", owner, err)
 	}
 	// Marked first, so that the entry says exactly how many go.
 	act := gate.NewActID()
@@ -86,7 +93,7 @@ func (s *Service) purge(ctx context.Context, owner string, from, to, limit time.
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("purging pictures: %w", err)
+		return 0, fmt.Errorf("purging pictures: %w", err)
 	}
 	if going > 0 {
 		_, err = s.Gate.Do(ctx, gate.Act{
@@ -96,7 +103,7 @@ func (s *Service) purge(ctx context.Context, owner string, from, to, limit time.
 			Facts: map[string]any{},
 		}, func(tx *sql.Tx, _ *gate.Grant) error { return deleteMarked(tx, owner, act) })
 		if err != nil {
-			return fmt.Errorf("purging pictures: %w", err)
+			return 0, fmt.Errorf("purging pictures: %w", err)
 		}
 		s.scrub(ctx)
 	}
@@ -106,7 +113,7 @@ func (s *Service) purge(ctx context.Context, owner string, from, to, limit time.
 	if err := s.clearRolls(ctx); err != nil { // they are unreadable; Sweep tries again
 		s.Logger.Warn("roll of pictures not yet deleted", "err", err)
 	}
-	return nil
+	return int(going), nil
 }
 
 // moveHeld gives each held picture a roll of its own when nothing else is left

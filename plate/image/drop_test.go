@@ -76,7 +76,7 @@ func TestDropLeavesNothingReadable(t *testing.T) {
 func TestNeededPicturesOutliveTheirDay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ctx, day := t.Context(), w.now.Truncate(24*time.Hour)
+	day := w.now.Truncate(24 * time.Hour)
 	a, b := w.keep(1), w.keep(2)
 	w.keep(3)
 	w.needed = []string{a, b, "unknown"}
@@ -99,12 +99,12 @@ func TestNeededPicturesOutliveTheirDay(t *testing.T) {
 	// Each is asked for again a day later.
 	w.needed = []string{b}
 	w.now = w.now.Add(23 * time.Hour)
-	must(t, w.Sweep(ctx))
+	w.sweep()
 	if n := w.count("image_picture"); n != 2 {
 		t.Fatalf("%d pictures", n)
 	}
 	w.now = w.now.Add(2 * time.Hour)
-	must(t, w.Sweep(ctx))
+	w.sweep()
 	if n := w.count("image_picture"); n != 1 || w.count("image_roll") != 1 {
 		t.Fatalf("%d pictures", n)
 	}
@@ -135,12 +135,12 @@ func TestRetention(t *testing.T) {
 		t.Fatalf("recorded %+v", acts)
 	}
 	w.now = w.now.Add(59 * time.Minute)
-	must(t, w.Sweep(ctx))
+	w.sweep()
 	if n := w.count("image_header"); n != 1 {
 		t.Fatalf("%d headers", n)
 	}
 	w.now = w.now.Add(time.Minute)
-	must(t, w.Sweep(ctx))
+	w.sweep()
 	if n := w.count("image_header") + w.count("image_picture") + w.count("image_roll"); n != 0 {
 		t.Fatalf("%d rows left", n)
 	}
@@ -189,10 +189,11 @@ func TestPurgeCutShort(t *testing.T) {
 	if w.count("image_header") != 0 || w.count("image_roll") != 1 {
 		t.Fatalf("%d headers, %d rolls", w.count("image_header"), w.count("image_roll"))
 	}
-	want(t, w.Sweep(t.Context()), errBroken)
+	_, err := w.Sweep(t.Context())
+	want(t, err, errBroken)
 	b.failDelete = false
 	w.restart()
-	must(t, w.Sweep(t.Context()))
+	w.sweep()
 	if n := w.count("image_roll"); n != 0 {
 		t.Fatalf("%d rolls", n)
 	}

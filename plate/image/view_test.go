@@ -160,7 +160,7 @@ func TestAskAndShare(t *testing.T) {
 	w.now = until
 	_, err = sam.view(lead, p)
 	refusedBy(t, err, "base.image-custody")
-	must(t, w.Sweep(ctx))
+	w.sweep()
 	if n := w.count("image_header"); n != 1 {
 		t.Fatalf("%d headers after the share ended", n)
 	}

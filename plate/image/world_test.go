@@ -242,6 +242,12 @@ func (w *world) keep(n int) string {
 	return id
 }
 
+func (w *world) sweep() {
+	w.t.Helper()
+	_, err := w.Sweep(w.t.Context())
+	must(w.t, err)
+}
+
 // files reads every file under the data directory.
 func (w *world) files() map[string][]byte {
 	w.t.Helper()

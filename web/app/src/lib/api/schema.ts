@@ -756,6 +756,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/plates/pictures/asks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Pictures that your agency asked others for, and that others ask it for. */
+        get: operations["pictureAsks"];
+        put?: never;
+        /** Ask the agency whose camera took a picture for it. */
+        post: operations["askPicture"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/pictures/asks/{ask}/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hand a picture on to the agency that asked for it, for a while. */
+        post: operations["sharePicture"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/pictures/keep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set how long your agency keeps pictures of plate reads. */
+        post: operations["keepPictures"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/pictures/view": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Open pictures of reads of one agency that a search or a hit showed you: their headers now, their payloads for a while. */
+        post: operations["viewPictures"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/requests": {
         parameters: {
             query?: never;
@@ -1586,6 +1655,17 @@ export interface components {
             /** @description SHA-256 of the token's text. */
             token_hash: string;
         };
+        NewPictureAsk: {
+            /** @description Another agency's ask, of a picture of yours. */
+            ask?: string;
+            /** @description A hit of your agency. */
+            hit?: string;
+            picture: string;
+            /** @description Id of the read. */
+            read: string;
+            /** @description Entry of your search. */
+            search?: string;
+        };
         NewVault: {
             /** @description Your passkey, base64url. */
             device: string;
@@ -1650,6 +1730,33 @@ export interface components {
              */
             until: string;
         };
+        OpenedPicture: {
+            /** @description Age header for your agency's plates vault. */
+            header: string;
+            /**
+             * Format: int64
+             * @description Bytes of the encrypted payload.
+             */
+            payload_size: number;
+            picture: string;
+        };
+        OpenedPictures: {
+            /** @description Names this view: /api/v1/plates/pictures/views/{act}/{picture} gives the payloads. */
+            act: string;
+            /**
+             * Format: date-time
+             * @description When, RFC 3339.
+             */
+            at: string;
+            pictures: components["schemas"]["OpenedPicture"][];
+            /** @description The receipt, a porchlight-receipt/v1 text. */
+            receipt: string;
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            until: string;
+        };
         PackagePart: {
             /** @description The file's bytes, base64. */
             data: string;
@@ -1688,6 +1795,68 @@ export interface components {
             roles: string[];
             /** @enum {string} */
             state: "invited" | "enrolled" | "removed";
+        };
+        PictureAsk: {
+            /** @description ORI. */
+            asker: string;
+            asker_name: string;
+            /**
+             * Format: date-time
+             * @description When, RFC 3339.
+             */
+            at: string;
+            /**
+             * Format: date-time
+             * @description Until when it may be opened.
+             */
+            expires?: string;
+            /** @description Its retention is over. */
+            gone: boolean;
+            /** @description Its id. */
+            id: string;
+            /** @description ORI of the agency whose camera took it. */
+            owner: string;
+            owner_name: string;
+            picture: string;
+            /** @description Id of the read. */
+            read: string;
+            /** @description Entry of the search that led to it. */
+            search: string;
+            /**
+             * Format: date-time
+             * @description Handed on at.
+             */
+            shared?: string;
+        };
+        PictureKeep: {
+            /**
+             * Format: int64
+             * @description 0: as long as reads.
+             */
+            minutes: number;
+        };
+        PictureOf: {
+            picture: string;
+            /** @description Id of the read. */
+            read: string;
+        };
+        PictureShare: {
+            /**
+             * Format: date-time
+             * @description At most 30 days ahead.
+             */
+            expires: string;
+            /** @description The picture's file key, sealed to the plates vault of who asked: an age header. */
+            header: string;
+        };
+        PicturesView: {
+            /** @description Another agency's ask, of a picture of yours. */
+            ask?: string;
+            /** @description A hit of your agency. */
+            hit?: string;
+            pictures: components["schemas"]["PictureOf"][];
+            /** @description Entry of your search. */
+            search?: string;
         };
         PrivateEntry: {
             /** @description What was done, noun.verb. */
@@ -2010,6 +2179,11 @@ export interface components {
         WrappedKeyView: {
             /** @description Credential id, base64url; empty for the printed recovery key. */
             device: string;
+            /**
+             * @description What the vault is for.
+             * @enum {string}
+             */
+            for: "evidence" | "plates";
             /** @description Recipient of the vault. */
             vault: string;
             /** @description Age file. */
@@ -3753,6 +3927,193 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pictureAsks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PictureAsk"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askPicture: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPictureAsk"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sharePicture: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                ask: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PictureShare"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keepPictures: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PictureKeep"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    viewPictures: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PicturesView"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenedPictures"];
                 };
             };
             /** @description Error */
