@@ -15,6 +15,10 @@ import (
 // ServeAdmin takes orders of the operator's command line through a Unix socket
 // in the data directory, which only its owner can open, until ctx ends.
 func (x *Exchange) ServeAdmin(ctx context.Context) error {
+	if x.node != nil { // its one order is to back up, which PostgreSQL does itself
+		<-ctx.Done()
+		return nil
+	}
 	path, done, err := socketPath(x.Dir)
 	if err != nil {
 		return err

@@ -11,7 +11,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/policy"
@@ -25,12 +27,30 @@ CREATE TABLE exchange_recorded ( -- what the ledger last said of the exchange it
 );
 `, `
 ALTER TABLE exchange_recorded ADD COLUMN entry INTEGER; -- in the ledger; unknown (then it is recorded anew) for what an earlier version recorded
+`, `
+CREATE TABLE ledger_queue ( -- entries on their way to the ledger, when several nodes serve the exchange; see node
+	act   TEXT PRIMARY KEY,
+	entry BLOB NOT NULL,
+	since INTEGER NOT NULL, -- entries the ledger had published when it was queued
+	at    INTEGER NOT NULL, -- microseconds since 1970
+	idx   INTEGER           -- in the ledger, once it is there
+);
+CREATE INDEX ledger_queue_open ON ledger_queue (at) WHERE idx IS NULL;
+CREATE INDEX ledger_queue_idx ON ledger_queue (idx);
 `}
 
 // recordChanges records the exchange itself, once, and the law packs, the app
 // and the settings whenever they are not those last recorded: nobody changes
 // them silently.
 func (x *Exchange) recordChanges(ctx context.Context) error {
+	// One node after the other, or two that start together would record it twice.
+	hold, err := x.DB.TryLock(ctx, "recording changes")
+	for ; errors.Is(err, db.ErrHeld) && pause(ctx, 100*time.Millisecond); hold, err = x.DB.TryLock(ctx, "recording changes") {
+	}
+	if err != nil {
+		return err
+	}
+	defer hold.Release()
 	if _, err := x.recordIfNew(ctx, "exchange", x.Origin, func() (gate.Act, error) {
 		return gate.Act{Action: "exchange.create", Public: map[string]string{"name": x.Name, "origin": x.Origin}, Facts: map[string]any{}}, nil
 	}); err != nil {
@@ -59,7 +79,6 @@ func (x *Exchange) recordChanges(ctx context.Context) error {
 		}
 	}
 	settings := x.publicSettings()
-	var err error
 	x.settingsEntry, err = x.recordIfNew(ctx, "settings", encodeMap(settings), func() (gate.Act, error) {
 		return gate.Act{Action: "setting.change", Public: settings, Facts: map[string]any{"owner": "exchange", "own_agency": false}}, nil
 	})

@@ -24,6 +24,10 @@ type Config struct {
 	// Basemap is a directory of GeoJSON layers for the maps (see web/basemap);
 	// without it maps show areas on plain ground.
 	Basemap string `koanf:"basemap" yaml:"basemap,omitempty"`
+	// Database is the URL of the PostgreSQL database that holds the records
+	// (postgres://user@host/name); default the SQLite file porchlight.db in Dir.
+	// With PostgreSQL several nodes can serve the exchange: see docs/operating.md.
+	Database string `koanf:"database" yaml:"database,omitempty"`
 
 	Witnesses []Witness `koanf:"witnesses" yaml:"witnesses,omitempty"`
 	Quorum    int       `koanf:"quorum" yaml:"quorum,omitempty"` // cosignatures needed before anything is released

@@ -96,6 +96,7 @@ type Exchange struct {
 	metrics *prometheus.Registry
 	changed chan struct{} // open requests changed: the feed is to be rebuilt
 	lock    *os.File
+	node    *node // among several, with PostgreSQL; else nil
 }
 
 // ErrRunning is returned when another program has the data directory open.
@@ -123,10 +124,15 @@ func Open(ctx context.Context, c Config) (*Exchange, error) {
 
 // openStores opens what knows nothing of the domain.
 func (x *Exchange) openStores(ctx context.Context) (err error) {
-	if x.lock, err = takeLock(x.path(lockFile)); err != nil {
+	database := x.Database
+	if database == "" {
+		database = x.path(databaseFile)
+	}
+	several := db.IsPostgreSQL(database)
+	if x.lock, err = takeLock(x.path(lockFile), several); err != nil {
 		return err
 	}
-	if x.DB, err = db.Open(ctx, x.path(databaseFile)); err != nil {
+	if x.DB, err = db.Open(ctx, database); err != nil {
 		return err
 	}
 	if err := x.DB.Migrate(ctx, "exchange", migrations); err != nil {
@@ -154,7 +160,13 @@ func (x *Exchange) openStores(ctx context.Context) (err error) {
 	for _, w := range x.Witnesses {
 		o.Witnesses = append(o.Witnesses, ledger.WitnessConfig(w))
 	}
-	if x.Log, err = ledger.Open(ctx, o); err != nil {
+	if several {
+		x.node, err = join(ctx, &node{db: x.DB, write: o, now: x.Now, logger: x.Logger, heard: x.heard})
+		if err != nil {
+			return err
+		}
+		x.Log = x.node.Log
+	} else if x.Log, err = ledger.Open(ctx, o); err != nil {
 		return err
 	}
 	x.descriptor = ledger.Descriptor{
@@ -190,8 +202,12 @@ func (x *Exchange) openGate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	log := gate.Log(x.Log)
+	if x.node != nil {
+		log = x.node
+	}
 	x.Gate, err = gate.New(ctx, gate.Options{
-		DB: x.DB, Log: x.Log, Policy: x.Policy, Signatures: x.Identity, Agencies: directory,
+		DB: x.DB, Log: log, Policy: x.Policy, Signatures: x.Identity, Agencies: directory,
 		Now: x.Now, Retention: x.Retention, Logger: x.Logger,
 		Observe: func(action string, permit bool, took time.Duration) {
 			decision := "deny"
@@ -204,12 +220,14 @@ func (x *Exchange) openGate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	forgotten, voided, err := x.Gate.Recover(ctx)
-	if err != nil {
-		return fmt.Errorf("closing unfinished acts: %w", err)
-	}
-	if forgotten+voided > 0 {
-		x.Logger.Warn("closed acts that were cut short", "never_recorded", forgotten, "voided", voided)
+	if x.node == nil { // else an open act may be in another node's hands: Settle closes it
+		forgotten, voided, err := x.Gate.Recover(ctx)
+		if err != nil {
+			return fmt.Errorf("closing unfinished acts: %w", err)
+		}
+		if forgotten+voided > 0 {
+			x.Logger.Warn("closed acts that were cut short", "never_recorded", forgotten, "voided", voided)
+		}
 	}
 	x.Roster = roster.New(directory, x.Gate, x.Identity)
 	return nil
@@ -247,13 +265,8 @@ func (x *Exchange) openDomains(ctx context.Context) error {
 	}
 	x.Canvass, err = canvass.New(ctx, canvass.Options{
 		DB: x.DB, Gate: x.Gate, Agencies: agencies, Purposes: purpose.Classes, Notices: x.Notices,
-		Changed: func() {
-			select {
-			case x.changed <- struct{}{}:
-			default: // a rebuild is due already
-			}
-		},
-		Now: x.Now, Logger: x.Logger,
+		Changed: x.requestsChanged,
+		Now:     x.Now, Logger: x.Logger,
 	})
 	if err != nil {
 		return err
@@ -273,6 +286,31 @@ func (x *Exchange) openDomains(ctx context.Context) error {
 		Intake: x.Intake, Gate: x.Gate, Requests: x.Canvass, Agencies: agencies, Items: x.Evidence, Logger: x.Logger,
 	})
 	return nil
+}
+
+// requestsChanged has every node rebuild the feed.
+func (x *Exchange) requestsChanged() {
+	if x.node == nil {
+		x.rebuildFeed()
+	} else if err := x.node.notify(context.Background(), feedChannel, ""); err != nil {
+		x.Logger.Warn("other nodes hear of changed requests at the feed's next turn", "err", err)
+		x.rebuildFeed()
+	}
+}
+
+func (x *Exchange) rebuildFeed() {
+	select {
+	case x.changed <- struct{}{}:
+	default: // a rebuild is due already
+	}
+}
+
+// heard takes what other nodes, and this one, tell all; see node.
+func (x *Exchange) heard(channel, message string) {
+	switch channel {
+	case feedChannel, "":
+		x.rebuildFeed()
+	}
 }
 
 // openFeed makes the feed, whose key the ledger has by now.
@@ -413,7 +451,21 @@ func (x *Exchange) secret(name string, generate func() (string, error)) (string,
 	if err != nil {
 		return "", fmt.Errorf("making %s: %w", name, err)
 	}
-	return s, os.WriteFile(x.path(name), []byte(s), 0o600)
+	made, err := os.CreateTemp(x.Dir, name+".*")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(made.Name())
+	_, err = made.WriteString(s)
+	if err := errors.Join(err, made.Sync(), made.Close()); err != nil {
+		return "", err
+	}
+	if err := os.Link(made.Name(), x.path(name)); errors.Is(err, fs.ErrExist) {
+		return x.secret(name, generate) // another node was first
+	} else if err != nil {
+		return "", err
+	}
+	return s, nil
 }
 
 // Handler is the exchange's whole site.
@@ -422,6 +474,9 @@ func (x *Exchange) Handler() http.Handler { return x.site.Handler() }
 // Close closes everything that is open, in reverse.
 func (x *Exchange) Close() error {
 	var errs []error
+	if x.node != nil {
+		x.node.leave()
+	}
 	if x.Log != nil {
 		errs = append(errs, x.Log.Close())
 	}
@@ -437,14 +492,18 @@ func (x *Exchange) Close() error {
 	return errors.Join(errs...)
 }
 
-// takeLock makes this process the only one over the data directory. The lock
-// ends with the process.
-func takeLock(path string) (*os.File, error) {
+// takeLock makes this process the only one over the data directory, or one of
+// several nodes. The lock ends with the process.
+func takeLock(path string, several bool) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	how := syscall.LOCK_EX
+	if several {
+		how = syscall.LOCK_SH
+	}
+	if err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB); err != nil {
 		f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, ErrRunning

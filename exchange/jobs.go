@@ -7,24 +7,35 @@ import (
 )
 
 // RunJobs does what needs no person until ctx ends: expiry of requests,
-// retention, purging, abandoned uploads, notices, the feed.
+// retention, purging, abandoned uploads, notices, the feed. Among several nodes
+// each has its feed and its cameras; the rest is the leader's.
 func (x *Exchange) RunJobs(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { x.Feed.Run(ctx, x.changed) })
-	wg.Go(func() { x.Notices.Run(ctx) })
 	wg.Go(func() { x.Cameras.Run(ctx) })
 	wg.Go(func() {
-		tick := time.NewTicker(time.Minute)
-		defer tick.Stop()
-		for {
-			x.Sweep(ctx)
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				return
-			}
+		if x.node == nil {
+			x.runAlone(ctx)
+		} else {
+			x.node.whileLeading(ctx, x.runAlone)
 		}
 	})
+	wg.Wait()
+}
+
+// runAlone does what one node does for all.
+func (x *Exchange) runAlone(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { x.Notices.Run(ctx) })
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		x.Sweep(ctx)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
 	wg.Wait()
 }
 
@@ -41,6 +52,7 @@ func (x *Exchange) Sweep(ctx context.Context) {
 		{"forgetting old figures of cameras", x.Cameras.Sweep},
 		{"closing acts that stood open", x.Gate.Settle},
 		{"forgetting private values past their retention", x.Gate.Purge},
+		{"clearing the ledger's queue", x.clearQueue},
 	} {
 		n, err := job.run(ctx)
 		switch {
@@ -52,4 +64,11 @@ func (x *Exchange) Sweep(ctx context.Context) {
 			x.Logger.Info("job done", "job", job.name, "count", n)
 		}
 	}
+}
+
+func (x *Exchange) clearQueue(ctx context.Context) (int, error) {
+	if x.node == nil {
+		return 0, nil
+	}
+	return x.node.clear(ctx)
 }

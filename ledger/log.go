@@ -52,7 +52,10 @@ type Options struct {
 	// Interval between checkpoints while entries come; default and least
 	// 100 ms. An idle log signs its state again every 10 minutes.
 	Interval time.Duration
-	HTTP     *http.Client // to reach witnesses; default has a 5 s timeout
+	// Fence, if set, is asked before each batch of entries; with an error they
+	// are not added. For a writer that may lose its office; see exchange.
+	Fence func() error
+	HTTP  *http.Client // to reach witnesses; default has a 5 s timeout
 	// Logger, if set, takes over what Tessera logs: through klog, so the first
 	// one set in a process does.
 	Logger *slog.Logger
@@ -340,10 +343,26 @@ func (l *Log) Close() error {
 func (l *Log) Append(ctx context.Context, e Entry) (index uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.o.Deadline)
 	defer cancel()
+	done, err := l.begin()
+	if err != nil {
+		return 0, err
+	}
+	defer done()
 	if index, err = l.Integrate(ctx, e); err != nil {
 		return 0, err
 	}
 	return index, l.Published(ctx, index, e)
+}
+
+// begin keeps Close waiting until done; ErrClosed when it is too late.
+func (l *Log) begin() (done func(), err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, ErrClosed
+	}
+	l.appending.Add(1)
+	return l.appending.Done, nil
 }
 
 // Published returns once a published checkpoint covers e at index, and the proof
@@ -377,16 +396,15 @@ func (l *Log) Integrate(ctx context.Context, e Entry) (index uint64, err error) 
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
-		return 0, ErrClosed
+	done, err := l.begin()
+	if err != nil {
+		return 0, err
 	}
+	defer done()
 	p := &pending{data, make(chan integrated, 1)}
+	l.mu.Lock()
 	l.pending = append(l.pending, p)
-	l.appending.Add(1)
 	l.mu.Unlock()
-	defer l.appending.Done()
 	select {
 	case l.wake <- struct{}{}:
 	default: // it is awake
@@ -437,6 +455,9 @@ func (l *Log) sequence() {
 		l.pending = nil
 		l.mu.Unlock()
 		from, err := l.reader.IntegratedSize(l.ctx)
+		if err == nil && l.o.Fence != nil {
+			err = l.o.Fence()
+		}
 		futures := make([]tessera.IndexFuture, len(batch))
 		if err == nil {
 			for i, p := range batch {

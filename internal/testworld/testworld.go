@@ -16,9 +16,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"porchlight/db"
 	"porchlight/exchange"
 	"porchlight/identity"
 	"porchlight/internal/actor"
+	"porchlight/internal/dbtest"
 	"porchlight/roster"
 	"porchlight/web"
 )
@@ -70,6 +72,9 @@ func Start(t testing.TB, change func(*exchange.Config)) *World {
 	}
 	w := &World{URL: fmt.Sprintf("http://localhost:%d", l.Addr().(*net.TCPAddr).Port)}
 	w.Config = exchange.Config{Dir: filepath.Join(t.TempDir(), "x"), Name: "Elm County", BaseURL: w.URL, State: "IL"}
+	if dbtest.Engine() == db.PostgreSQL {
+		w.Config.Database = dbtest.Source(t)
+	}
 	if change != nil {
 		change(&w.Config)
 	}

@@ -3,9 +3,13 @@ package testworld_test
 import (
 	"testing"
 
+	"porchlight/internal/dbtest"
 	"porchlight/internal/testworld"
 	"porchlight/web"
 )
+
+// With several nodes a start closes no open acts: gate.Recover is for one.
+func TestMain(m *testing.M) { dbtest.Main(m, ".", "FROM acts WHERE state = ?") }
 
 func TestStart(t *testing.T) {
 	w := testworld.Start(t, nil)
