@@ -15,6 +15,11 @@ var cues = map[string]bool{
 	"para": true, "from": true,
 }
 
+// asking are the cues after which a short name counts in small letters too.
+var asking = map[string]bool{
+	"for": true, "assist": true, "assisting": true, "assisted": true, "help": true, "helping": true, "aoa": true, "by": true, "per": true, "w": true,
+}
+
 // works are words behind an agency's name that make the matter its own.
 var works = map[string]bool{
 	"case": true, "request": true, "warrant": true, "detainer": true, "hold": true, "agent": true, "agents": true, "investigation": true,
@@ -52,15 +57,14 @@ func speaksFor(note string, own plate.Asker) string {
 			}
 		case lower[i] == "ice" && i+1 < len(words) && (lower[i+1] == "cream" || lower[i+1] == "truck"):
 		default:
-			// A name of up to four words, in capitals so that "ice" counts after a cue.
-			for n := 1; n <= 4 && i+n <= len(words); n++ {
-				name := strings.Join(words[i:i+n], " ")
-				if agencyname.Read(name, false) == 0 && (n > 1 || !cued(i) || agencyname.Read(strings.ToUpper(name), false) == 0) {
-					continue
-				}
-				after = i+n < len(words) && works[lower[i+n]]
-				if cued(i) || after {
-					return name
+			if i > 0 && asking[lower[i-1]] && agencyname.Read(strings.ToUpper(words[i]), false) != 0 {
+				return words[i] // "for ice": in small letters right after the cue only
+			}
+			for n := 1; n <= 4 && i+n <= len(words); n++ { // a name of up to four words
+				if name := strings.Join(words[i:i+n], " "); agencyname.Read(name, false) != 0 {
+					if cued(i) || i+n < len(words) && works[lower[i+n]] {
+						return name
+					}
 				}
 			}
 		}
