@@ -25,9 +25,16 @@ import (
 // with a Failure. Stopping the sequence stops the asking.
 func (s *Service) Lookup(ctx context.Context, receipt ledger.Receipt, asker plate.Asker, ask plate.Ask) iter.Seq[Answer] {
 	return func(yield func(Answer) bool) {
-		ctx, cancel := context.WithTimeout(ctx, s.o.Total)
+		ctx, cancel := s.o.Timeout(ctx, s.o.Total)
 		defer cancel()
-		catching := s.catchUp(ctx)
+		failed := s.catchUp(ctx)
+		// What all lookups have in common is written once.
+		common, err := json.Marshal(struct {
+			Receipt ledger.Receipt `json:"receipt"`
+			Asker   plate.Asker    `json:"asker"`
+			Ask     plate.Ask      `json:"ask"`
+		}{receipt, asker, ask})
+		failed = errors.Join(failed, err)
 		to := make(chan string)
 		came := make(chan Answer)
 		var wg sync.WaitGroup
@@ -35,9 +42,9 @@ func (s *Service) Lookup(ctx context.Context, receipt ledger.Receipt, asker plat
 			wg.Go(func() {
 				for origin := range to {
 					a := Answer{Exchange: origin}
-					var err error
-					if err = catching; err == nil {
-						a.Answers, a.Receipts, err = s.lookup(ctx, origin, Lookup{s.o.Exchange.Origin, origin, receipt, asker, ask})
+					err := failed
+					if err == nil {
+						a.Answers, a.Receipts, err = s.lookup(ctx, Lookup{s.o.Exchange.Origin, origin, receipt, asker, ask}, common)
 					}
 					if err != nil {
 						a.Failure, a.Err = Unanswered, err
@@ -75,25 +82,27 @@ func (s *Service) Lookup(ctx context.Context, receipt ledger.Receipt, asker plat
 	}
 }
 
-// lookup asks one peer and checks all of its answer. Errors are *failure.
-func (s *Service) lookup(ctx context.Context, origin string, l Lookup) ([]plate.Answer, []ledger.Receipt, error) {
+// lookup asks the peer l.To and checks all of its answer. common is l as JSON
+// without From and To. Errors are *failure.
+func (s *Service) lookup(ctx context.Context, l Lookup, common []byte) ([]plate.Answer, []ledger.Receipt, error) {
 	no := func(kind Failure, err error) ([]plate.Answer, []ledger.Receipt, error) {
 		return nil, nil, fail(kind, err)
 	}
-	p, ok := s.peer(origin)
+	p, ok := s.peer(l.To)
 	if !ok {
 		return no(Unknown, errors.New("it is no peer"))
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.o.PerPeer)
+	ctx, cancel := s.o.Timeout(ctx, s.o.PerPeer)
 	defer cancel()
 	d, err := s.Introduction(ctx, p)
 	if err != nil {
 		return nil, nil, err
 	}
-	body, err := json.Marshal(l)
+	head, err := json.Marshal(map[string]string{"from": l.From, "to": l.To})
 	if err != nil {
 		return no(Content, err)
 	}
+	body := slices.Concat(bytes.TrimSuffix(head, []byte("}")), []byte(","), bytes.TrimPrefix(common, []byte("{")))
 	u, err := url.Parse(d.Lookups)
 	if err != nil {
 		return no(NotIntroduced, err)
@@ -126,7 +135,7 @@ func (s *Service) lookup(ctx context.Context, origin string, l Lookup) ([]plate.
 	}
 	answered := responseMessage(res.StatusCode, res.Header, asked)
 	sig, err := answered.stated(tagAnswer, coveredAll, s.o.Now())
-	if err == nil && sig.keyID != origin+"/lookup" {
+	if err == nil && sig.keyID != l.To+"/lookup" {
 		err = fmt.Errorf("it is signed as %.100q", sig.keyID)
 	}
 	if err == nil {

@@ -68,6 +68,9 @@ func ParseLookup(data []byte) (l Lookup, err error) {
 	if err := strictJSON(data, &l); err != nil {
 		return Lookup{}, fmt.Errorf("lookup: %w", err)
 	}
+	if l.Receipt.Checkpoint == nil {
+		return Lookup{}, errors.New("lookup: it carries no receipt")
+	}
 	return l, nil
 }
 
@@ -89,6 +92,9 @@ type Proved struct {
 func ParseReply(data []byte) (r Reply, err error) {
 	if err := strictJSON(data, &r); err != nil {
 		return Reply{}, fmt.Errorf("answer: %w", err)
+	}
+	if slices.ContainsFunc(r.Answers, func(a Proved) bool { return a.Receipt.Checkpoint == nil }) {
+		return Reply{}, errors.New("answer: it carries no receipt")
 	}
 	return r, nil
 }
@@ -154,9 +160,11 @@ type Options struct {
 	Workers int           // peers asked at the same time; default 64
 	PerPeer time.Duration // for one peer's answer; default 10 s
 	Total   time.Duration // for all of them; default 30 s
+	// Timeout bounds what is done with a context; default context.WithTimeout.
+	Timeout func(context.Context, time.Duration) (context.Context, context.CancelFunc)
 	HTTP    http.RoundTripper
-	Now     func() time.Time
-	Logger  *slog.Logger
+	Now     func() time.Time // default time.Now
+	Logger  *slog.Logger     // default discards
 }
 
 // Service asks peers and answers them. Safe for concurrent use.
@@ -194,6 +202,9 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Timeout == nil {
+		o.Timeout = context.WithTimeout
 	}
 	if o.HTTP == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
@@ -405,7 +416,7 @@ func (s *Service) Introduction(ctx context.Context, p Peer) (Descriptor, error) 
 
 // fetch reads a peer's descriptor now.
 func (s *Service) fetch(ctx context.Context, p Peer) (Descriptor, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.o.PerPeer)
+	ctx, cancel := s.o.Timeout(ctx, s.o.PerPeer)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+WellKnown, nil)
 	if err != nil {
