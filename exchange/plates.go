@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"errors"
+	"time"
 
 	"porchlight/geo"
 	"porchlight/plate"
@@ -57,7 +58,7 @@ func (x *Exchange) openCameras(ctx context.Context) (err error) {
 	}, []string{"dialect", "what"})
 	x.metrics.MustRegister(taken)
 	x.Cameras, err = intake.New(ctx, intake.Options{
-		DB: x.DB, Gate: x.Gate, Agencies: x.Gate.Agencies, Reads: appending{x.Reads}, Images: x.Images, Keep: x.Keeper.Keep,
+		DB: x.DB, Gate: x.Gate, Agencies: x.Gate.Agencies, Reads: appending{x.Reads}, Images: picturing{x.Images}, Keep: x.Keeper.Keep,
 		Observe: func(d plate.Dialect, what string, n int) { taken.WithLabelValues(string(d), what).Add(float64(n)) },
 		Now:     x.Now, Logger: x.Logger,
 	})
@@ -74,6 +75,28 @@ func (a appending) Append(ctx context.Context, list []plate.Read) ([]plate.ID, [
 		err = intake.Refused(refused)
 	}
 	return ids, fresh, err
+}
+
+// picturing shows the keeper of pictures as intake sees it.
+type picturing struct{ *image.Service }
+
+func (p picturing) Keep(ctx context.Context, owner string, seen time.Time, mediaType string, picture []byte) (string, error) {
+	id, err := p.Service.Keep(ctx, owner, seen, mediaType, picture)
+	return id, never(err)
+}
+
+func (p picturing) KeepSealed(ctx context.Context, owner string, seen time.Time, age []byte) (string, error) {
+	id, err := p.Service.KeepSealed(ctx, owner, seen, age)
+	return id, never(err)
+}
+
+// never says of a picture that is refused for good that it is.
+func never(err error) error {
+	var refused *image.Refused
+	if errors.As(err, &refused) {
+		return errors.Join(intake.ErrPicture, err)
+	}
+	return err
 }
 
 // standing shows the roster as search sees agencies.

@@ -49,10 +49,15 @@ func signed(camera string, body []byte) []byte {
 	return append([]byte(signatureDomain+camera+"\n"), body...)
 }
 
+// Signature is that of a body, a batch in either form, for HeaderSignature.
+func Signature(key ed25519.PrivateKey, camera string, body []byte) string {
+	return base64.StdEncoding.EncodeToString(ed25519.Sign(key, signed(camera, body)))
+}
+
 // Sign writes b as protobuf and signs it.
-func (b Batch) Sign(key ed25519.PrivateKey) (body, signature []byte) {
+func (b Batch) Sign(key ed25519.PrivateKey) (body []byte, signature string) {
 	body = b.Protobuf()
-	return body, ed25519.Sign(key, signed(b.Camera, body))
+	return body, Signature(key, b.Camera, body)
 }
 
 // Request is the HTTP request that sends b to the exchange at url. A repeat of
@@ -65,7 +70,7 @@ func (b Batch) Request(ctx context.Context, url string, key ed25519.PrivateKey) 
 	}
 	req.Header.Set("Content-Type", MediaProtobuf)
 	req.Header.Set(HeaderCamera, b.Camera)
-	req.Header.Set(HeaderSignature, base64.StdEncoding.EncodeToString(signature))
+	req.Header.Set(HeaderSignature, signature)
 	return req, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"database/sql"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -135,7 +134,7 @@ func (s *signer) batch(reads ...Sighting) Batch {
 
 func (s *signer) post(b Batch) Post {
 	body, signature := b.Sign(s.key)
-	return Post{Camera: s.ID, Signature: base64.StdEncoding.EncodeToString(signature), Type: MediaProtobuf, Length: int64(len(body)), Body: bytes.NewReader(body)}
+	return Post{Camera: s.ID, Signature: signature, Type: MediaProtobuf, Length: int64(len(body)), Body: bytes.NewReader(body)}
 }
 
 func (s *signer) send(b Batch) (Result, error) { return s.w.TakeBatch(s.w.t.Context(), s.post(b)) }
