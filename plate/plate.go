@@ -15,7 +15,6 @@ package plate
 
 import (
 	"strconv"
-	"strconv"
 	"time"
 
 	"porchlight/geo"
@@ -59,17 +58,6 @@ type ID uint64
 
 // IDAt is the smallest id of a read seen at t.
 func IDAt(t time.Time) ID { return ID(t.UnixMilli()) << 20 }
-
-// MarshalText writes the id in decimal digits: as a JSON string, since it is
-// larger than the numbers that JavaScript keeps exactly.
-func (id ID) MarshalText() ([]byte, error) { return strconv.AppendUint(nil, uint64(id), 10), nil }
-
-// UnmarshalText reads what MarshalText writes.
-func (id *ID) UnmarshalText(b []byte) error {
-	n, err := strconv.ParseUint(string(b), 10, 64)
-	*id = ID(n)
-	return err
-}
 
 // Time is when the read was seen, to the millisecond.
 func (id ID) Time() time.Time { return time.UnixMilli(int64(id >> 20)).UTC() }
