@@ -162,12 +162,17 @@ func (s *Service) TakePost(ctx context.Context, p Post) (Result, error) {
 }
 
 // TakeFrigate takes in a message that an agency's broker passed on. What names
-// no camera of hers is passed over. Errors: ErrMalformed; after any other the
-// message is to be tried again.
+// no camera of hers is passed over. Errors: ErrMalformed, ErrOwner; after any
+// other the message is to be tried again.
 func (s *Service) TakeFrigate(ctx context.Context, owner, topic string, payload []byte) (Result, error) {
 	list, err := parseFrigate(topic, payload)
 	if err != nil {
 		return Result{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if len(list) > 0 {
+		if err := s.active(ctx, owner); err != nil {
+			return Result{}, err
+		}
 	}
 	var total Result
 	for _, sighting := range list {
@@ -214,14 +219,8 @@ func (s *Service) admitted(ctx context.Context, c plate.Camera, p Post, f func(b
 	if p.Length > s.limits.Bytes {
 		return Result{}, ErrTooLarge
 	}
-	if s.Agencies != nil {
-		a, err := s.Agencies.AgencyFacts(ctx, c.Owner)
-		if err != nil {
-			return Result{}, fmt.Errorf("looking up a camera's agency: %w", err)
-		}
-		if a.Status == "suspended" {
-			return Result{}, ErrOwner
-		}
+	if err := s.active(ctx, c.Owner); err != nil {
+		return Result{}, err
 	}
 	leave, err := s.limits.enter(ctx, c.ID, p.Length)
 	if err != nil {
@@ -239,6 +238,18 @@ func (s *Service) admitted(ctx context.Context, c plate.Camera, p Post, f func(b
 	}
 	r, reads, err := f(body)
 	return r, err
+}
+
+// active is ErrOwner while an agency is suspended.
+func (s *Service) active(ctx context.Context, owner string) error {
+	a, err := s.Agencies.AgencyFacts(ctx, owner)
+	if err != nil {
+		return fmt.Errorf("looking up a camera's agency: %w", err)
+	}
+	if a.Status == "suspended" {
+		return ErrOwner
+	}
+	return nil
 }
 
 // malformed counts a body that is none and says why it is none.
