@@ -34,6 +34,7 @@ type Config struct {
 
 	TSA  string `koanf:"tsa" yaml:"tsa,omitempty"` // URL of an RFC 3161 time-stamping authority for court packages
 	SMTP SMTP   `koanf:"smtp" yaml:"smtp,omitempty"`
+	MQTT []MQTT `koanf:"mqtt" yaml:"mqtt,omitempty"` // brokers of agencies whose cameras speak through Frigate
 	// PushContact is the mailto: or https: address push services may complain to.
 	PushContact string `koanf:"push_contact" yaml:"push_contact,omitempty"`
 
@@ -95,6 +96,11 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.zone, err = time.LoadLocation(c.TimeZone); err != nil {
 		return c, fmt.Errorf("time_zone %q: want an IANA name such as America/Chicago", c.TimeZone)
+	}
+	for _, m := range c.MQTT {
+		if err := m.broker().Check(); err != nil {
+			return c, err
+		}
 	}
 	if len(c.State) != 2 {
 		return c, fmt.Errorf("state %q: want the two letters of the state whose law applies, e.g. IL", c.State)

@@ -15,6 +15,8 @@ if [ "${1:-run}" != run ]; then
   need zip zip
   need unzip unzip
   need gcc gcc # the race detector
+  need mosquitto_passwd mosquitto # plate cameras over MQTT
+  need protoc protobuf-compiler # compares batch.proto with what is written by hand
   [ -x /usr/lib/postgresql/15/bin/initdb ] || want+=(postgresql-15) # internal/pgtest starts its own server
 fi
 if [ "${1:-run}" = bench ]; then

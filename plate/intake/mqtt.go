@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -30,28 +31,23 @@ const (
 	mqttWait    = 30 * time.Second
 )
 
+// Check says whether the settings can work.
+func (b Broker) Check() error {
+	if b.Agency == "" {
+		return errors.New("mqtt: the agency whose broker it is must be named")
+	}
+	if !strings.HasPrefix(b.URL, "tcp://") && !strings.HasPrefix(b.URL, "ssl://") {
+		return fmt.Errorf("mqtt of %s: url %q: want tcp://host:port or ssl://host:port", b.Agency, b.URL)
+	}
+	return nil
+}
+
 // Listen takes in what a broker passes on, until ctx ends; it connects again
 // when the broker goes away. A message is acknowledged when what it tells is
 // durable: one that arrives at quality of service 1, as Frigate sends when it is
-// told to, is not lost when either side stops. An error means that the broker's
-// settings cannot work.
-func (s *Service) Listen(ctx context.Context, b Broker) error {
-	if b.Prefix == "" {
-		b.Prefix = "frigate"
-	}
-	if b.Retry == 0 {
-		b.Retry = time.Second
-	}
-	for _, scheme := range []string{"tcp://", "ssl://"} {
-		if strings.HasPrefix(b.URL, scheme) {
-			s.listen(ctx, b)
-			return nil
-		}
-	}
-	return fmt.Errorf("mqtt url %q of %s: want tcp://host:port or ssl://host:port", b.URL, b.Agency)
-}
-
-func (s *Service) listen(ctx context.Context, b Broker) {
+// told to, is not lost when either side stops. One node of an exchange listens.
+func (s *Service) Listen(ctx context.Context, b Broker) {
+	b.Prefix, b.Retry = cmp.Or(b.Prefix, "frigate"), cmp.Or(b.Retry, time.Second)
 	queue := make(chan mqtt.Message, mqttQueue)
 	name := sha256.Sum256([]byte(b.Agency + " " + b.Prefix))
 	o := mqtt.NewClientOptions().AddBroker(b.URL).SetUsername(b.User).SetPassword(b.Password).
