@@ -15,27 +15,17 @@ import (
 // ask is a query, made ready.
 type ask struct {
 	plate.Query
-	owners  map[string]bool
-	cameras map[string]bool // nil: all
-	box     geo.Box         // around Area
-	lo, hi  plate.ID
-	exact   plate.Packed // 0: by forms
-	forms   []plate.Form // nil: any plate
+	may    []bool  // by number of a source: its owner and camera are asked
+	box    geo.Box // around Area
+	lo, hi plate.ID
+	exact  plate.Packed // 0: by forms
+	forms  []plate.Form // nil: any plate
 }
 
-func newAsk(owners []string, q plate.Query) *ask {
-	a := &ask{Query: q, owners: map[string]bool{}, lo: idAt(q.From), hi: idAt(q.To)}
+func (s *Store) ask(owners []string, q plate.Query) *ask {
+	a := &ask{Query: q, may: s.names.among(owners, q.Cameras), lo: idAt(q.From), hi: idAt(q.To)}
 	if q.To.IsZero() {
 		a.hi = maxID
-	}
-	for _, o := range owners {
-		a.owners[o] = true
-	}
-	if len(q.Cameras) > 0 {
-		a.cameras = map[string]bool{}
-		for _, c := range q.Cameras {
-			a.cameras[c] = true
-		}
 	}
 	if !q.Area.Empty() {
 		a.box = q.Area.Bounds()
@@ -65,7 +55,7 @@ func (s *Store) Find(ctx context.Context, owners []string, q plate.Query, limit 
 	if err := s.engine.refresh(ctx); err != nil {
 		return nil, false, fmt.Errorf("finding reads: %w", err)
 	}
-	a := newAsk(owners, q)
+	a := s.ask(owners, q)
 	for _, p := range s.between(a.lo, a.hi) {
 		lo := a.lo
 		if len(found) > limit {
@@ -103,13 +93,12 @@ func merge(a, b []plate.Read, limit int) []plate.Read {
 
 // sources gives the numbers of a bucket's sources that can have what is asked
 // for, sorted, how many reads they have, and whether these are all sources.
-func (s *Store) sources(p *part, a *ask) (numbers []int32, reads int, all bool) {
+func (p *part) sources(a *ask) (numbers []int32, reads int, all bool) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	all = len(p.gone) == 0
 	for n, t := range p.tally {
-		c := s.names.source(n)
-		if a.owners[c.owner] && (a.cameras == nil || a.cameras[c.camera]) && (a.Area.Empty() || t.touches(a.box)) {
+		if a.asks(n) && (a.Area.Empty() || t.touches(a.box)) {
 			numbers = append(numbers, n)
 			reads += t.reads
 		} else {
@@ -120,43 +109,39 @@ func (s *Store) sources(p *part, a *ask) (numbers []int32, reads int, all bool) 
 	return numbers, reads, all
 }
 
+func (a *ask) asks(source int32) bool { return int(source) < len(a.may) && a.may[source] }
+
 // What looking up a plate or a camera, and reading a row, cost, in microseconds.
 // Measured on SQLite; only the proportions matter.
 const (
 	costSeek = 5
 	costRow  = 2
+	few      = 64 // plates that are looked up without much thought
 )
 
 // findIn gives the newest limit reads of one bucket.
 func (s *Store) findIn(ctx context.Context, p *part, a *ask, lo plate.ID, limit int) ([]plate.Read, error) {
-	sources, reads, all := s.sources(p, a)
-	if len(sources) == 0 {
-		return nil, nil
-	}
 	lo, hi := max(lo, plate.ID(p.from)<<seqBits), min(a.hi, idAt(p.end()))
-	var plates []plate.Packed
-	byPlate := a.exact != 0 || a.forms != nil
-	if byPlate {
-		set, err := s.distinct(ctx, p)
-		if err != nil {
-			return nil, err
-		}
-		if a.exact != 0 {
-			plates = set.find([]plate.Form{{Mask: ^plate.Packed(0), Value: a.exact}})
-		} else {
-			plates = set.find(a.forms)
-		}
-		if len(plates) == 0 {
+	plates, many, err := s.platesIn(ctx, p, a)
+	if err != nil || plates != nil && len(plates) == 0 {
+		return nil, err
+	}
+	byPlate := plates != nil && len(plates) <= few
+	var sources []int32 // nil: all
+	if !byPlate {
+		numbers, reads, all := p.sources(a)
+		if len(numbers) == 0 {
 			return nil, nil
 		}
-		// A loose pattern is met so often that the newest rows hold enough of it.
-		many, _ := set.size()
-		inTime := float64(reads) * float64(hi-lo) / float64(idAt(p.end())-plate.ID(p.from)<<seqBits)
-		until := min(inTime, float64(limit)*float64(many)/float64(len(plates)))
-		byPlate = float64(len(plates))*costSeek < until*costRow+float64(len(sources))*costSeek
-	}
-	if all {
-		sources = nil
+		if plates != nil {
+			// A loose pattern is met so often that the newest rows hold enough of it.
+			inTime := float64(reads) * float64(hi-lo) / float64(idAt(p.end())-plate.ID(p.from)<<seqBits)
+			until := min(inTime, float64(limit)*float64(many)/float64(len(plates)))
+			byPlate = float64(len(plates))*costSeek < until*costRow+float64(len(numbers))*costSeek
+		}
+		if !all {
+			sources = numbers
+		}
 	}
 	var found []plate.Read
 	for page := max(limit, 64); ; page = min(2*page, 8192) {
@@ -171,10 +156,8 @@ func (s *Store) findIn(ctx context.Context, p *part, a *ask, lo plate.ID, limit 
 			return nil, err
 		}
 		for _, r := range rows {
-			if sources != nil {
-				if _, ok := slices.BinarySearch(sources, r.source); !ok {
-					continue
-				}
+			if !a.asks(r.source) || !p.has(r.source) {
+				continue
 			}
 			if !byPlate && plates != nil {
 				if _, ok := slices.BinarySearch(plates, r.plate); !ok {
@@ -206,6 +189,29 @@ func (s *Store) findIn(ctx context.Context, p *part, a *ask, lo plate.ID, limit 
 	}
 }
 
+// platesIn gives the bucket's plates that are asked for, sorted, and about how many
+// plates it has; nil when any plate is.
+func (s *Store) platesIn(ctx context.Context, p *part, a *ask) (plates []plate.Packed, many int, err error) {
+	if a.exact == 0 && a.forms == nil {
+		return nil, 0, nil
+	}
+	set, err := s.distinct(ctx, p)
+	if err != nil {
+		return nil, 0, err
+	}
+	many, _ = set.size()
+	switch {
+	case a.exact == 0:
+		plates = set.find(a.forms)
+	case set.has(a.exact):
+		plates = []plate.Packed{a.exact}
+	}
+	if plates == nil {
+		plates = []plate.Packed{}
+	}
+	return plates, many, nil
+}
+
 func (a *ask) inArea(r row) (bool, error) {
 	if a.Area.Empty() {
 		return true, nil
@@ -228,7 +234,7 @@ func (a *ask) looks(r *plate.Read) bool {
 // plates, region and vehicle for those of the plate asked for. A companion's
 // region is the one most of its reads have.
 func (s *Store) Convoy(ctx context.Context, owners []string, q plate.Query, limit int) (found []plate.Companion, more bool, err error) {
-	a := newAsk(owners, q)
+	a := s.ask(owners, q)
 	if a.exact == 0 || q.Kind != plate.Convoy || limit < 1 {
 		return nil, false, errors.New("finding a convoy: it takes a query of that kind, a whole plate, and a limit of 1 or more")
 	}
@@ -238,7 +244,7 @@ func (s *Store) Convoy(ctx context.Context, owners []string, q plate.Query, limi
 	parts := s.between(a.lo, a.hi)
 
 	// Where and when the plate itself was read.
-	spans := map[source][]window{}
+	spans := map[int32][]window{}
 	for _, p := range parts {
 		reads, err := s.findIn(ctx, p, a, a.lo, 1<<30)
 		if err = s.aside(p, err); err != nil {
@@ -246,7 +252,7 @@ func (s *Store) Convoy(ctx context.Context, owners []string, q plate.Query, limi
 		}
 		for i := range reads {
 			r := &reads[i]
-			at := source{r.Owner, r.Camera}
+			at := s.names.of(source{r.Owner, r.Camera})
 			spans[at] = append(spans[at], window{
 				lo: max(a.lo, idAt(r.Seen.Add(-plate.ConvoyGap))),
 				hi: min(a.hi, idAt(r.Seen.Add(plate.ConvoyGap+1))),
@@ -257,13 +263,19 @@ func (s *Store) Convoy(ctx context.Context, owners []string, q plate.Query, limi
 		return nil, false, nil
 	}
 
+	for n, w := range spans {
+		spans[n] = joined(w)
+	}
+
 	// Who else was there.
 	beside := map[plate.Packed][]row{}
 	for _, p := range parts {
-		sources, _, _ := s.sources(p, a)
 		var windows []window
-		for _, n := range sources {
-			for _, w := range joined(spans[s.names.source(n)]) {
+		for n, spans := range spans {
+			if !p.has(n) {
+				continue
+			}
+			for _, w := range spans {
 				w.source = n
 				w.lo, w.hi = max(w.lo, plate.ID(p.from)<<seqBits), min(w.hi, idAt(p.end()))
 				if w.lo < w.hi {

@@ -89,6 +89,19 @@ func (s *plateSet) size() (plates int, bytes int64) {
 	return plates, bytes
 }
 
+// has reports whether p is among them.
+func (s *plateSet) has(p plate.Packed) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if slices.Contains(s.fresh, p) {
+		return true
+	}
+	return slices.ContainsFunc(s.segments, func(g *segment) bool {
+		_, ok := slices.BinarySearch(g.plates, p)
+		return ok
+	})
+}
+
 // find gives the plates of any of the forms, sorted.
 func (s *plateSet) find(forms []plate.Form) []plate.Packed {
 	s.mu.RLock()

@@ -101,6 +101,33 @@ func (n *names) source(i int32) source {
 	return n.source_[i]
 }
 
+// of is the number of a source that has one.
+func (n *names) of(s source) int32 {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.sources[s]
+}
+
+// among tells of each number whether its owner is one of these and its camera one
+// of those, or any when there are none.
+func (n *names) among(owners, cameras []string) []bool {
+	set := func(names []string) map[string]bool {
+		m := map[string]bool{}
+		for _, s := range names {
+			m[s] = true
+		}
+		return m
+	}
+	o, c := set(owners), set(cameras)
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	may := make([]bool, len(n.source_))
+	for i, s := range n.source_ {
+		may[i] = o[s.owner] && (len(c) == 0 || c[s.camera])
+	}
+	return may
+}
+
 func (n *names) word(i int32) string {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
