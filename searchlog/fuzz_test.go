@@ -87,9 +87,9 @@ func mess(rng *rand.Rand, rows int) []byte {
 // What is read does not depend on where blocks are cut, nor on how many workers
 // parse them.
 func TestBlocksAndWorkersChangeNothing(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(3) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		a, b := mess(rng, 200), mess(rng, 60)
+		a, b := mess(rng, 150), mess(rng, 40)
 		var want string
 		for i, o := range []Options{
 			{Workers: 1}, {Workers: 3, block: 4096}, {Workers: 2, block: 700}, {Workers: 4, block: 64}, {Workers: 2, block: 20 + int(seed)},
@@ -98,7 +98,7 @@ func TestBlocksAndWorkersChangeNothing(t *testing.T) {
 			got := told(t, r, seen)
 			if i == 0 {
 				want = got
-				if f := r.Files[0]; f.Rows < 100 || f.SetAsideRows == 0 || f.Duplicate == 0 || len(f.Repairs) < 2 {
+				if f := r.Files[0]; f.Rows < 75 || f.SetAsideRows == 0 || f.Duplicate == 0 || len(f.Repairs) < 2 {
 					t.Errorf("seed %d: the mess is read too well or too badly: %+v", seed, f)
 				}
 			} else if got != want {

@@ -84,3 +84,14 @@ func (c bareCells) Visit(all []Search) {
 		}
 	}
 }
+
+// A file as long as the most that a sheet or an export holds is told as cut.
+func TestCeilings(t *testing.T) {
+	for rows, warned := range map[int]bool{19_999: false, 20_000: true, 20_001: false, 999_999: false, 1_000_000: true, 1_048_574: false, 1_048_575: true, 1_048_576: true, 1_048_577: false} {
+		f := &file{File: File{Variant: "portal"}, rows: rows}
+		f.doubts(&reader{}, &tally{first: untold})
+		if got := slices.ContainsFunc(f.Warnings, func(w Warning) bool { return w.Kind == "truncated" }); got != warned {
+			t.Errorf("%d rows: %+v", rows, f.Warnings)
+		}
+	}
+}

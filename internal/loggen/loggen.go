@@ -138,7 +138,7 @@ func New(seed uint64, o Options) (*Log, error) {
 	if g.o.Agencies == 0 {
 		g.o.Agencies = 40
 	}
-	g.world = newWorld(g.r, g.o.Agencies)
+	g.world = newWorld(g.r, g.o.Agencies, g.o.Rows)
 	return g, nil
 }
 

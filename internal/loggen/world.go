@@ -74,9 +74,9 @@ func zipf(r *rand.Rand, size, n int, s float64) []int32 {
 	return out
 }
 
-const draws = 1 << 14
-
-func newWorld(r *rand.Rand, agencies int) *world {
+// newWorld makes the world of a log of so many rows; a short one needs less of it.
+func newWorld(r *rand.Rand, agencies, rows int) *world {
+	draws := min(max(4*rows, 1<<9), 1<<14)
 	w := &world{agencies: make([]agency, agencies)}
 	for i := range w.agencies {
 		st := pick(r, states)
@@ -106,8 +106,8 @@ func newWorld(r *rand.Rand, agencies int) *world {
 	for range 2000 {
 		w.hot = append(w.hot, appendPlate(nil, r))
 	}
-	w.reasons[0] = newReasons(r, terse)
-	w.reasons[1] = newReasons(r, func(r *rand.Rand) string { return pick(r, categories) + " - " + terse(r) })
+	w.reasons[0] = newReasons(r, draws, terse)
+	w.reasons[1] = newReasons(r, draws, func(r *rand.Rand) string { return pick(r, categories) + " - " + terse(r) })
 	return w
 }
 
@@ -174,9 +174,9 @@ func terse(r *rand.Rand) string {
 	return s
 }
 
-// newReasons are as many as typed; a few of them stand for most.
-func newReasons(r *rand.Rand, one func(*rand.Rand) string) []text {
-	distinct := make([]text, 3000)
+// newReasons are so many as typed; a few of them stand for most.
+func newReasons(r *rand.Rand, draws int, one func(*rand.Rand) string) []text {
+	distinct := make([]text, min(draws, 3000))
 	for i := range distinct {
 		switch {
 		case i%60 == 59:
