@@ -287,9 +287,14 @@ var errDeposed = errors.New("the connection that holds the lead was lost")
 
 // lead writes the log until ctx ends, the hold is lost, or anything is unclear:
 // then the next leader, perhaps this node, finds out from the log.
-func (n *node) lead(ctx context.Context, hold *db.Hold) error {
+func (n *node) lead(ctx context.Context, hold *db.Hold) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	defer func() {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+	}()
 	go func() {
 		select {
 		case <-hold.Lost():
