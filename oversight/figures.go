@@ -47,11 +47,14 @@ type Figures struct {
 	total    Total
 	agencies map[string]map[month]*Counts
 	voided   map[uint64]bool
+	networks map[string]*plates // by ORI; see Plates
+	listOf   map[string]string  // hotlist to the agency that made it
 }
 
 // New returns figures that have read nothing yet; months begin in zone.
 func New(log Log, zone *time.Location) *Figures {
-	return &Figures{log: log, zone: zone, agencies: map[string]map[month]*Counts{}, voided: map[uint64]bool{}}
+	return &Figures{log: log, zone: zone, agencies: map[string]map[month]*Counts{}, voided: map[uint64]bool{},
+		networks: map[string]*plates{}, listOf: map[string]string{}}
 }
 
 // Update reads what the log has published since the last call.
@@ -74,9 +77,11 @@ func (f *Figures) Update(ctx context.Context) error {
 					return fmt.Errorf("reading the voided entry %d: %w", of, err)
 				}
 				f.count(undone, -1)
+				f.countPlates(of, undone, -1)
 			}
 		}
 		f.count(e.Entry, 1)
+		f.countPlates(e.Index, e.Entry, 1)
 		f.total.Entries = e.Index + 1
 	}
 	return nil
