@@ -15,7 +15,12 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/keys/trust.json anew")
 
-const fixture = "../testdata/keys/trust.json"
+// trust.json was made before an agency had more than one vault: its entry does
+// not say which it publishes. It is never made anew.
+const (
+	fixture       = "../testdata/keys/trust.json"
+	platesFixture = "../testdata/keys/trust-plates.json"
+)
 
 // trust is what the app checks too (web/app/src/lib/keys): a device's enrolment
 // as its colleagues get it, and a vault key as the world gets it.
@@ -51,7 +56,7 @@ func TestTrust(t *testing.T) {
 	enrolled, err := w.EnrolmentReceipt(ctx, admin.Principal(), cara.device)
 	must(t, err)
 	vault := newIdentity(t)
-	must(t, w.publish(cara, vault, newIdentity(t)))
+	must(t, w.publishFor(ForPlates, cara, vault, newIdentity(t)))
 	a, err := w.Agency(ctx, city)
 	must(t, err)
 	sam := w.invited(w.agency(op, sheriff, County), "Sam", sheriff, identity.RoleCustodian)
@@ -64,7 +69,7 @@ func TestTrust(t *testing.T) {
 		}
 	}
 
-	published, err := w.gate.Receipt(ctx, a.Vault.Entry)
+	published, err := w.gate.Receipt(ctx, a.Plates.Entry)
 	must(t, err)
 	act := published.Entry.Act
 	act.ID = gate.NewActID()
@@ -84,7 +89,7 @@ func TestTrust(t *testing.T) {
 
 	made := trust{
 		LogKey: w.logKey, Agency: city, Receipt: string(enrolled.Marshal()), Device: cara.device, Recipient: cara.own.Recipient().String(),
-		Vault: vault.Recipient().String(), Published: receipt(a.Vault.Entry),
+		Vault: vault.Recipient().String(), Published: receipt(a.Plates.Entry),
 		Forged: string(forged.Marshal()), Elsewhere: receipt(elsewhere),
 	}
 	var index uint64
@@ -95,13 +100,20 @@ func TestTrust(t *testing.T) {
 	if *update {
 		data, err := json.MarshalIndent(made, "", " ")
 		must(t, err)
-		must(t, os.WriteFile(fixture, append(data, '\n'), 0o644))
+		must(t, os.WriteFile(platesFixture, append(data, '\n'), 0o644))
 	}
-	data, err := os.ReadFile(fixture)
-	must(t, err)
-	var kept trust
-	must(t, json.Unmarshal(data, &kept))
-	kept.check(t)
+	for file, use := range map[string]Use{fixture: ForEvidence, platesFixture: ForPlates} {
+		data, err := os.ReadFile(file)
+		must(t, err)
+		var kept trust
+		must(t, json.Unmarshal(data, &kept))
+		kept.check(t)
+		published, err := ledger.ParseReceipt([]byte(kept.Published))
+		must(t, err)
+		if got := UseOf(published.Entry.Act.Public); got != use {
+			t.Errorf("%s publishes a vault of %s, want %s", file, got, use)
+		}
+	}
 }
 
 func (f trust) check(t *testing.T) {

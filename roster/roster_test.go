@@ -51,7 +51,9 @@ type person struct {
 	own    *age.X25519Identity // device identity
 }
 
-func TestMain(m *testing.M) { dbtest.Main(m, "^(TestRepeats|TestAgencyFromInvitationToVault|TestSuspendRestore|TestFurtherRoleAndDevice)$") }
+func TestMain(m *testing.M) {
+	dbtest.Main(m, "^(TestRepeats|TestAgencyFromInvitationToVault|TestSuspendRestore|TestFurtherRoleAndDevice)$")
+}
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
@@ -232,12 +234,16 @@ func open(t testing.TB, file []byte, with age.Identity) string {
 }
 
 func (w *world) publish(p *person, vault, recovery *age.X25519Identity) error {
+	return w.publishFor(ForEvidence, p, vault, recovery)
+}
+
+func (w *world) publishFor(use Use, p *person, vault, recovery *age.X25519Identity) error {
 	keys := []WrappedKey{
 		{Device: p.device, Age: wrap(w.t, vault.String(), p.own.Recipient())},
 		{Age: wrap(w.t, vault.String(), recovery.Recipient())},
 	}
 	return w.do(p, func(c gate.Caller) error {
-		_, err := w.PublishVault(w.t.Context(), c, ForEvidence, vault.Recipient().String(), keys)
+		_, err := w.PublishVault(w.t.Context(), c, use, vault.Recipient().String(), keys)
 		return err
 	})
 }
@@ -368,6 +374,76 @@ func TestAgencyFromInvitationToVault(t *testing.T) {
 	}
 	if got := w.actions(second.ID); !slices.Equal(got, []string{"person.invite done", "person.enrol done", "vault.grant done", "person.remove done"}) {
 		t.Fatalf("history %v", got)
+	}
+}
+
+// The vault of plate pictures stands beside that of evidence: investigators may
+// have its key and no other, an administrator may make it.
+func TestPlatesVault(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	op := w.operator()
+	admin := w.agency(op, city, Municipal)
+	cara := w.invited(admin, "Cara Custodian", city, identity.RoleCustodian)
+	inga := w.invited(admin, "Inga Investigator", city, identity.RoleInvestigator)
+	rita := w.invited(admin, "Rita Requester", city, identity.RoleRequester)
+	clips, pictures := newIdentity(t), newIdentity(t)
+	if r, err := w.PlatesVault(ctx, city); err != nil || r != "" {
+		t.Fatalf("%q, %v", r, err)
+	}
+	must(t, w.publish(cara, clips, newIdentity(t)))
+	must(t, w.publishFor(ForPlates, admin, pictures, newIdentity(t)))
+	invalid(t, w.publishFor("holidays", cara, newIdentity(t), newIdentity(t)), "use")
+
+	a, err := w.Agency(ctx, city)
+	must(t, err)
+	if a.Vault.Recipient != clips.Recipient().String() || a.Plates.Recipient != pictures.Recipient().String() {
+		t.Fatalf("vaults %+v, %+v", a.Vault, a.Plates)
+	}
+	if r, err := w.PlatesVault(ctx, city); err != nil || r != a.Plates.Recipient {
+		t.Fatalf("%q, %v", r, err)
+	}
+	for entry, use := range map[uint64]Use{a.Vault.Entry: ForEvidence, a.Plates.Entry: ForPlates} {
+		rec, err := w.gate.At(ctx, entry)
+		must(t, err)
+		if got := UseOf(rec.Entry.Act.Public); got != use {
+			t.Errorf("entry %d is of %s, want %s", entry, got, use)
+		}
+	}
+	if UseOf(map[string]string{"recipient": "age1"}) != ForEvidence {
+		t.Error("an entry that names no vault is of evidence")
+	}
+
+	grant := func(by *person, vault *age.X25519Identity, to *person) error {
+		key := WrappedKey{Vault: vault.Recipient().String(), Device: to.device, Age: wrap(t, vault.String(), to.own.Recipient())}
+		return w.do(by, func(c gate.Caller) error { _, err := w.GrantVault(ctx, c, key); return err })
+	}
+	refused(t, grant(cara, clips, inga), "base.vault-custodians")
+	must(t, grant(admin, pictures, inga))
+	must(t, grant(admin, pictures, cara))
+	refused(t, grant(admin, pictures, rita), "base.vault-plates")
+	refused(t, grant(inga, pictures, cara), policy.DefaultDeny)
+
+	keys, err := w.Keys(ctx, inga.Principal())
+	must(t, err)
+	if len(keys) != 1 || keys[0].For != ForPlates || open(t, keys[0].Age, inga.own) != pictures.String() {
+		t.Fatalf("keys %+v", keys)
+	}
+	members, err := w.Members(ctx, inga.Principal(), city)
+	must(t, err)
+	for _, m := range members {
+		want := map[string][]Use{cara.ID: {ForEvidence, ForPlates}, inga.ID: {ForPlates}, admin.ID: {ForPlates}, rita.ID: {}}[m.ID]
+		if !slices.Equal(m.Devices[0].Opens, want) {
+			t.Errorf("%s opens %v, want %v", m.Name, m.Devices[0].Opens, want)
+		}
+	}
+	// A newer plates vault leaves that of evidence as it is.
+	must(t, w.publishFor(ForPlates, cara, newIdentity(t), newIdentity(t)))
+	again, err := w.Agency(ctx, city)
+	must(t, err)
+	if *again.Vault != *a.Vault || again.Plates.Recipient == a.Plates.Recipient {
+		t.Fatalf("vaults %+v, %+v", again.Vault, again.Plates)
 	}
 }
 

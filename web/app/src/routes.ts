@@ -20,5 +20,6 @@ export const routes: readonly Route[] = [
   { path: '/desk/requests/new', shell: 'desk', page: () => import('./pages/ask/New.svelte') },
   { path: '/desk/moderation', shell: 'desk', page: () => import('./pages/ask/Moderation.svelte') },
   { path: '/audit', shell: 'door', page: () => import('./pages/audit/Logs.svelte') },
+  { path: '/desk/pictures', shell: 'desk', page: () => import('./pages/plates/PicturesAsked.svelte') },
   { path: '/verify', shell: 'door', page: () => import('./pages/prove/Verify.svelte') },
 ];

@@ -14,7 +14,8 @@ export const deskNav: readonly NavItem[] = [
   { href: '/desk/moderation', label: 'ask.moderation', roles: ['moderator', 'auditor'] },
   { href: '/desk/agencies', label: 'people.agencies', roles: ['operator', 'auditor'] },
   { href: '/desk/people', label: 'people.people', roles: ['admin', 'custodian', 'operator', 'auditor'] },
-  { href: '/desk/vault', label: 'people.vault', roles: ['custodian', 'admin'] },
+  { href: '/desk/vault', label: 'people.vault', roles: ['custodian', 'admin', 'investigator'] },
   { href: '/desk/audit', label: 'people.audit', roles: ['auditor', 'admin'] },
+  { href: '/desk/pictures', label: 'picture.asks', roles: ['investigator', 'custodian'] },
   { href: '/desk/evidence', label: 'keep.inbox', roles: ['custodian', 'investigator'] },
 ];

@@ -1,6 +1,7 @@
 import { base64, base64urlnopad } from '@scure/base';
 import { describe, expect, it } from 'vitest';
 import trust from '../../../../../testdata/keys/trust.json';
+import plates from '../../../../../testdata/keys/trust-plates.json';
 import vectors from '../../../../../testdata/keys/vectors.json';
 import { ActMismatch, checkAct, commitment } from '../act';
 import { capability } from '../seal/capability';
@@ -37,7 +38,7 @@ describe('wrapped keys', () => {
   it('are tried one by one', async () => {
     const [old, now, device, other] = await Promise.all([newKeys(), newKeys(), newKeys(), newKeys()]);
     const key = async (vault: string, identity: string, to: string) => ({
-      vault, device: '', wrapped: base64.encode(await wrap(identity, to)),
+      vault, for: 'evidence' as const, device: '', wrapped: base64.encode(await wrap(identity, to)),
     });
     const keys = [
       await key(now.recipient, now.identity, other.recipient),
@@ -126,6 +127,13 @@ describe('a colleague\'s enrolment', () => {
 describe('the vault key of an agency', () => {
   it('is that of the entry, signed by a passkey of the agency', async () => {
     expect(await checkVaultKey(trust.published, trust.enrolment, ledger, trust.agency)).toBe(trust.vault);
+  });
+  it('is that of the vault meant: an entry that names none is of evidence', async () => {
+    const { log_key: logKey, published, enrolment, agency, vault } = plates;
+    const log = { logKey, witnesses: [], quorum: 0 };
+    expect(await checkVaultKey(published, enrolment, log, agency, 'plates')).toBe(vault);
+    await expect(checkVaultKey(published, enrolment, log, agency)).rejects.toThrow(Unproved);
+    await expect(checkVaultKey(trust.published, trust.enrolment, ledger, trust.agency, 'plates')).rejects.toThrow(Unproved);
   });
   it.each([
     ['is of another agency', trust.published, trust.enrolment, 'IL0160100'],

@@ -29,6 +29,9 @@ async function check(what: Subject, receipt: string, v: Verifier, action: string
   }
 }
 
+/** What one of an agency's vaults is for. */
+export type Use = 'evidence' | 'plates';
+
 /**
  * The age recipient that the ledger proves for the agency with this ORI: from the
  * receipt of its act vault.publish, signed by a passkey that the receipt of an
@@ -36,21 +39,23 @@ async function check(what: Subject, receipt: string, v: Verifier, action: string
  * vault.publish replaced it is for the exchange to say; it refuses clips sealed
  * to an old one.
  */
-export async function checkVaultKey(receipt: string, enrolment: string, v: Verifier, ori: string): Promise<string> {
+export async function checkVaultKey(receipt: string, enrolment: string, v: Verifier, ori: string, use: Use = 'evidence'): Promise<string> {
   const { act } = (await signed('vault-key', receipt, v, 'vault.publish', [enrolment])).entry;
   if (act.agency !== ori || act.public?.agency !== ori) throw new Unproved('vault-key', 'it is of another agency');
+  // Entries from before there was more than one vault do not say which: evidence.
+  if ((act.public.vault ?? 'evidence') !== use) throw new Unproved('vault-key', 'it is of another vault of that agency');
   const recipient = act.public.recipient ?? '';
   if (!/^age1[02-9ac-hj-np-z]{58}$/.test(recipient)) throw new Unproved('vault-key', 'it is no age recipient');
   return recipient;
 }
 
 /** As checkVaultKey, with the receipts fetched: of this entry, and of the enrolment that it names. Throws a Problem too. */
-export async function vaultKey(ori: string, entry: number): Promise<string> {
+export async function vaultKey(ori: string, entry: number, use: Use = 'evidence'): Promise<string> {
   const [receipt, d] = await Promise.all([receiptAt(entry), introduction()]);
   const v = verifierOf(d);
   const { enrolment } = (await permitted('vault-key', receipt, v, 'vault.publish')).entry.act.public ?? {};
   if (!enrolment || !/^\d+$/.test(enrolment)) throw new Unproved('vault-key', 'the entry names no enrolment');
-  return checkVaultKey(receipt, await receiptAt(enrolment), v, ori);
+  return checkVaultKey(receipt, await receiptAt(enrolment), v, ori, use);
 }
 
 /** How the exchange introduces itself: its claim of which keys to check with. Throws a Problem. */
