@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,8 +28,10 @@ import (
 	"porchlight/identity"
 	"porchlight/internal/push"
 	"porchlight/ledger"
+	"porchlight/plate/hotlist"
 	"porchlight/plate/image"
 	"porchlight/plate/intake"
+	"porchlight/plate/peer"
 	"porchlight/plate/reads"
 	"porchlight/plate/search"
 	"porchlight/plate/sharing"
@@ -53,6 +56,8 @@ const (
 	feedKeyFile      = "feed.key"
 	pushKeyFile      = "push.key"   // VAPID
 	noticeKeyFile    = "notice.key" // of the links in mails
+	rowsKeyFile      = "rows.key"   // marks the rows of files saved from plate searches
+	lookupKeyFile    = "lookup.key" // signs lookups between exchanges
 	databaseFile     = "porchlight.db"
 	lockFile         = "lock"
 	descriptorFile   = "exchange.json" // how the exchange introduces itself; porchlight verify finds it there
@@ -78,10 +83,13 @@ type Exchange struct {
 	Intake   *share.Intake
 	Share    *share.Service
 	Keeper   *search.Keeper
+	Searches *search.Service
 	Reads    *reads.Store
 	Cameras  *intake.Service
 	Images   *image.Service
+	Hotlists *hotlist.Service
 	Sharing  *sharing.Service
+	Peers    *peer.Service
 
 	push         *push.Sender
 	descriptor   ledger.Descriptor
@@ -97,6 +105,7 @@ type Exchange struct {
 	changed chan struct{} // open requests changed: the feed is to be rebuilt
 	lock    *os.File
 	node    *node // among several, with PostgreSQL; else nil
+	opened  atomic.Bool
 }
 
 // ErrRunning is returned when another program has the data directory open.
@@ -119,6 +128,7 @@ func Open(ctx context.Context, c Config) (*Exchange, error) {
 			return nil, errors.Join(err, x.Close())
 		}
 	}
+	x.opened.Store(true)
 	return x, nil
 }
 
@@ -282,6 +292,13 @@ func (x *Exchange) openDomains(ctx context.Context) error {
 		return err
 	}
 	x.Intake = share.NewIntake(x.DB, x.Blobs, share.Limits{Clip: x.MaxUpload}, x.Now)
+	if x.node != nil {
+		x.Intake.Elsewhere = func(ctx context.Context, id string) {
+			if err := x.node.notify(ctx, uploadChannel, id); err != nil {
+				x.Logger.Warn("other nodes could not be asked to let go of an upload", "err", err)
+			}
+		}
+	}
 	x.Share = share.New(share.Options{
 		Intake: x.Intake, Gate: x.Gate, Requests: x.Canvass, Agencies: agencies, Items: x.Evidence, Logger: x.Logger,
 	})
@@ -307,9 +324,14 @@ func (x *Exchange) rebuildFeed() {
 
 // heard takes what other nodes, and this one, tell all; see node.
 func (x *Exchange) heard(channel, message string) {
+	if !x.opened.Load() {
+		return
+	}
 	switch channel {
 	case feedChannel, "":
 		x.rebuildFeed()
+	case uploadChannel:
+		x.Intake.Cut(message)
 	}
 }
 
@@ -407,7 +429,8 @@ func (x *Exchange) openSite(context.Context) (err error) {
 	o := web.Options{
 		BaseURL: x.BaseURL, Version: x.Version, Descriptor: x.descriptor, Zone: x.zone, PushKey: x.push.Keys.Public,
 		Identity: x.Identity, Gate: x.Gate, Log: x.Log, Policy: x.Policy, Roster: x.Roster,
-		Canvass: x.Canvass, Feed: x.Feed, Notices: x.Notices, Evidence: x.Evidence, Intake: x.Intake, Share: x.Share, Cameras: x.Cameras, Images: x.Images,
+		Canvass: x.Canvass, Feed: x.Feed, Notices: x.Notices, Evidence: x.Evidence, Intake: x.Intake, Share: x.Share, Cameras: x.Cameras, Images: x.Images, Hotlists: x.Hotlists,
+		Searches: x.Searches, Keeper: x.Keeper, Sharing: x.Sharing, Peers: x.Peers,
 		Metrics: x.metrics, Logger: x.Logger, Ready: x.ready,
 	}
 	layers := fs.FS(embed.FS{}) // none: plain ground

@@ -8,11 +8,12 @@ import (
 
 // RunJobs does what needs no person until ctx ends: expiry of requests,
 // retention, purging, abandoned uploads, notices, the feed. Among several nodes
-// each has its feed and its cameras; the rest is the leader's.
+// each has its feed, its cameras and its alerts; the rest is the leader's.
 func (x *Exchange) RunJobs(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { x.Feed.Run(ctx, x.changed) })
 	wg.Go(func() { x.Cameras.Run(ctx) })
+	wg.Go(func() { x.Hotlists.Run(ctx) })
 	wg.Go(func() {
 		if x.node == nil {
 			x.runAlone(ctx)
@@ -27,6 +28,7 @@ func (x *Exchange) RunJobs(ctx context.Context) {
 func (x *Exchange) runAlone(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { x.Notices.Run(ctx) })
+	wg.Go(func() { x.listen(ctx) })
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for ctx.Err() == nil {
@@ -48,7 +50,10 @@ func (x *Exchange) Sweep(ctx context.Context) {
 		{"expiring requests", x.Canvass.Expire},
 		{"destroying evidence past its retention", x.Evidence.Sweep},
 		{"removing abandoned uploads", x.Intake.Sweep},
+		{"purging plate reads past their retention", x.Searches.Purge},
+		{"ending holds on plate reads", x.Searches.Sweep},
 		{"ending pictures of plate reads past their retention", x.Images.Sweep},
+		{"forgetting hits past their retention", x.Hotlists.Sweep},
 		{"forgetting old figures of cameras", x.Cameras.Sweep},
 		{"closing acts that stood open", x.Gate.Settle},
 		{"forgetting private values past their retention", x.Gate.Purge},

@@ -25,28 +25,42 @@ func (x *Exchange) openPlates(ctx context.Context) (err error) {
 			a, err := x.Roster.Agency(ctx, ori)
 			return a.Jurisdiction, err
 		},
+		Peers: x.peerOrigins,
 	})
 	if err != nil {
+		return err
+	}
+	if err := x.openPeers(ctx); err != nil {
 		return err
 	}
 	if x.Keeper, err = search.NewKeeper(ctx, x.DB, x.Gate, standing{x.Roster}, x.Now); err != nil {
 		return err
 	}
-	x.Reads, err = reads.Open(ctx, reads.Options{Dir: x.path(readsDir), Keep: x.Keeper.Keep, Now: x.Now})
+	where := reads.Options{Dir: x.path(readsDir), Keep: x.Keeper.Keep, Now: x.Now}
+	if x.node != nil {
+		where.Dir, where.Postgres = "", x.Database
+	}
+	x.Reads, err = reads.Open(ctx, where)
 	if err != nil {
 		return err
 	}
 	if err := x.openImages(ctx); err != nil {
 		return err
 	}
-	return x.openCameras(ctx)
+	if err := x.openHotlists(ctx); err != nil {
+		return err
+	}
+	if err := x.openCameras(ctx); err != nil {
+		return err
+	}
+	return x.openSearches(ctx)
 }
 
 // openImages opens the pictures of reads.
 func (x *Exchange) openImages(ctx context.Context) (err error) {
 	x.Images, err = image.New(ctx, image.Options{
 		DB: x.DB, Blobs: x.Blobs, Gate: x.Gate, Agencies: x.Roster, Vaults: x.Roster,
-		ReadsKept: x.Keeper.Keep, Now: x.Now, Logger: x.Logger,
+		ReadsKept: x.Keeper.Keep, Leads: leading{x}, Needed: x.neededPictures, Now: x.Now, Logger: x.Logger,
 	})
 	return err
 }
@@ -58,7 +72,7 @@ func (x *Exchange) openCameras(ctx context.Context) (err error) {
 	}, []string{"dialect", "what"})
 	x.metrics.MustRegister(taken)
 	x.Cameras, err = intake.New(ctx, intake.Options{
-		DB: x.DB, Gate: x.Gate, Agencies: x.Gate.Agencies, Reads: appending{x.Reads}, Images: picturing{x.Images}, Keep: x.Keeper.Keep,
+		DB: x.DB, Gate: x.Gate, Agencies: x.Gate.Agencies, Reads: appending{x.Reads}, Images: picturing{x.Images}, Hits: x.Hotlists, Keep: x.Keeper.Keep,
 		Observe: func(d plate.Dialect, what string, n int) { taken.WithLabelValues(string(d), what).Add(float64(n)) },
 		Now:     x.Now, Logger: x.Logger,
 	})

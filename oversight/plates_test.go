@@ -23,7 +23,7 @@ func TestPlates(t *testing.T) {
 		add(action, agency, false, pairs...)
 		l[len(l)-1].Decision.Rules = []string{rule}
 	}
-	void := func() { add("act.void", "", true, "of", strconv.Itoa(len(l) - 1), "reason", "failed") }
+	void := func() { add("act.void", "", true, "of", strconv.Itoa(len(l)-1), "reason", "failed") }
 	f := oversight.New(&l, time.UTC)
 	if _, ok := f.Plates(police); ok {
 		t.Error("figures before there are any")

@@ -15,6 +15,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path"
 	"regexp"
@@ -27,6 +28,7 @@ import (
 
 	"filippo.io/age"
 	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sync/errgroup"
 
 	"porchlight/exchange"
@@ -36,6 +38,7 @@ import (
 	"porchlight/internal/softkey"
 	"porchlight/internal/testworld"
 	"porchlight/ledger"
+	"porchlight/plate/peer"
 	"porchlight/policy"
 	"porchlight/roster"
 	"porchlight/web"
@@ -237,6 +240,23 @@ var matrix = []row{
 	{"GET /accessibility", "", everybody, get("/accessibility")},
 	{"GET /problems/{kind}", "", everybody, get("/problems/refused")},
 	{"POST /preferences", "", everybody, get("/how")}, // a form: see hostile_test.go
+	// ---- who may search whose plate reads, and the other exchanges
+	{"GET /api/v1/sharing", "", everybody, get("/api/v1/sharing")},
+	{"POST /api/v1/sharing/preview", "", "ssss ++++ ++++ 000 +s", post("/api/v1/sharing/preview", map[string]any{"audience": "exchange"})}, // of her own agency
+	{"POST /api/v1/sharing", "sharing.change", "ssss ---+ ---- 000 -s", func(*cell) request { return act("/sharing", web.SharingSetting{Audience: "same-state"}) }},
+	{"GET /api/v1/restrictions", "", everybody, get("/api/v1/restrictions")},
+	{"POST /api/v1/restrictions", "agency.restrict", "ssss ---- ---- -+- -s", func(*cell) request {
+		return act("/restrictions", web.Restricting{Agency: "IL0160100", State: "IL", Reason: "x"})
+	}},
+	{"POST /api/v1/restrictions/end", "agency.readmit", "ssss vvvv vvvv v+v vs", func(*cell) request {
+		return act("/restrictions/end", web.Restricting{Agency: "IL0160100", State: "IL", Reason: "x"})
+	}},
+	{"GET /.well-known/porchlight-peer", "", everybody, get("/.well-known/porchlight-peer")},
+	{"POST /api/v1/peer/lookups", "", "vvvv vvvv vvvv vvv vv", post("/api/v1/peer/lookups", map[string]any{})}, // signed by an exchange, not by a person
+	{"GET /api/v1/peers", "", everybody, get("/api/v1/peers")},
+	{"POST /api/v1/peers", "peer.add", "ssss ---- ---- --+ -s", func(c *cell) request { return act("/peers", c.w.peer) }},
+	{"POST /api/v1/peers/remove", "peer.remove", "ssss 0000 0000 00+ 0s", func(c *cell) request { return act("/peers/remove", web.RemovedPeer{Origin: c.w.peer.Origin}) }},
+
 	{"GET /log/checkpoint", "", everybody, get("/log/checkpoint")},
 	{"GET /log/tile/", "", everybody, func(c *cell) request { return request{method: "GET", path: c.w.tile} }},
 	{"GET /.well-known/porchlight.json", "", everybody, get("/.well-known/porchlight.json")},
@@ -459,6 +479,7 @@ type matrixWorld struct {
 	resident        *age.X25519Identity
 	consent         string
 	cell, tile      string
+	peer            web.NewPeer // not added yet
 }
 
 func (*matrixWorld) b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
@@ -487,6 +508,24 @@ func (w *matrixWorld) entryOf(item string) uint64 {
 	return h[0].Index
 }
 
+// newPeer is another exchange that introduces itself, and does no more.
+func newPeer(t *testing.T) web.NewPeer {
+	skey, vkey, err := ledger.GenerateKey("peer.example/log")
+	check(t, err)
+	signer, err := note.NewSigner(skey)
+	check(t, err)
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, err := peer.Descriptor{Exchange: ledger.Descriptor{Origin: "peer.example/log", LogKey: vkey}, Lookups: "https://peer.example/lookups",
+			Key: make(identity.Bytes, 32), Expires: time.Now().Add(time.Hour)}.Sign(signer)
+		if err != nil {
+			t.Error(err)
+		}
+		w.Write(text)
+	}))
+	t.Cleanup(site.Close)
+	return web.NewPeer{Origin: "peer.example/log", Key: vkey, URL: site.URL}
+}
+
 func newMatrixWorld(t *testing.T) *matrixWorld {
 	w := &matrixWorld{World: testworld.Start(t, nil), t: t, askers: map[byte]*asker{}, newcomers: make([]*actor.Person, 3)}
 	ctx := t.Context()
@@ -498,6 +537,7 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 	w.header, err = age.ExtractHeader(bytes.NewReader(w.note))
 	check(t, err)
 	var police web.AgencyView
+	w.peer = newPeer(t)
 	check(t, w.Operator.Get(ctx, "/agencies/"+w.Police.ORI, &police))
 	w.vault = police.Vault.Recipient
 	_, err = w.Police.Custodian.PublishVault(ctx, roster.ForPlates)
@@ -898,7 +938,7 @@ func TestAuthorizationMatrix(t *testing.T) {
 	w := newMatrixWorld(t)
 	columns := strings.ReplaceAll(who, " ", "")
 	services := web.Options{BaseURL: w.URL, Identity: w.X.Identity, Gate: w.X.Gate, Log: w.X.Log, Policy: w.X.Policy, Roster: w.X.Roster,
-		Canvass: w.X.Canvass, Feed: w.X.Feed, Notices: w.X.Notices, Evidence: w.X.Evidence, Intake: w.X.Intake, Share: w.X.Share, Cameras: w.X.Cameras, Images: w.X.Images}
+		Canvass: w.X.Canvass, Feed: w.X.Feed, Notices: w.X.Notices, Evidence: w.X.Evidence, Intake: w.X.Intake, Share: w.X.Share, Cameras: w.X.Cameras, Images: w.X.Images, Sharing: w.X.Sharing, Peers: w.X.Peers}
 	routes, err := web.Routes(services)
 	check(t, err)
 	w.api, err = web.Description(services)

@@ -11,8 +11,12 @@ import (
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/ledger"
+	"porchlight/plate/hotlist"
 	"porchlight/plate/image"
 	"porchlight/plate/intake"
+	"porchlight/plate/peer"
+	"porchlight/plate/search"
+	"porchlight/plate/sharing"
 	"porchlight/policy"
 	"porchlight/roster"
 	"porchlight/share"
@@ -44,6 +48,11 @@ type Options struct {
 	Share    *share.Service
 	Cameras  *intake.Service
 	Images   *image.Service
+	Hotlists *hotlist.Service
+	Sharing  *sharing.Service
+	Peers    *peer.Service
+	Searches *search.Service
+	Keeper   *search.Keeper
 
 	Ready   func() error         // nil when the exchange can take acts
 	Metrics *prometheus.Registry // default a new one
@@ -69,6 +78,8 @@ func (s *Server) routes() error {
 func (s *Server) plateRoutes() {
 	s.intakeRoutes()
 	s.imageRoutes()
+	s.hotlistRoutes()
+	s.searchRoutes()
 }
 
 // ledgerRoutes publish the log as static files and say how to check it.

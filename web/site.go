@@ -57,6 +57,7 @@ func (s *Server) siteRoutes() error {
 	} {
 		s.handle(anyone, pattern, t.page(f))
 	}
+	t.correctionPages()
 	s.handle(anyone, "GET /ledger/{index}/receipt", http.HandlerFunc(t.receipt))
 	s.handle(anyone, "POST /preferences", http.HandlerFunc(pages.Preferences))
 	s.handle(anyone, "/", s.nowhere(t.page(func(*http.Request) (pages.View, error) { return nil, errNoPage })))

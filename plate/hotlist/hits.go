@@ -3,6 +3,7 @@ package hotlist
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -46,7 +47,8 @@ func (s *Service) Since(ctx context.Context, who identity.Principal, seq int64) 
 }
 
 // Watch returns a channel that is signalled when a hit of who's agency changed,
-// until stop is called, and the number of the last change so far.
+// until stop is called, and closed when Run ends; and the number of the last
+// change so far.
 func (s *Service) Watch(ctx context.Context, who identity.Principal) (changed <-chan struct{}, last int64, stop func(), err error) {
 	if err := s.reads(ctx, who, identity.RoleInvestigator); err != nil {
 		return nil, 0, nil, err
@@ -324,4 +326,28 @@ func (s *Service) Sweep(ctx context.Context) (n int, err error) {
 		return 0, fmt.Errorf("forgetting hits: %w", err)
 	}
 	return n, nil
+}
+
+// Pictures are those of an owner's reads, seen at from or later and before to,
+// that hits still need; for plate/image.
+func (s *Service) Pictures(ctx context.Context, owner string, from, to time.Time) ([]string, error) {
+	rows, err := s.DB.Read().QueryContext(ctx, `SELECT DISTINCT s.body FROM hotlist_sighting s JOIN hotlist_of o ON o.sighting = s.id
+		JOIN hotlist_hit h ON h.id = o.hit WHERE s.owner = ? AND s.seen >= ? AND s.seen < ? AND h.state <> ?`, owner, micros(from), micros(to), Refused)
+	all, err := collect(rows, err, func(rows *sql.Rows) (v Sighting, err error) {
+		var body string
+		if err := rows.Scan(&body); err != nil {
+			return v, err
+		}
+		return v, json.Unmarshal([]byte(body), &v)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking for pictures that hits need: %w", err)
+	}
+	var ids []string
+	for _, v := range all {
+		if v.Read.Image != "" {
+			ids = append(ids, v.Read.Image)
+		}
+	}
+	return ids, nil
 }

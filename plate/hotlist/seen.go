@@ -188,8 +188,9 @@ const abandoned = 10 * time.Second
 
 // Run raises hits until ctx ends: those made here at once, those that a crash or
 // another node left behind soon after. It also takes up what other nodes
-// changed. One Run a node.
+// changed. One Run a node; when it ends, so do all who watch.
 func (s *Service) Run(ctx context.Context) {
+	defer s.hub.end()
 	var raising sync.WaitGroup
 	defer raising.Wait()
 	slots := make(chan struct{}, 32) // acts under way at once
@@ -329,6 +330,7 @@ func (s *Service) raise(ctx context.Context, id string) error {
 type hub struct {
 	mu    sync.Mutex
 	wakes map[string]map[chan struct{}]bool
+	ended bool
 }
 
 // join returns a channel that is signalled after changes, until leave is called.
@@ -336,6 +338,10 @@ func (h *hub) join(agency string) (wake <-chan struct{}, leave func()) {
 	c := make(chan struct{}, 1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.ended {
+		close(c)
+		return c, func() {}
+	}
 	if h.wakes[agency] == nil {
 		h.wakes[agency] = map[chan struct{}]bool{}
 	}
@@ -364,6 +370,19 @@ func (h *hub) wakeAll() {
 	for a := range h.wakes {
 		h.signal(a)
 	}
+}
+
+// end closes every channel: there will be no more news.
+func (h *hub) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ended = true
+	for _, all := range h.wakes {
+		for c := range all {
+			close(c)
+		}
+	}
+	clear(h.wakes)
 }
 
 func (h *hub) signal(agency string) {

@@ -129,6 +129,7 @@ CREATE TABLE hotlist_of (
 	sighting TEXT NOT NULL REFERENCES hotlist_sighting (id) ON DELETE CASCADE,
 	PRIMARY KEY (hit, sighting)
 );
+CREATE INDEX hotlist_sighting_owner ON hotlist_sighting (owner, seen);
 CREATE INDEX hotlist_of_sighting ON hotlist_of (sighting);
 CREATE TABLE hotlist_push ( -- browsers of officers who want to be told
 	endpoint TEXT PRIMARY KEY,

@@ -115,6 +115,22 @@ const (
 	Content       Failure = "content"    // its answer is not to what was asked
 )
 
+// Sentence says f to who searched; "" for none.
+func (f Failure) Sentence() string { return sentences[f] }
+
+var sentences = map[Failure]string{
+	Unknown:       "It is not among the exchanges that this one knows.",
+	Dead:          "It cannot be reached.",
+	Slow:          "It did not answer in time.",
+	Unanswered:    "There was no time left to ask it.",
+	NotIntroduced: "Its introduction is not signed by its key, or has expired.",
+	Refused:       "It did not take the search.",
+	TooLarge:      "Its answer is too large: narrow the search.",
+	Signature:     "Its answer is not signed by its key, so it is not shown.",
+	Receipt:       "Its answer does not prove its entry in its ledger, so it is not shown.",
+	Content:       "Its answer is not to what was asked, so it is not shown.",
+}
+
 // Answer is what one peer said.
 type Answer struct {
 	Exchange string           // origin

@@ -216,3 +216,29 @@ func (API) template() string           { return "api" }
 func (How) template() string           { return "how" }
 func (Accessibility) template() string { return "accessibility" }
 func (Problem) template() string       { return "problem" }
+
+// Correction is "/correction": a driver who was flagged by mistake asks for
+// correction. What she wrote comes back to her with a problem.
+type Correction struct {
+	Form                              string // token that goes back with the form
+	Agencies                          []AgencyRef
+	Problem                           string
+	Agency                            string // ORI she chose
+	Plate, When, Where, What, Contact string
+}
+
+// Ticket is "/correction/{ticket}": her request, and the answer. Its address is
+// the secret.
+type Ticket struct {
+	Agency                            string // name
+	New                               bool   // she sent it just now
+	Link                              string
+	Plate, When, Where, What, Contact string
+	Opened, Answered                  time.Time
+	OpenEntry, AnswerEntry            uint64
+	Outcome                           string // as hotlist.Answer; empty while open
+	Words                             string
+}
+
+func (Correction) template() string { return "correction" }
+func (Ticket) template() string     { return "ticket" }
