@@ -14,7 +14,6 @@ import (
 	"porchlight/plate/hotlist"
 	"porchlight/plate/image"
 	"porchlight/plate/intake"
-	"porchlight/plate/search"
 	"porchlight/plate/peer"
 	"porchlight/plate/search"
 	"porchlight/plate/sharing"
@@ -49,8 +48,6 @@ type Options struct {
 	Share    *share.Service
 	Cameras  *intake.Service
 	Images   *image.Service
-	Searches *search.Service
-	Keeper   *search.Keeper
 	Hotlists *hotlist.Service
 	Sharing  *sharing.Service
 	Peers    *peer.Service
@@ -81,7 +78,6 @@ func (s *Server) routes() error {
 func (s *Server) plateRoutes() {
 	s.intakeRoutes()
 	s.imageRoutes()
-	s.searchRoutes()
 	s.hotlistRoutes()
 	s.searchRoutes()
 }
