@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/binary"
 	"maps"
 	"slices"
 )
@@ -81,16 +82,15 @@ func (h *histogram) quantiles(unit float64) Quantiles {
 }
 
 // sketch counts keys in too few places: never too low, seldom too high (up to
-// 255). It tells which keys deserve to be counted exactly.
+// 255). It tells which keys deserve to be counted exactly. The zero sketch is
+// empty.
 type sketch struct {
-	places []uint8
+	places []uint8    // nil while empty
 	later  [64]uint32 // places to count at: many at once wait for memory together
 	n      int
 }
 
 const sketchBits = 22
-
-func newSketch() *sketch { return &sketch{places: make([]uint8, 1<<sketchBits)} }
 
 func (s *sketch) add(key uint64) {
 	s.later[s.n] = uint32(key >> (64 - sketchBits))
@@ -100,6 +100,9 @@ func (s *sketch) add(key uint64) {
 }
 
 func (s *sketch) settle() {
+	if s.n > 0 && s.places == nil {
+		s.places = make([]uint8, 1<<sketchBits)
+	}
 	for _, i := range s.later[:s.n] {
 		if n := s.places[i]; n < 255 {
 			s.places[i] = n + 1
@@ -108,10 +111,37 @@ func (s *sketch) settle() {
 	s.n = 0
 }
 
-// often are the keys that a settled sketch has at least so often.
+// used yields the places that are not 0.
+func (s *sketch) used(yield func(i int, n uint8) bool) {
+	for from := 0; from < len(s.places); from += 8 {
+		if binary.LittleEndian.Uint64(s.places[from:]) == 0 {
+			continue
+		}
+		for i, n := range s.places[from : from+8] {
+			if n > 0 && !yield(from+i, n) {
+				return
+			}
+		}
+	}
+}
+
+// merge adds what another counted, which is of no use any more.
+func (s *sketch) merge(o *sketch) {
+	s.settle()
+	o.settle()
+	if s.places == nil {
+		s.places = o.places
+		return
+	}
+	for i, n := range o.used {
+		s.places[i] = uint8(min(int(s.places[i])+int(n), 255))
+	}
+}
+
+// often are the keys of a settled sketch that it has at least so often.
 func (s *sketch) often(least uint8) often {
-	o := make(often, len(s.places)/64)
-	for i, n := range s.places {
+	o := make(often, 1<<sketchBits/64)
+	for i, n := range s.used {
 		if n >= least {
 			o[i/64] |= 1 << (i % 64)
 		}
@@ -126,15 +156,6 @@ type often []uint64
 func (o often) has(key uint64) bool {
 	i := key >> (64 - sketchBits)
 	return o[i/64]&(1<<(i%64)) != 0
-}
-
-// merge settles both.
-func (s *sketch) merge(o *sketch) {
-	s.settle()
-	o.settle()
-	for i, n := range o.places {
-		s.places[i] = uint8(min(int(s.places[i])+int(n), 255))
-	}
 }
 
 // days is a set of days, those of a few years near each other.

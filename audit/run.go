@@ -312,7 +312,7 @@ func (v *visitor) merge(o *visitor) {
 		v.oddVerdicts[word] += n
 	}
 	v.noCaseInfo += o.noCaseInfo
-	v.reused.merge(o.reused)
+	v.reused.merge(&o.reused)
 }
 
 func (m *month) merge(o *month) {

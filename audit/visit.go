@@ -62,7 +62,7 @@ type visitor struct {
 
 	people *writer
 	groups *writer
-	reused *sketch
+	reused sketch
 	bad    bool // an error was reported; nothing is kept any more
 }
 
@@ -96,7 +96,7 @@ func newVisitor(p *plan, classify *reader, people, groups *tape, fail func(error
 	v := &visitor{
 		plan: p, fail: fail, clock: newClock(p.zone), reader: classify,
 		months: map[int]*month{}, units: newUnits(), cells: map[ref]map[string]string{}, oddVerdicts: map[string]int{},
-		people: people.writer(), groups: groups.writer(), reused: newSketch(),
+		people: people.writer(), groups: groups.writer(),
 	}
 	v.logins.make = login
 	v.verdicts.make = verdictOf

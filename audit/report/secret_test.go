@@ -153,7 +153,7 @@ func pieces(s string) []string {
 func seeds() uint64 {
 	n, err := strconv.ParseUint(os.Getenv("SECRET_SEEDS"), 10, 64)
 	if err != nil {
-		return 100
+		return 35
 	}
 	return n
 }
