@@ -78,6 +78,8 @@ type engine interface {
 	aside(p *part, err error) (text string, ok bool)
 	// number gives sources and words numbers that all processes share.
 	number(context.Context, []source, []string) error
+	// tidy does what a minute's growth asks for.
+	tidy(context.Context) error
 	// remove deletes for good what was set aside.
 	remove(Problem) error
 	close() error

@@ -565,6 +565,8 @@ func (e *pgEngine) aside(p *part, err error) (string, bool) {
 	return "", false
 }
 
+func (e *pgEngine) tidy(context.Context) error { return nil }
+
 func (e *pgEngine) remove(Problem) error { return nil } // it is dropped as any other
 
 // Rows.

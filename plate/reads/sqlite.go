@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 )
 
 // sqliteEngine keeps each bucket in a file of its own, <bucket>.reads, which
-// needs nothing outside it. The catalogue lists the buckets there should be.
+// needs nothing outside it but its newest rows, in <bucket>.<number>.journal. The catalogue lists the buckets there should be.
 type sqliteEngine struct {
 	s    *Store
 	dir  string
@@ -43,7 +44,13 @@ type file struct {
 	path string
 	use  sync.RWMutex // held for writing to take the file away
 
-	words map[int32]bool // that are in the file; of the one who inserts
+	newest    atomic.Int64 // largest id in the file, the tails apart
+	last      int64        // number of the last tail; under appending
+	merging   sync.Mutex   // held while a tail is merged
+	appending sync.Mutex   // held while rows are added to active; taken after merging
+	tails     sync.RWMutex // held to look at or change these, and active's rows; taken last
+	active    *tail        // takes rows; nil when there are none
+	old       *tail        // on its way into the file
 }
 
 const fileSchema = `
@@ -55,6 +62,8 @@ CREATE TABLE source (n INTEGER PRIMARY KEY, owner TEXT NOT NULL, camera TEXT NOT
 	west INTEGER NOT NULL, south INTEGER NOT NULL, east INTEGER NOT NULL, north INTEGER NOT NULL, gone INTEGER NOT NULL);
 CREATE TABLE word (n INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE plates (reads INTEGER NOT NULL, packed BLOB NOT NULL);
+CREATE TABLE merged (number INTEGER NOT NULL);
+INSERT INTO merged (number) VALUES (0);
 PRAGMA user_version = 1`
 
 const (
@@ -100,13 +109,27 @@ func openSQLite(ctx context.Context, s *Store) (err error) {
 				return err
 			}
 		case isFile && err == nil:
-			if err := e.load(b, path, listed); err != nil {
+			if err := e.load(b, path); err != nil {
 				return fmt.Errorf("%s: %w", f.Name(), err)
 			}
 		case strings.HasSuffix(f.Name(), fileSuffix+asideSuffix):
 			name, _, _ := strings.Cut(f.Name(), ".")
 			if b, err := parseBucket(name); err == nil && listed[b.String()].text == "" {
 				listed[b.String()] = trouble{"set aside as " + f.Name(), s.now()}
+			}
+		}
+	}
+	for _, f := range files { // journals whose file was lost or set aside
+		name, _, _ := strings.Cut(f.Name(), ".")
+		if b, err := parseBucket(name); err == nil && strings.HasSuffix(f.Name(), journalSuffix) {
+			if s.parts[b] == nil && listed[name].text == "" {
+				listed[name] = trouble{name + fileSuffix + " is missing", s.now()}
+				if err := e.list(name, listed[name]); err != nil {
+					return err
+				}
+			}
+			if _, err := s.part(ctx, b); err != nil {
+				return err
 			}
 		}
 	}
@@ -130,19 +153,19 @@ func openSQLite(ctx context.Context, s *Store) (err error) {
 }
 
 // load takes a file in that was there at the start.
-func (e *sqliteEngine) load(b bucket, path string, listed map[string]trouble) error {
+func (e *sqliteEngine) load(b bucket, path string) error {
 	p := newPart(b)
-	f := &file{e: e, p: p, path: path, words: map[int32]bool{}}
+	f := &file{e: e, p: p, path: path}
 	p.rows = f
-	err := f.learn()
+	err := f.recover()
+	if err == nil {
+		err = f.learn()
+	}
 	e.s.parts[b] = p
 	if err != nil {
 		return e.s.aside(p, err)
 	}
-	if _, ok := listed[b.String()]; !ok {
-		return e.list(b.String(), trouble{})
-	}
-	return nil
+	return e.note(b.String())
 }
 
 // trouble is what the catalogue says of a bucket: text is "" while it is well.
@@ -189,6 +212,13 @@ func (e *sqliteEngine) list(name string, t trouble) error {
 		ON CONFLICT (name) DO UPDATE SET trouble = excluded.trouble, since = excluded.since`, name, t.text, t.since.UnixMicro())
 }
 
+// note lists a bucket that is well; trouble it had stays listed.
+func (e *sqliteEngine) note(name string) error {
+	e.catalogue.Lock()
+	defer e.catalogue.Unlock()
+	return e.catalogue.exec(`INSERT INTO bucket (name, trouble, since) VALUES (?, '', 0) ON CONFLICT DO NOTHING`, name)
+}
+
 func (e *sqliteEngine) unlist(name string) error {
 	e.catalogue.Lock()
 	defer e.catalogue.Unlock()
@@ -232,7 +262,7 @@ func (e *sqliteEngine) number(_ context.Context, sources []source, words []strin
 }
 
 func (e *sqliteEngine) create(ctx context.Context, p *part) (table, error) {
-	f := &file{e: e, p: p, path: filepath.Join(e.dir, p.String()+fileSuffix), words: map[int32]bool{}}
+	f := &file{e: e, p: p, path: filepath.Join(e.dir, p.String()+fileSuffix)}
 	if _, err := os.Stat(f.path); err == nil {
 		return nil, fmt.Errorf("%s is in the way", f.path)
 	}
@@ -262,10 +292,14 @@ func (e *sqliteEngine) create(ctx context.Context, p *part) (table, error) {
 	if err := os.Rename(made, f.path); err != nil {
 		return nil, err
 	}
-	if err := e.syncDir(); err != nil {
+	if err := errors.Join(e.syncDir(), e.note(p.String())); err != nil {
 		return nil, err
 	}
-	return f, e.list(p.String(), trouble{})
+	// A file that was lost or set aside may have left journals.
+	if err := f.recover(); err != nil {
+		return nil, err
+	}
+	return f, f.learn()
 }
 
 func (e *sqliteEngine) syncDir() error {
@@ -289,12 +323,44 @@ func removeAll(path string) error {
 // and dropped again, never one that is missed.
 func (e *sqliteEngine) drop(_ context.Context, p *part) error {
 	f := p.rows.(*file)
-	f.use.Lock()
-	defer f.use.Unlock()
-	if err := errors.Join(e.closeIdle(f), e.unlist(p.String()), removeAll(f.path)); err != nil {
+	defer f.alone()()
+	if err := errors.Join(e.closeIdle(f), e.unlist(p.String()), f.abandon(true), removeAll(f.path)); err != nil {
 		return err
 	}
 	return e.syncDir()
+}
+
+// alone waits until nobody uses the file, and keeps others out until release.
+func (f *file) alone() (release func()) {
+	f.merging.Lock()
+	f.appending.Lock()
+	f.use.Lock()
+	return func() {
+		f.use.Unlock()
+		f.appending.Unlock()
+		f.merging.Unlock()
+	}
+}
+
+// abandon lets go of the tails, and of their journals if they are to go too.
+func (f *file) abandon(journals bool) (err error) {
+	f.tails.Lock()
+	defer f.tails.Unlock()
+	for _, t := range []*tail{f.active, f.old} {
+		if t != nil {
+			err = errors.Join(err, t.journal.Close())
+		}
+	}
+	f.active, f.old = nil, nil
+	if !journals {
+		return err
+	}
+	found, e := f.journals()
+	err = errors.Join(err, e)
+	for _, path := range found {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 func (e *sqliteEngine) aside(p *part, err error) (string, bool) {
@@ -302,9 +368,9 @@ func (e *sqliteEngine) aside(p *part, err error) (string, bool) {
 		return "", false
 	}
 	f := p.rows.(*file)
-	f.use.Lock()
-	defer f.use.Unlock()
+	defer f.alone()()
 	e.closeIdle(f)
+	f.abandon(false) // journals are whole: the next file of the bucket takes them
 	t := trouble{fmt.Sprintf("%v; the file is missing", err), e.s.now()}
 	if _, e := os.Stat(f.path); e == nil {
 		to := fmt.Sprintf("%s.%d%s", strings.TrimSuffix(f.path, fileSuffix), t.since.UnixMilli(), fileSuffix+asideSuffix)
@@ -347,9 +413,9 @@ func broken(err error) bool {
 var errSchema = errors.New("it is not a file of reads of this version")
 
 func (e *sqliteEngine) close() error {
+	err := e.tidy(context.Background())
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var err error
 	for _, c := range e.idle {
 		err = errors.Join(err, c.close())
 	}
@@ -359,6 +425,14 @@ func (e *sqliteEngine) close() error {
 	}
 	if e.lock != nil {
 		err = errors.Join(err, e.lock.Close())
+	}
+	return err
+}
+
+// tidy merges all tails, so that what hardly grows has no journal.
+func (e *sqliteEngine) tidy(context.Context) (err error) {
+	for _, p := range e.s.between(0, maxID) {
+		err = errors.Join(err, p.rows.(*file).merge())
 	}
 	return err
 }
@@ -436,7 +510,15 @@ func (f *file) learn() error {
 		if version != 1 {
 			return errSchema
 		}
-		err := c.query(`SELECT n, owner, camera, reads, west, south, east, north, gone FROM source`, nil, func(v []driver.Value) error {
+		err := c.query(`SELECT max(id) FROM read`, nil, func(v []driver.Value) error {
+			id, _ := v[0].(int64)
+			f.newest.Store(id)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		err = c.query(`SELECT n, owner, camera, reads, west, south, east, north, gone FROM source`, nil, func(v []driver.Value) error {
 			i := int32(v[0].(int64))
 			if err := n.learnSource(i, source{v[1].(string), v[2].(string)}); err != nil {
 				return err
@@ -452,7 +534,6 @@ func (f *file) learn() error {
 			return err
 		}
 		return c.query(`SELECT n, text FROM word`, nil, func(v []driver.Value) error {
-			f.words[int32(v[0].(int64))] = true
 			return n.learnWord(int32(v[0].(int64)), v[1].(string))
 		})
 	})
@@ -460,61 +541,6 @@ func (f *file) learn() error {
 
 // perInsert is how many rows one statement inserts.
 const perInsert = 64
-
-func (f *file) insert(_ context.Context, rows []row) error {
-	var words []int32
-	err := f.with(true, func(c *conn) error {
-		return c.tx(func() error {
-			args := make([]driver.Value, 0, 5*perInsert)
-			for chunk := range slices.Chunk(rows, perInsert) {
-				args = args[:0]
-				for i := range chunk {
-					r := &chunk[i]
-					var event driver.Value
-					if r.event != 0 {
-						event = r.event
-					}
-					args = append(args, int64(r.id), int64(r.plate), int64(r.source), event, r.body)
-				}
-				if err := c.exec(insertSQL(len(chunk)), args...); err != nil {
-					return err
-				}
-			}
-			sums := talliesOf(rows)
-			for n, t := range sums {
-				s := f.e.s.names.source(n)
-				if err := c.exec(`INSERT INTO source (n, owner, camera, reads, west, south, east, north, gone) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)
-					ON CONFLICT (n) DO UPDATE SET reads = reads + excluded.reads, west = min(west, excluded.west), south = min(south, excluded.south),
-						east = max(east, excluded.east), north = max(north, excluded.north), gone = 0`,
-					int64(n), s.owner, s.camera, int64(t.reads), int64(t.west), int64(t.south), int64(t.east), int64(t.north)); err != nil {
-					return err
-				}
-			}
-			for i := range rows {
-				for _, w := range rows[i].words {
-					if w == 0 || f.words[w] || slices.Contains(words, w) {
-						continue
-					}
-					if err := c.exec(`INSERT INTO word (n, text) VALUES (?, ?)`, int64(w), f.e.s.names.word(w)); err != nil {
-						return err
-					}
-					words = append(words, w)
-				}
-			}
-			return nil
-		})
-	})
-	if codeOf(err)&0xff == sqlite3.SQLITE_CONSTRAINT {
-		return errKnown
-	}
-	if err != nil {
-		return err
-	}
-	for _, w := range words {
-		f.words[w] = true
-	}
-	return nil
-}
 
 // A conflict rolls the transaction back: nothing is to be kept for undoing the
 // statement alone.
@@ -549,6 +575,17 @@ func (c *conn) collect(to *[]row, sql string, args ...driver.Value) error {
 }
 
 func (f *file) known(_ context.Context, rows []row) (there []row, err error) {
+	ids, events := map[plate.ID]bool{}, map[int64]bool{}
+	for i := range rows {
+		ids[rows[i].id], events[rows[i].event] = true, rows[i].event != 0
+	}
+	for _, v := range f.views() {
+		for _, r := range v.rows {
+			if ids[r.id] || events[r.event] {
+				there = append(there, r)
+			}
+		}
+	}
 	err = f.with(false, func(c *conn) error {
 		for i := range rows {
 			if err := c.collect(&there, columns+`WHERE id = ?`, int64(rows[i].id)); err != nil {
@@ -579,10 +616,18 @@ func filled(args []driver.Value) []driver.Value {
 }
 
 func (f *file) get(_ context.Context, ids []plate.ID) (rows []row, err error) {
+	views := f.views()
 	err = f.with(false, func(c *conn) error {
 		rows, err = c.get(ids)
 		return err
 	})
+	for _, v := range views {
+		for _, r := range v.rows {
+			if slices.Contains(ids, r.id) {
+				rows = append(rows, r)
+			}
+		}
+	}
 	return rows, err
 }
 
@@ -601,6 +646,7 @@ func (c *conn) get(ids []plate.ID) (rows []row, err error) {
 }
 
 func (f *file) byPlates(_ context.Context, plates []plate.Packed, lo, hi plate.ID, limit int) (rows []row, err error) {
+	views := f.views()
 	err = f.with(false, func(c *conn) error {
 		if len(plates) == 1 {
 			return c.collect(&rows, columns+`INDEXED BY read_plate WHERE plate = ? AND id >= ? AND id < ? ORDER BY id DESC LIMIT ?`,
@@ -620,7 +666,13 @@ func (f *file) byPlates(_ context.Context, plates []plate.Packed, lo, hi plate.I
 		rows, err = c.newest(ids, limit)
 		return err
 	})
-	return rows, err
+	return tailRows(views, rows, lo, hi, limit, func(p plate.Packed, _ int32) bool {
+		if len(plates) == 1 {
+			return p == plates[0]
+		}
+		_, ok := slices.BinarySearch(plates, p)
+		return ok
+	}), err
 }
 
 func (c *conn) ids(to *[]plate.ID, sql string, args ...driver.Value) error {
@@ -637,6 +689,7 @@ func (c *conn) newest(ids []plate.ID, limit int) ([]row, error) {
 }
 
 func (f *file) bySources(_ context.Context, sources []int32, lo, hi plate.ID, limit int) (rows []row, err error) {
+	views := f.views()
 	err = f.with(false, func(c *conn) error {
 		if sources == nil {
 			return c.collect(&rows, columns+`WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT ?`, int64(lo), int64(hi), int64(limit))
@@ -651,10 +704,17 @@ func (f *file) bySources(_ context.Context, sources []int32, lo, hi plate.ID, li
 		rows, err = c.newest(ids, limit)
 		return err
 	})
-	return rows, err
+	return tailRows(views, rows, lo, hi, limit, func(_ plate.Packed, source int32) bool {
+		if sources == nil {
+			return true
+		}
+		_, ok := slices.BinarySearch(sources, source)
+		return ok
+	}), err
 }
 
 func (f *file) windows(_ context.Context, windows []window) (rows []row, err error) {
+	views := f.views()
 	err = f.with(false, func(c *conn) error {
 		for _, w := range windows {
 			if err := c.collect(&rows, columns+`INDEXED BY read_source WHERE source = ? AND id >= ? AND id < ?`,
@@ -664,10 +724,25 @@ func (f *file) windows(_ context.Context, windows []window) (rows []row, err err
 		}
 		return nil
 	})
-	return rows, err
+	bySource := map[int32][]window{}
+	for _, w := range windows {
+		bySource[w.source] = append(bySource[w.source], w)
+	}
+	for _, v := range views {
+		for i, source := range v.sources {
+			for _, w := range bySource[source] {
+				if id := v.rows[i].id; id >= w.lo && id < w.hi {
+					rows = append(rows, v.rows[i])
+				}
+			}
+		}
+	}
+	slices.SortFunc(rows, compareRows)
+	return slices.CompactFunc(rows, func(a, b row) bool { return a.id == b.id }), err
 }
 
 func (f *file) distinct(_ context.Context, count int) (plates []plate.Packed, saved bool, err error) {
+	views := f.views()
 	err = f.with(false, func(c *conn) error {
 		var packed []byte
 		if err := c.query(`SELECT packed FROM plates WHERE reads = ?`, []driver.Value{int64(count)}, func(v []driver.Value) error {
@@ -685,6 +760,9 @@ func (f *file) distinct(_ context.Context, count int) (plates []plate.Packed, sa
 			return nil
 		})
 	})
+	for _, v := range views {
+		plates = append(plates, v.plates...)
+	}
 	return plates, saved, err
 }
 
@@ -700,6 +778,9 @@ func (f *file) save(_ context.Context, count int, plates []plate.Packed) error {
 }
 
 func (f *file) forget(_ context.Context, sources []int32) error {
+	if err := f.merge(); err != nil {
+		return err
+	}
 	return f.with(true, func(c *conn) error {
 		return c.tx(func() error {
 			for _, n := range sources {

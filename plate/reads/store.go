@@ -144,7 +144,7 @@ func (s *Store) Health() []Problem {
 // shorter. Oldest first. Due also removes for good what was set aside and has
 // reached its retention, and finishes what Drop began.
 func (s *Store) Due(ctx context.Context, now time.Time) ([]Day, error) {
-	if err := s.engine.refresh(ctx); err != nil {
+	if err := errors.Join(s.engine.refresh(ctx), s.engine.tidy(ctx)); err != nil {
 		return nil, err
 	}
 	var due []Day
