@@ -2,13 +2,13 @@ package evidence
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
-	"sync"
 	"time"
 
 	"porchlight/blob"
@@ -38,18 +38,14 @@ type Options struct {
 // of, ErrState, ErrHeld, ErrInput. Safe for concurrent use.
 type Service struct {
 	Options
-	mu   sync.Mutex
-	open map[string]opened // by act id
 }
 
-// opened is a view or an export under way.
+// opened is a view or an export under way, at any node.
 type opened struct {
-	grant   *gate.Grant
-	session string
-	until   time.Time
-	item    string
-	agency  string
-	form    Form // of an export
+	grant  *gate.Grant
+	item   string
+	agency string
+	form   Form // of an export
 }
 
 // New opens the tables.
@@ -66,7 +62,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if err := o.DB.Migrate(ctx, "evidence", Migrations); err != nil {
 		return nil, err
 	}
-	return &Service{Options: o, open: map[string]opened{}}, nil
+	return &Service{Options: o}, nil
 }
 
 // Items lists the items the person's agency holds, newest first; state and
@@ -252,10 +248,18 @@ func (s *Service) release(ctx context.Context, g *gate.Grant, session string, it
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	maps.DeleteFunc(s.open, func(_ string, o opened) bool { return !s.Now().Before(o.until) })
-	s.open[g.ActID] = opened{grant: g, session: session, until: until, item: it.ID, agency: agency, form: form}
+	of := sha256.Sum256([]byte(session))
+	err = s.DB.Write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.Exec(`DELETE FROM evidence_open WHERE until <= ?`, micros(s.Now())); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`INSERT INTO evidence_open (act, session, until, item, agency, form) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (act) DO UPDATE SET until = excluded.until`, g.ActID, of[:], micros(until), it.ID, agency, form)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("opening an item: %w", err)
+	}
 	return &Opened{Grant: g, Item: it, Header: header, Letter: letter, Notes: notes, Until: until}, nil
 }
 
@@ -271,13 +275,20 @@ func (s *Service) Payload(ctx context.Context, session, actID string) (io.ReadSe
 }
 
 func (s *Service) opened(ctx context.Context, session, actID string) (opened, error) {
-	s.mu.Lock()
-	o, ok := s.open[actID]
-	s.mu.Unlock()
-	if !ok || o.session != session || !s.Now().Before(o.until) {
+	of := sha256.Sum256([]byte(session))
+	var o opened
+	err := s.DB.Read().QueryRowContext(ctx, `SELECT item, agency, form FROM evidence_open WHERE act = ? AND session = ? AND until > ?`,
+		actID, of[:], micros(s.Now())).Scan(&o.item, &o.agency, &o.form)
+	if errors.Is(err, sql.ErrNoRows) {
 		return opened{}, ErrClosed
 	}
-	_, err := s.custody(ctx, o.item, o.agency)
+	if err == nil {
+		o.grant, err = s.Gate.Granted(ctx, actID)
+	}
+	if err != nil {
+		return opened{}, fmt.Errorf("looking up an open item: %w", err)
+	}
+	_, err = s.custody(ctx, o.item, o.agency)
 	if err == nil {
 		err = s.active(ctx, o.agency)
 	}
@@ -507,9 +518,6 @@ func (s *Service) Destroy(ctx context.Context, by gate.Caller, id string, cause 
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	maps.DeleteFunc(s.open, func(_ string, o opened) bool { return o.item == id })
-	s.mu.Unlock()
 	if err := s.bury(ctx, id); err != nil { // headers are gone; Sweep tries the rest again
 		s.Logger.Warn("payload not yet deleted", "item", id, "err", err)
 	}

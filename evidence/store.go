@@ -38,6 +38,11 @@ CREATE TABLE evidence_hold (
 	id TEXT PRIMARY KEY, item TEXT NOT NULL REFERENCES evidence_item(id), agency TEXT NOT NULL,
 	reason TEXT NOT NULL, court_order TEXT NOT NULL, until INTEGER NOT NULL, placed INTEGER NOT NULL, lifted INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX evidence_hold_item ON evidence_hold(item);
+`, `
+CREATE TABLE evidence_open ( -- views and exports under way, see Service.opened
+	act TEXT PRIMARY KEY, session BLOB NOT NULL, until INTEGER NOT NULL,
+	item TEXT NOT NULL, agency TEXT NOT NULL, form TEXT NOT NULL);
+CREATE INDEX evidence_open_until ON evidence_open(until);
 `}
 
 // Admit takes a finished submission into custody, in the transaction that makes

@@ -471,6 +471,19 @@ func (g *Gate) At(ctx context.Context, index uint64) (Record, error) {
 	return rs[0].public(), nil
 }
 
+// Granted returns the grant of an act that was done, for what it opened to go
+// on, at whichever node. It does not say who acted. ErrNotFound.
+func (g *Gate) Granted(ctx context.Context, actID string) (*Grant, error) {
+	r, err := g.load(ctx, actID)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && r.state != stateDone {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking up act: %w", err)
+	}
+	return r.grant(Act{Action: r.entry.Act.Action}, true), nil
+}
+
 // ErrNotFound: the gate recorded no act there.
 var ErrNotFound = errors.New("gate: no such act")
 

@@ -84,7 +84,7 @@ func (in *Intake) claim(ctx context.Context, token, submission, id string) (s Su
 	if _, err := in.find(ctx, token, id, true); err != nil {
 		return s, nil, nil, err // who has no token must not even hold it
 	}
-	letGo, err := in.hold(id, func() {})
+	letGo, err := in.hold(ctx, id, func() {})
 	if err != nil {
 		return s, nil, nil, err
 	}

@@ -38,7 +38,9 @@ type world struct {
 	now    atomic.Int64 // microseconds
 }
 
-func TestMain(m *testing.M) { dbtest.Main(m, "^(TestMessagesBothWays|TestLimitsAndExpiry|TestWithdrawDestroysBeforeAcceptanceAndAsksAfter|TestRelinkEndsTheOldLink|TestShareMakesAnItemTheCustodianCanOpen)$") }
+func TestMain(m *testing.M) {
+	dbtest.Main(m, "^(TestMessagesBothWays|TestLimitsAndExpiry|TestWithdrawDestroysBeforeAcceptanceAndAsksAfter|TestRelinkEndsTheOldLink|TestShareMakesAnItemTheCustodianCanOpen)$")
+}
 
 func newWorld(t testing.TB, limits Limits) *world {
 	w := &world{t: t, dir: t.TempDir(), source: dbtest.Source(t)}

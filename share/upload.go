@@ -85,9 +85,13 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Intake takes ciphertext in, piece by piece. Safe for concurrent use; one
-// process owns the store and the blobs.
+// Intake takes ciphertext in, piece by piece. Safe for concurrent use, and beside
+// the intakes of other nodes over the same store and blobs: who writes an upload
+// holds the lock "upload " and its id.
 type Intake struct {
+	// Elsewhere, if set, asks the other nodes to Cut the upload.
+	Elsewhere func(ctx context.Context, id string)
+
 	db     *db.DB
 	blobs  blob.Store
 	limits Limits
@@ -174,40 +178,80 @@ func (in *Intake) Create(ctx context.Context, token string, length int64) (*Uplo
 // Stat returns an upload as it is durable. A connection that still writes it is
 // cut first: who asks where the upload stands means to go on from there.
 func (in *Intake) Stat(ctx context.Context, token, id string) (*Upload, error) {
-	u, err := in.load(ctx, token, id)
-	if err != nil {
-		return nil, err
+	if _, err := in.load(ctx, token, id); err != nil {
+		return nil, err // who has no token must not cut it
 	}
-	in.mu.Lock()
-	w := in.writing[id]
-	in.mu.Unlock()
-	if w == nil {
-		return u, nil
-	}
-	w.stop()
-	select {
-	case <-w.done:
-		return in.load(ctx, token, id)
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	for {
+		release, err := in.hold(ctx, id, func() {})
+		if err == nil {
+			release()
+			return in.load(ctx, token, id)
+		}
+		if !errors.Is(err, ErrBusy) {
+			return nil, err
+		}
+		gone, again := in.Cut(id), (<-chan time.Time)(nil)
+		if gone == nil { // another node's
+			if in.Elsewhere != nil {
+				in.Elsewhere(ctx, id)
+			}
+			again = time.After(50 * time.Millisecond)
+		}
+		select {
+		case <-gone:
+		case <-again:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 }
 
-// hold makes the caller the upload's one writer, or returns ErrBusy.
-func (in *Intake) hold(id string, stop func()) (release func(), err error) {
+// Cut has the connection that writes the upload here end soon, and returns what
+// closes when it has; nil when there is none.
+func (in *Intake) Cut(id string) (gone <-chan struct{}) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	w := in.writing[id]
+	if w == nil {
+		return nil
+	}
+	w.stop()
+	return w.done
+}
+
+// hold makes the caller the upload's one writer, or returns ErrBusy. stop is
+// called when it must end soon.
+func (in *Intake) hold(ctx context.Context, id string, stop func()) (release func(), err error) {
+	w := &writer{stop: stop, done: make(chan struct{})}
+	in.mu.Lock()
 	if in.writing[id] != nil {
+		in.mu.Unlock()
 		return nil, ErrBusy
 	}
-	w := &writer{stop: stop, done: make(chan struct{})}
 	in.writing[id] = w
-	return func() {
+	in.mu.Unlock()
+	end := func() {
 		in.mu.Lock()
 		delete(in.writing, id)
 		in.mu.Unlock()
 		close(w.done)
-	}, nil
+	}
+	lock, err := in.db.TryLock(ctx, "upload "+id)
+	if err != nil {
+		end()
+		if errors.Is(err, db.ErrHeld) {
+			err = ErrBusy
+		}
+		return nil, err
+	}
+	go func() {
+		select {
+		case <-lock.Lost():
+			w.stop()
+		case <-w.done:
+		}
+	}()
+	return func() { lock.Release(); end() }, nil
 }
 
 // segment bounds how much of a piece may be lost to a crash or a full disk: so
@@ -223,7 +267,7 @@ func (in *Intake) Write(ctx context.Context, token, id string, offset, size int6
 	if _, err := in.load(ctx, token, id); err != nil {
 		return nil, err // who has no token must not even hold it
 	}
-	release, err := in.hold(id, stop)
+	release, err := in.hold(ctx, id, stop)
 	if err != nil {
 		return nil, err
 	}
@@ -397,7 +441,7 @@ func (in *Intake) Terminate(ctx context.Context, token, id string) error {
 	if _, err := in.load(ctx, token, id); err != nil {
 		return err // who has no token must not even hold it
 	}
-	release, err := in.hold(id, func() {})
+	release, err := in.hold(ctx, id, func() {})
 	if err != nil {
 		return err
 	}
@@ -456,7 +500,7 @@ func (in *Intake) Sweep(ctx context.Context) (int, error) {
 		if err := rows.Scan(&id); err != nil {
 			return n, fmt.Errorf("sweeping uploads: %w", err)
 		}
-		release, err := in.hold(id, func() {})
+		release, err := in.hold(ctx, id, func() {})
 		if err != nil {
 			continue // somebody writes it right now
 		}
