@@ -211,7 +211,7 @@ type CameraView struct {
 	Lat     float64    `json:"lat"`
 	Heading int        `json:"heading"`
 	Mobile  bool       `json:"mobile"`
-	Speaks  string     `json:"speaks"`
+	Speaks  string     `json:"speaks" enum:"signed,openalpr,platerecognizer,frigate,csv"`
 	Key     []byte     `json:"key,omitempty" doc:"Ed25519 public key of a camera that signs."`
 	Removed *time.Time `json:"removed,omitempty"`
 

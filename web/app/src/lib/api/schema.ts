@@ -39,6 +39,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agencies/{ori}/hotlists": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An agency's lists of wanted plates: kind, source and size; the name of those it makes public. No plate. */
+        get: operations["agencyHotlists"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agencies/{ori}/join": {
         parameters: {
             query?: never;
@@ -84,6 +101,24 @@ export interface paths {
         put?: never;
         /** End an agency's suspension, with a reason. */
         post: operations["restoreAgency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agencies/{ori}/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long an agency's plate reads are kept, and why. */
+        get: operations["readsKept"];
+        put?: never;
+        /** Set how long the own agency's plate reads are kept. */
+        post: operations["keepReads"];
         delete?: never;
         options?: never;
         head?: never;
@@ -756,6 +791,365 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/plates/alerts/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell this browser of hits of the own agency; the message names the list, never a plate. */
+        post: operations["pushAlerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/alerts/push/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop telling this browser of hits. */
+        post: operations["unpushAlerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/corrections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Requests for correction to the own agency, open ones first. */
+        get: operations["corrections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/corrections/{correction}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answer a request for correction; the outcome is public as a count, the words are for who asked. */
+        post: operations["answerCorrection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The searches that an administrator (of her agency) or an auditor (of all) oversees; what is private in one is opened with its entry. */
+        get: operations["searchHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/hits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The hits of the own agency: those nobody has resolved, or those of the past 30 days that somebody has. */
+        get: operations["hits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/hits/{hit}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One hit of the own agency, with its reads. */
+        get: operations["hit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/hits/{hit}/act": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Note that a confirmed hit was acted upon. */
+        post: operations["actOnHit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/hits/{hit}/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let the others see that somebody looks at a hit. */
+        post: operations["openHit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/hits/{hit}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what a hit turned out to be. To confirm it, open its picture first. */
+        post: operations["resolveHit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the own agency keeps of reads for its cases. */
+        get: operations["readHolds"];
+        put?: never;
+        /** Keep reads of an own search's answer for a case, beyond their retention. */
+        post: operations["holdReads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/holds/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The reads of an own hold. */
+        get: operations["heldReads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/holds/{id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let reads of the own agency's hold go. */
+        post: operations["releaseReads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/lists": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The lists of the own agency, and those that others offer. */
+        get: operations["hotlists"];
+        put?: never;
+        /** Begin a list of wanted plates. */
+        post: operations["createHotlist"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/lists/{list}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A list and the newest of its entries, or those that contain a text. */
+        get: operations["hotlist"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/lists/{list}/countersign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stand for a list as it is now, or for one entry: its hits alert the own agency until what you stand for changes. */
+        post: operations["countersignHotlist"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/lists/{list}/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put one plate on a list. */
+        post: operations["addWanted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/lists/{list}/entries/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take entries off a list. */
+        post: operations["removeWanted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/lists/{list}/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replace a list by an uploaded file. */
+        post: operations["importHotlist"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/lists/{list}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What importing an uploaded file would change. */
+        post: operations["previewHotlist"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/offenses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a search may be for: offenses by their NIBRS codes, and lawful grounds that are none. */
+        get: operations["offenses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/plates/pictures/asks": {
         parameters: {
             query?: never;
@@ -819,6 +1213,127 @@ export interface paths {
         put?: never;
         /** Open pictures of reads of one agency that a search or a hit showed you: their headers now, their payloads for a while. */
         post: operations["viewPictures"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whose data an ask would touch, how many cameras, and whether a second officer must approve. Nothing of any read; no act. */
+        post: operations["previewSearch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Asks of the own agency that wait for a second officer, or were approved and not yet used. */
+        get: operations["searchProposals"];
+        put?: never;
+        /** Put a wide ask before a second officer. */
+        post: operations["proposeSearch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/proposals/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approve a colleague's ask, by signing the same. */
+        post: operations["approveSearch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/searches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The own searches, newest first. */
+        get: operations["mySearches"];
+        put?: never;
+        /** Search plate reads. Each agency asked answers for itself; a repeat gives the same answers. */
+        post: operations["runSearch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/searches/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An own search as it was answered, without the reads that have gone since. */
+        get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/searches/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Save an own search's answers as a file whose rows name the search. */
+        post: operations["exportSearch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plates/trace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** For auditors: which saved file a row's mark comes from. */
+        post: operations["traceRow"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1060,6 +1575,51 @@ export interface components {
             /** @description What residents encrypt to. */
             vault?: components["schemas"]["VaultView"];
         };
+        AlertBrowser: {
+            /** @description Of the browser's PushSubscription, base64url. */
+            auth: string;
+            /** @description Of the browser's PushSubscription, a URL. */
+            endpoint: string;
+            /** @description Of the browser's PushSubscription, base64url. */
+            p256dh: string;
+        };
+        AlertLeave: {
+            /** @description Of the browser's PushSubscription, a URL. */
+            endpoint: string;
+        };
+        AnswerCorrectionRequest: {
+            /** @enum {string} */
+            outcome: "corrected" | "no-error" | "not-ours";
+            /** @description For who asked, at most 4000 characters. */
+            words: string;
+        };
+        AnswerView: {
+            companions: components["schemas"]["CompanionView"][];
+            /**
+             * Format: int64
+             * @description Index of the entry in the ledger.
+             */
+            entry: number;
+            /**
+             * Format: int64
+             * @description Entry of the sharing setting that let the asker in; 0 for the own agency.
+             */
+            grant: number;
+            /** @description There were more than are shown: narrow the search. */
+            more: boolean;
+            /** @description Its name. */
+            name: string;
+            owner: string;
+            permit: boolean;
+            /**
+             * Format: int64
+             * @description Reads that have reached their retention since.
+             */
+            purged: number;
+            reads: components["schemas"]["ReadView"][];
+            /** @description That refused. */
+            rules: components["schemas"]["RefusedBy"][];
+        };
         CameraCounts: {
             /** Format: int64 */
             duplicate: number;
@@ -1151,7 +1711,8 @@ export interface components {
              * @description How far its clock is ahead of ours; negative, behind.
              */
             skew_ms: number;
-            speaks: string;
+            /** @enum {string} */
+            speaks: "signed" | "openalpr" | "platerecognizer" | "frigate" | "csv";
             /** @description Since midnight UTC. */
             today: components["schemas"]["CameraCounts"];
             /**
@@ -1183,6 +1744,13 @@ export interface components {
             /** @description The age recipient the clip was sealed to. */
             vault: string;
         };
+        CompanionView: {
+            /** Format: int64 */
+            cameras: number;
+            plate: string;
+            reads: components["schemas"]["ReadView"][];
+            region: string;
+        };
         ConsentView: {
             /** @description How she lets herself be known: through-porchlight, email or address. */
             identity: string;
@@ -1195,10 +1763,47 @@ export interface components {
             /** @description How residents reach the agency. */
             contact: string;
         };
+        CorrectionList: {
+            corrections: components["schemas"]["CorrectionView"][];
+        };
+        CorrectionView: {
+            /** Format: date-time */
+            answered?: string;
+            /** @description How to reach her. */
+            contact?: string;
+            /**
+             * Format: int64
+             * @description Index of the entry in the ledger.
+             */
+            entry: number;
+            /**
+             * Format: int64
+             * @description How many hits of that plate the agency has kept.
+             */
+            hits: number;
+            /** @description Its id. */
+            id: string;
+            /** Format: date-time */
+            opened: string;
+            /** @description corrected, no-error or not-ours; empty while open. */
+            outcome?: string;
+            /** @description As the driver writes it. */
+            plate?: string;
+            /** @description What happened. */
+            what: string;
+            when?: string;
+            where?: string;
+            /** @description The agency's answer. */
+            words?: string;
+        };
         Correspondence: {
             messages: components["schemas"]["MessageView"][];
             /** @description The age recipient the owner reads with now. */
             recipient: string;
+        };
+        CountersignHotlistRequest: {
+            /** @description One entry; empty for the whole list. */
+            entry?: string;
         };
         CustodyView: {
             /** @description ORI of the agency. */
@@ -1337,6 +1942,15 @@ export interface components {
             /** @description What for. */
             purpose: string;
         };
+        ExportSearchRequest: {
+            /** @enum {string} */
+            format: "csv" | "html";
+            /**
+             * @description Of an HTML file.
+             * @enum {string}
+             */
+            lang?: "en" | "es" | "nl";
+        };
         FollowedAgency: {
             /** @description Its name. */
             name: string;
@@ -1418,6 +2032,16 @@ export interface components {
             messages: components["schemas"]["MessageView"][];
             request: components["schemas"]["RequestView"];
         };
+        ForecastView: {
+            /** Format: int64 */
+            cameras: number;
+            /** @description Its name. */
+            name: string;
+            owner: string;
+            permit: boolean;
+            /** @description That would refuse. */
+            rules: components["schemas"]["RefusedBy"][];
+        };
         GeoPolygon: {
             /** @description One ring of [longitude, latitude], closed, at most 500 corners. */
             coordinates: [
@@ -1426,6 +2050,88 @@ export interface components {
             ][][];
             /** @enum {string} */
             type: "Polygon";
+        };
+        HitActBody: {
+            hit: components["schemas"]["HitView"];
+            /** @description The receipt, a porchlight-receipt/v1 text. */
+            receipt: string;
+        };
+        HitList: {
+            hits: components["schemas"]["HitView"][];
+        };
+        HitNote: {
+            /** @description What was done, at most 500 characters. */
+            note?: string;
+        };
+        HitOutcome: {
+            /** @description At most 500 characters. Needed to confirm a hit without a picture: what you went by. */
+            note?: string;
+            /**
+             * @description confirmed: the plate is as read, and wanted. misread: the camera read wrongly. stale: no longer wanted; the entry alerts no more until it changes. wrong-vehicle: the plate is as read, the vehicle another.
+             * @enum {string}
+             */
+            outcome: "confirmed" | "misread" | "stale" | "wrong-vehicle";
+        };
+        HitView: {
+            /**
+             * Format: date-time
+             * @description When it was resolved.
+             */
+            at?: string;
+            /** @description What earlier hits of this text and entry turned out to be, as counts. */
+            before: {
+                [key: string]: number;
+            };
+            /** @description Who opened or resolved it, by name. */
+            by?: string;
+            /**
+             * Format: int64
+             * @description How many reads.
+             */
+            count: number;
+            /**
+             * Format: date-time
+             * @description Of its reads.
+             */
+            first: string;
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description Of its reads.
+             */
+            last: string;
+            list: components["schemas"]["HotlistView"];
+            /**
+             * Format: date-time
+             * @description When the first read arrived.
+             */
+            made: string;
+            note?: string;
+            /** @description confirmed, misread, stale or wrong-vehicle. */
+            outcome?: string;
+            /** @description Who resolved it is who put the plate on the list. */
+            own: boolean;
+            /** @description ORI of whose cameras read it. */
+            owner: string;
+            owner_name: string;
+            /**
+             * Format: int64
+             * @description Entry of hit.raise.
+             */
+            raised: number;
+            /** @description Grows with every change; the id of its event. */
+            seq: string;
+            /** @description Newest first, at most 50; empty in lists. */
+            sightings: components["schemas"]["SightingView"][];
+            /** @enum {string} */
+            state: "raised" | "seen" | "resolved" | "acted";
+            /** @description The plate as read; empty when so many plates fit the entry that they share one hit. */
+            text: string;
+            /** @description Confirmed without a picture, as there was none that the agency could open. */
+            unseen: boolean;
+            /** @description The entry as it was when the hit was made. */
+            wanted: components["schemas"]["WantedPlate"];
         };
         HoldInput: {
             /** @description The order, letter or statute that grounds it. */
@@ -1466,6 +2172,130 @@ export interface components {
              * @description Until when.
              */
             until?: string;
+        };
+        HotlistActBody: {
+            list: components["schemas"]["HotlistView"];
+            /** @description The receipt, a porchlight-receipt/v1 text. */
+            receipt: string;
+        };
+        HotlistDiff: {
+            /**
+             * Format: int64
+             * @description How many come new.
+             */
+            added: number;
+            /** @description The first 50. */
+            added_are: components["schemas"]["WantedPlate"][];
+            /**
+             * Format: int64
+             * @description How many rows cannot be taken.
+             */
+            aside: number;
+            /** @description The first 50 of them. */
+            asides: components["schemas"]["RowAside"][];
+            /**
+             * Format: int64
+             * @description How many change.
+             */
+            changed: number;
+            /** @description The first 50, as they will be. */
+            changed_are: components["schemas"]["WantedPlate"][];
+            /**
+             * Format: int64
+             * @description How many plates are on it afterwards.
+             */
+            entries: number;
+            /**
+             * Format: int64
+             * @description How many are left out by their purpose.
+             */
+            left_out: number;
+            /** @description How many entries mean what. */
+            purposes: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description How many go.
+             */
+            removed: number;
+            /** @description The first 50. */
+            removed_are: components["schemas"]["WantedPlate"][];
+            /**
+             * Format: int64
+             * @description How many only end later, as the file does not say when.
+             */
+            renewed: number;
+            /**
+             * Format: int64
+             * @description How many stay as they are.
+             */
+            same: number;
+        };
+        HotlistEntries: {
+            entries: components["schemas"]["WantedPlate"][];
+            list: components["schemas"]["HotlistView"];
+            /** @description There are more than these; narrow the text. */
+            more: boolean;
+        };
+        HotlistImport: {
+            /** @description Legal basis of rows that state none. */
+            basis?: string;
+            /**
+             * Format: date-time
+             * @description End of rows that state none.
+             */
+            expires?: string;
+            /** @description SHA-256 of the uploaded file, as its upload answered. */
+            file: string;
+            /** @enum {string} */
+            format: "csv" | "fixed";
+            /** @description Purposes whose entries are left out. */
+            without?: string[];
+        };
+        HotlistList: {
+            lists: components["schemas"]["HotlistView"][];
+        };
+        HotlistView: {
+            /** @description ORI of the agency. */
+            agency: string;
+            /** @description Name of the agency. */
+            agency_name: string;
+            /**
+             * Format: int64
+             * @description How many plates are on it.
+             */
+            entries: number;
+            /** @description Its id. */
+            id: string;
+            /**
+             * @description Kind of the agency: municipal, county and so on.
+             * @enum {string}
+             */
+            kind: "stolen-vehicle" | "stolen-plate" | "wanted-person" | "missing-person" | "bolo" | "custom";
+            /**
+             * Format: date-time
+             * @description When it was begun.
+             */
+            made: string;
+            /** @description Empty to the public unless the list is public. */
+            name: string;
+            /** @description Other agencies here may countersign it. */
+            offered: boolean;
+            /** @description Which other agency. */
+            origin?: string;
+            /** @description Public values of the act. */
+            public: boolean;
+            /**
+             * @description other: another agency's; it alerts nobody until countersigned.
+             * @enum {string}
+             */
+            source: "own" | "state" | "ncic" | "other";
+            /**
+             * Format: int64
+             * @description Grows with each change.
+             */
+            version: number;
         };
         InfoLine: {
             /** @description What it is called. */
@@ -1525,6 +2355,13 @@ export interface components {
             size: number;
             /** @description pending, accepted, withdrawal-requested, declined, withdrawn or destroyed. */
             state: string;
+        };
+        KeepReadsRequest: {
+            /**
+             * Format: int64
+             * @description 0: as long as the law lets them, 30 days at most.
+             */
+            minutes: number;
         };
         MailSubscription: {
             /** @description E-mail address. */
@@ -1619,6 +2456,38 @@ export interface components {
             /** @description SHA-256 of the token's text. */
             token_hash: string;
         };
+        NewHold: {
+            /** @description Case number. */
+            case: string;
+            /**
+             * Format: int64
+             * @description 1 to 365.
+             */
+            days: number;
+            owner: string;
+            /** @description None: the whole answer of this owner. */
+            reads?: string[];
+            /** @description Why, in words. */
+            reason: string;
+            search: string;
+        };
+        NewHotlist: {
+            /**
+             * @description Kind of the agency: municipal, county and so on.
+             * @enum {string}
+             */
+            kind: "stolen-vehicle" | "stolen-plate" | "wanted-person" | "missing-person" | "bolo" | "custom";
+            /** @description Its name. */
+            name: string;
+            /** @description Other agencies here may countersign it. */
+            offered?: boolean;
+            /** @description Which other agency, if the source is other. */
+            origin?: string;
+            /** @description Its name is public. */
+            public?: boolean;
+            /** @enum {string} */
+            source: "own" | "state" | "ncic" | "other";
+        };
         NewLink: {
             /** @description Her messages, sealed again for the new recipient. */
             messages?: components["schemas"]["ResealedMessage"][];
@@ -1708,6 +2577,14 @@ export interface components {
             mail: boolean;
             /** @description VAPID public key (applicationServerKey), base64url. */
             push_key: string;
+        };
+        OffenseView: {
+            /** @description person, property, society, or empty for what is no crime. */
+            against: string;
+            /** @description NIBRS offense code, or a word for what is no crime. */
+            code: string;
+            /** @description Its name. */
+            name: string;
         };
         OpenedItem: {
             /** @description Names this view: /api/v1/views/{act}/payload, or /api/v1/exports/{act}/package and /parts. */
@@ -1858,6 +2735,38 @@ export interface components {
             /** @description Entry of your search. */
             search?: string;
         };
+        PlateAsk: {
+            area?: components["schemas"]["GeoPolygon"];
+            /** @description Another agency that it is for: its ORI, or its name where it has none here. */
+            behalf?: string;
+            cameras?: string[];
+            /** @description Case number. */
+            case: string;
+            color?: string;
+            /** Format: date-time */
+            from: string;
+            /**
+             * @description Kind of the agency: municipal, county and so on.
+             * @enum {string}
+             */
+            kind: "plate" | "area" | "convoy";
+            make?: string;
+            /** @description What it is for, in words. */
+            note: string;
+            /** @description A code of offenses. */
+            offense: string;
+            /** @description Only these agencies here (ORI); none: all that let hers in. */
+            owners?: string[];
+            /** @description Other exchanges to ask, by their origins; none: no other. */
+            peers?: string[];
+            /** @description Letters and digits, ? for one character, * for any number; ~ at the end also finds plates that cameras confuse with it. */
+            plate?: string;
+            /** @description ISO 3166, such as US-IL. */
+            region?: string;
+            /** Format: date-time */
+            to: string;
+            type?: string;
+        };
         PrivateEntry: {
             /** @description What was done, noun.verb. */
             action: string;
@@ -1918,6 +2827,39 @@ export interface components {
              */
             type: string;
         };
+        ProposalActBody: {
+            proposal: components["schemas"]["ProposalView"];
+            /** @description The receipt, a porchlight-receipt/v1 text. */
+            receipt: string;
+        };
+        ProposalView: {
+            /** Format: int64 */
+            approve_entry: number;
+            /** @description Name; empty until somebody approved. */
+            approver: string;
+            ask: components["schemas"]["PlateAsk"];
+            /**
+             * Format: date-time
+             * @description When, RFC 3339.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Index of the entry in the ledger.
+             */
+            entry: number;
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            expires: string;
+            /** @description Its id. */
+            id: string;
+            /** @description Its name. */
+            name: string;
+            /** @description The person. */
+            person: string;
+        };
         PushLeave: {
             /** @description Empty for all cells. */
             cell?: string;
@@ -1933,6 +2875,65 @@ export interface components {
             endpoint: string;
             /** @description Of the browser's PushSubscription, base64url. */
             p256dh: string;
+        };
+        ReadHoldView: {
+            /**
+             * Format: date-time
+             * @description When, RFC 3339.
+             */
+            at: string;
+            /** @description Case number. */
+            case: string;
+            /**
+             * Format: int64
+             * @description Index of the entry in the ledger.
+             */
+            entry: number;
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            expires: string;
+            /** @description Its id. */
+            id: string;
+            /** @description Its name. */
+            name: string;
+            owner: string;
+            /** @description The person. */
+            person: string;
+            /** Format: int64 */
+            reads: number;
+            /** @description Why, in words. */
+            reason: string;
+            search: string;
+        };
+        ReadView: {
+            camera: string;
+            camera_name: string;
+            color: string;
+            /**
+             * Format: int64
+             * @description Per mille; -1 unknown.
+             */
+            confidence: number;
+            /**
+             * Format: int64
+             * @description Degrees from north; -1 unknown.
+             */
+            heading: number;
+            /** @description Its id. */
+            id: string;
+            make: string;
+            owner: string;
+            /** @description Empty: none. */
+            picture: string;
+            /** @description Longitude, latitude. */
+            place: number[];
+            plate: string;
+            region: string;
+            /** Format: date-time */
+            seen: string;
+            type: string;
         };
         Reason: {
             /** @description Why, in words. */
@@ -1957,6 +2958,10 @@ export interface components {
         ReleaseInput: {
             /** @description Id of the hold. */
             hold: string;
+        };
+        RemoveWantedRequest: {
+            /** @description Ids of entries. */
+            entries: string[];
         };
         RequestActBody: {
             /** @description The receipt, a porchlight-receipt/v1 text. */
@@ -2091,9 +3096,144 @@ export interface components {
             /** @description An age file, base64; the exchange cannot read it. */
             sealed: string;
         };
+        RetentionView: {
+            /**
+             * Format: int64
+             * @description By the agency's administrator; 0: she did not.
+             */
+            chosen_minutes: number;
+            /**
+             * Format: int64
+             * @description Of that setting.
+             */
+            entry: number;
+            law: string;
+            /**
+             * Format: int64
+             * @description 0: the state sets none that we know.
+             */
+            law_minutes: number;
+            /**
+             * Format: int64
+             * @description The shortest of law, setting and 30 days.
+             */
+            minutes: number;
+            owner: string;
+        };
+        RowAside: {
+            /**
+             * Format: int64
+             * @description In the file, from 1.
+             */
+            line: number;
+            /** @description Why, in words. */
+            reason: string;
+        };
+        RunSearchRequest: {
+            /** @description Id of the proposal that a second officer approved, where one is needed. */
+            approval?: string;
+            area?: components["schemas"]["GeoPolygon"];
+            /** @description Another agency that it is for: its ORI, or its name where it has none here. */
+            behalf?: string;
+            cameras?: string[];
+            /** @description Case number. */
+            case: string;
+            color?: string;
+            /** Format: date-time */
+            from: string;
+            /**
+             * @description Kind of the agency: municipal, county and so on.
+             * @enum {string}
+             */
+            kind: "plate" | "area" | "convoy";
+            make?: string;
+            /** @description What it is for, in words. */
+            note: string;
+            /** @description A code of offenses. */
+            offense: string;
+            /** @description Only these agencies here (ORI); none: all that let hers in. */
+            owners?: string[];
+            /** @description Other exchanges to ask, by their origins; none: no other. */
+            peers?: string[];
+            /** @description Letters and digits, ? for one character, * for any number; ~ at the end also finds plates that cameras confuse with it. */
+            plate?: string;
+            /** @description ISO 3166, such as US-IL. */
+            region?: string;
+            /** Format: date-time */
+            to: string;
+            type?: string;
+        };
         SealedMessage: {
             /** @description An age file, base64; the exchange cannot read it. */
             sealed: string;
+        };
+        SearchActBody: {
+            answers: components["schemas"]["AnswerView"][];
+            /** @description The receipt, a porchlight-receipt/v1 text. */
+            receipt: string;
+            search: components["schemas"]["SearchView"];
+        };
+        SearchFile: {
+            content: string;
+            /** @description Its name. */
+            name: string;
+            /** @description The receipt, a porchlight-receipt/v1 text. */
+            receipt: string;
+            /** Format: int64 */
+            rows: number;
+        };
+        SearchPreview: {
+            /** @description Whose data it asks here; the own agency first. */
+            agencies: components["schemas"]["ForecastView"][];
+            /** @description Kind of the agency it is for, or empty. */
+            behalf: string;
+            /** Format: int64 */
+            cameras: number;
+            /** Format: int64 */
+            look_back_hours: number;
+            peers: string[];
+            /** @description What offense, note and case number mean. */
+            purposes: string[];
+            /** @description Rules that would refuse all of it, whoever approves. */
+            refused: components["schemas"]["RefusedBy"][];
+            /** @description Rules because of which a second officer must approve. */
+            second: components["schemas"]["RefusedBy"][];
+        };
+        SearchView: {
+            /** @description ORI of the agency. */
+            agency: string;
+            /** @description Name of the agency. */
+            agency_name: string;
+            /**
+             * Format: int64
+             * @description Entry of the second officer's approval; 0 where none was needed.
+             */
+            approval: number;
+            /** @description Only for who ran it. */
+            ask?: components["schemas"]["PlateAsk"];
+            /**
+             * Format: date-time
+             * @description To the hour where it is somebody else's.
+             */
+            at: string;
+            behalf: string;
+            /** Format: int64 */
+            cameras: number;
+            /**
+             * Format: int64
+             * @description Index of the entry in the ledger.
+             */
+            entry: number;
+            /** @description Its id. */
+            id: string;
+            /** @description Kind of the agency: municipal, county and so on. */
+            kind: string;
+            /** Format: int64 */
+            look_back_hours: number;
+            /** Format: int64 */
+            networks: number;
+            offense: string;
+            purposes: string[];
         };
         ShareInput: {
             /**
@@ -2118,6 +3258,39 @@ export interface components {
             /** @description The receipt, a porchlight-receipt/v1 text. */
             receipt: string;
         };
+        SightingView: {
+            /** @description Id of the camera. */
+            camera: string;
+            camera_name: string;
+            /**
+             * Format: int64
+             * @description Of this reading, per mille; -1 unknown.
+             */
+            confidence: number;
+            /** @description It fits only if one character was taken for another. */
+            confused: boolean;
+            /**
+             * Format: int64
+             * @description Degrees from north; -1 unknown.
+             */
+            heading: number;
+            /** @description Id of the picture; empty if there is none. */
+            image?: string;
+            /** Format: double */
+            lat: number;
+            /** Format: double */
+            lon: number;
+            /** @description An alternative of the camera, not its first reading. */
+            other: boolean;
+            /** @description Id of the read. */
+            read: string;
+            region?: string;
+            /** Format: date-time */
+            seen: string;
+            /** @description The reading that fits. */
+            text: string;
+            vehicle: components["schemas"]["Vehicle"];
+        };
         SubmissionDraft: {
             /** @description JSON: version, language, text (what she read), identity, agency, request. Its exact bytes are hashed into the entry. */
             consent: string;
@@ -2135,6 +3308,35 @@ export interface components {
         Token: {
             /** @description The secret of the link. */
             token: string;
+        };
+        TraceRowRequest: {
+            mark: string;
+        };
+        TracedRow: {
+            /** @description ORI of the agency. */
+            agency: string;
+            /** @description Name of the agency. */
+            agency_name: string;
+            /**
+             * Format: date-time
+             * @description To the hour.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Entry of search.export; who saved it is in its private part.
+             */
+            export: number;
+            /**
+             * Format: int64
+             * @description Entry of search.run.
+             */
+            search: number;
+            /**
+             * Format: date-time
+             * @description When the read of the row was seen.
+             */
+            seen: string;
         };
         TriageInput: {
             /** @description true accepts, false declines. */
@@ -2172,9 +3374,84 @@ export interface components {
              */
             since: string;
         };
+        Vehicle: {
+            color: string;
+            make: string;
+            type: string;
+        };
         ViewInput: {
             /** @description For a clip shared with you: the purpose it was shared for. */
             purpose?: string;
+        };
+        WantedActBody: {
+            /** @description The receipt, a porchlight-receipt/v1 text. */
+            receipt: string;
+            wanted: components["schemas"]["WantedPlate"];
+        };
+        WantedDraft: {
+            /** @description The legal basis: a warrant, a report, an order. */
+            basis: string;
+            /** @description Case number. */
+            case?: string;
+            details?: string;
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            expires: string;
+            plate: string;
+            /**
+             * @description Empty: that of the list.
+             * @enum {string}
+             */
+            reason?: "" | "stolen-vehicle" | "stolen-plate" | "wanted-person" | "missing-person" | "bolo" | "custom";
+            region?: string;
+            vehicle?: components["schemas"]["Vehicle"];
+        };
+        WantedPlate: {
+            /** @description Reads of it alert the own agency now. */
+            alerts: boolean;
+            /** @description Who put it there, by name, or as the source says. */
+            author: string;
+            /** @description The legal basis. */
+            basis: string;
+            /** @description Case number. */
+            case?: string;
+            /** @description Further description. */
+            details?: string;
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            expires: string;
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it came or last changed.
+             */
+            made: string;
+            /** @description Letters and digits, ? for one character and * for any number; with ~ at its end also what differs by one confusion. */
+            plate: string;
+            /** @description What reason and basis mean, as policy sees them. */
+            purposes: string[];
+            /**
+             * @description Why, in words.
+             * @enum {string}
+             */
+            reason: "stolen-vehicle" | "stolen-plate" | "wanted-person" | "missing-person" | "bolo" | "custom";
+            /** @description Its number at the source. */
+            ref?: string;
+            /** @description ISO 3166; empty for any. */
+            region?: string;
+            vehicle: components["schemas"]["Vehicle"];
+            /**
+             * Format: int64
+             * @description Of the list, when the entry came or last changed.
+             */
+            version: number;
+            /** @description A second officer must countersign it first. */
+            waits: boolean;
         };
         WrappedKeyView: {
             /** @description Credential id, base64url; empty for the printed recovery key. */
@@ -2298,6 +3575,38 @@ export interface operations {
             };
         };
     };
+    agencyHotlists: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Originating Agency Identifier, e.g. IL0160000. */
+                ori: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HotlistList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     joinAgency: {
         parameters: {
             query?: never;
@@ -2401,6 +3710,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readsKept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Originating Agency Identifier, e.g. IL0160000. */
+                ori: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keepReads: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                /** @description Originating Agency Identifier, e.g. IL0160000. */
+                ori: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeepReadsRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionView"];
                 };
             };
             /** @description Error */
@@ -3940,6 +5323,810 @@ export interface operations {
             };
         };
     };
+    pushAlerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertBrowser"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unpushAlerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertLeave"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    corrections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CorrectionList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerCorrection: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                correction: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerCorrectionRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    searchHistory: {
+        parameters: {
+            query?: {
+                /** @description Only those before this time; default: now. */
+                before?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchView"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hits: {
+        parameters: {
+            query?: {
+                /** @description Those that are resolved. */
+                resolved?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HitList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hit: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HitView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    actOnHit: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                hit: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HitNote"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HitActBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openHit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hit: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resolveHit: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                hit: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HitOutcome"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HitActBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readHolds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadHoldView"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    holdReads: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewHold"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadHoldView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    heldReads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadView"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseReads: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hotlists: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HotlistList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createHotlist: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewHotlist"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HotlistActBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hotlist: {
+        parameters: {
+            query?: {
+                /** @description In the plate, the case number, the number at the source or the legal basis. */
+                text?: string;
+            };
+            header?: never;
+            path: {
+                list: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HotlistEntries"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countersignHotlist: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                list: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CountersignHotlistRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addWanted: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                list: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedDraft"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WantedActBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeWanted: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                list: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemoveWantedRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importHotlist: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                list: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HotlistImport"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewHotlist: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                list: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HotlistImport"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HotlistDiff"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    offenses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OffenseView"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     pictureAsks: {
         parameters: {
             query?: never;
@@ -4114,6 +6301,325 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OpenedPictures"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewSearch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlateAsk"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchPreview"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    searchProposals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalView"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    proposeSearch: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlateAsk"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalActBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approveSearch: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalActBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mySearches: {
+        parameters: {
+            query?: {
+                /** @description Only those before this time; default: now. */
+                before?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchView"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runSearch: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunSearchRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchActBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchActBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportSearch: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportSearchRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchFile"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    traceRow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TraceRowRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TracedRow"];
                 };
             };
             /** @description Error */
