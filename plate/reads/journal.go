@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"porchlight/plate"
 )
@@ -23,9 +24,10 @@ import (
 // hundred, as each commit writes every page it touched; so the file takes them a
 // tail at a time. The parallel slices are a row's columns.
 type tail struct {
-	number  int64 // grows; those up to the one named in the file are in it
-	journal *os.File
-	size    int64 // of the journal, of what was acknowledged
+	number  int64    // grows; those up to the one named in the file are in it
+	journal *os.File // nil when a crash left it
+	paths   []string // of its journals
+	size    int64    // of the journal, of what was acknowledged
 
 	rows    []row
 	plates  []plate.Packed
@@ -33,8 +35,8 @@ type tail struct {
 	ids     map[plate.ID]bool
 	events  map[int64]bool
 
-	defined map[int32]bool // sources whose names are in the journal
-	words   map[int32]bool // likewise
+	words            map[int32]bool // that its rows use
+	defined, written map[int32]bool // sources and words whose names are in the journal
 }
 
 // mergeAt is how many rows a tail has when the file takes it; at mostTail whoever
@@ -45,7 +47,23 @@ const (
 )
 
 func newTail(number int64) *tail {
-	return &tail{number: number, ids: map[plate.ID]bool{}, events: map[int64]bool{}, defined: map[int32]bool{}, words: map[int32]bool{}}
+	return &tail{number: number, ids: map[plate.ID]bool{}, events: map[int64]bool{}, words: map[int32]bool{}, defined: map[int32]bool{}, written: map[int32]bool{}}
+}
+
+func (t *tail) close() error {
+	if t.journal == nil {
+		return nil
+	}
+	return t.journal.Close()
+}
+
+// remove takes the journals away, when their rows are in the file.
+func (t *tail) remove() error {
+	err := t.close()
+	for _, path := range t.paths {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 func (t *tail) add(rows []row) {
@@ -74,6 +92,22 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // write appends a record and waits until it is on the disk.
 func (t *tail) write(n *names, rows []row) error {
+	b := t.record(n, rows)
+	_, err := t.journal.WriteAt(b, t.size)
+	if err == nil {
+		err = t.journal.Sync()
+	}
+	if err != nil {
+		clear(t.defined) // the names may not be on the disk
+		clear(t.written)
+		return err
+	}
+	t.size += int64(len(b))
+	return nil
+}
+
+// record makes the record of rows.
+func (t *tail) record(n *names, rows []row) []byte {
 	b := make([]byte, 8, 64+len(rows)*100)
 	var sources, words []int32
 	for i := range rows {
@@ -82,8 +116,8 @@ func (t *tail) write(n *names, rows []row) error {
 			sources = append(sources, s)
 		}
 		for _, w := range rows[i].words {
-			if w != 0 && !t.words[w] {
-				t.words[w] = true
+			if w != 0 && !t.written[w] {
+				t.words[w], t.written[w] = true, true
 				words = append(words, w)
 			}
 		}
@@ -113,21 +147,7 @@ func (t *tail) write(n *names, rows []row) error {
 	}
 	binary.LittleEndian.PutUint32(b, uint32(len(b)-8))
 	binary.LittleEndian.PutUint32(b[4:], crc32.Checksum(b[8:], castagnoli))
-	_, err := t.journal.WriteAt(b, t.size)
-	if err == nil {
-		err = t.journal.Sync()
-	}
-	if err != nil {
-		for _, i := range sources {
-			delete(t.defined, i)
-		}
-		for _, i := range words {
-			delete(t.words, i)
-		}
-		return err
-	}
-	t.size += int64(len(b))
-	return nil
+	return b
 }
 
 // replay reads the records of a journal, up to the first that is not whole: it was
@@ -195,11 +215,15 @@ func (f *file) journalPath(number int64) string {
 
 const journalSuffix = ".journal"
 
-// recover brings into the file what a crash left in journals.
+// recover brings into the file what a crash left in journals, and learns what it
+// holds.
 func (f *file) recover() error {
 	found, err := f.journals()
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(found) == 0 {
+		return f.learn()
 	}
 	if f.last, err = f.merged(); err != nil {
 		return err
@@ -219,15 +243,16 @@ func (f *file) recover() error {
 		all.number = number
 	}
 	f.last = max(f.last, all.number)
-	if len(all.rows) > 0 {
-		if err := f.take(all); err != nil {
-			return err
-		}
+	all.paths = slices.Collect(maps.Values(found))
+	f.old = all
+	if err := f.merge(); err != nil && !errors.Is(err, syscall.ENOSPC) { // with no room the rows stay where they are
+		return err
 	}
-	for _, path := range found {
-		if err := os.Remove(path); err != nil {
-			return err
-		}
+	if err := f.learn(); err != nil {
+		return err
+	}
+	if f.old != nil {
+		f.e.learned(f.p, f.old.rows)
 	}
 	return nil
 }
@@ -260,7 +285,7 @@ func (f *file) insert(_ context.Context, rows []row) error {
 		if t.journal, err = os.OpenFile(f.journalPath(t.number), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err != nil {
 			return err
 		}
-		f.last = t.number
+		f.last, t.paths = t.number, []string{t.journal.Name()}
 		if err := f.e.syncDir(); err != nil {
 			return errors.Join(err, t.journal.Close())
 		}
@@ -357,7 +382,7 @@ func (f *file) merge() error {
 		f.tails.Lock()
 		f.old = nil
 		f.tails.Unlock()
-		if err := errors.Join(t.journal.Close(), os.Remove(t.journal.Name())); err != nil {
+		if err := t.remove(); err != nil {
 			return err
 		}
 	}

@@ -112,6 +112,9 @@ func openSQLite(ctx context.Context, s *Store) (err error) {
 			if err := e.load(b, path); err != nil {
 				return fmt.Errorf("%s: %w", f.Name(), err)
 			}
+			if n := len(s.problems); s.parts[b] == nil && n > 0 { // set aside just now
+				listed[name] = trouble{s.problems[n-1].Text, s.problems[n-1].Since}
+			}
 		case strings.HasSuffix(f.Name(), fileSuffix+asideSuffix):
 			name, _, _ := strings.Cut(f.Name(), ".")
 			if b, err := parseBucket(name); err == nil && listed[b.String()].text == "" {
@@ -133,6 +136,7 @@ func openSQLite(ctx context.Context, s *Store) (err error) {
 			}
 		}
 	}
+	s.problems = nil
 	for name, t := range listed {
 		b, err := parseBucket(name)
 		if err != nil {
@@ -158,9 +162,6 @@ func (e *sqliteEngine) load(b bucket, path string) error {
 	f := &file{e: e, p: p, path: path}
 	p.rows = f
 	err := f.recover()
-	if err == nil {
-		err = f.learn()
-	}
 	e.s.parts[b] = p
 	if err != nil {
 		return e.s.aside(p, err)
@@ -296,10 +297,7 @@ func (e *sqliteEngine) create(ctx context.Context, p *part) (table, error) {
 		return nil, err
 	}
 	// A file that was lost or set aside may have left journals.
-	if err := f.recover(); err != nil {
-		return nil, err
-	}
-	return f, f.learn()
+	return f, f.recover()
 }
 
 func (e *sqliteEngine) syncDir() error {
@@ -348,7 +346,7 @@ func (f *file) abandon(journals bool) (err error) {
 	defer f.tails.Unlock()
 	for _, t := range []*tail{f.active, f.old} {
 		if t != nil {
-			err = errors.Join(err, t.journal.Close())
+			err = errors.Join(err, t.close())
 		}
 	}
 	f.active, f.old = nil, nil
