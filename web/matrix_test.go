@@ -222,6 +222,36 @@ var matrix = []row{
 		return act("/plates/pictures/keep", web.PictureKeep{Minutes: 60})
 	}},
 
+	// ---- searches of plate reads: one of the police's investigator, who proposed another, and holds a read
+	{"GET /api/v1/plates/offenses", "", staff, get("/api/v1/plates/offenses")},
+	{"POST /api/v1/plates/preview", "", "ssss 0+00 0000 000 0s", post("/api/v1/plates/preview", plateAsk("ABC123"))},
+	{"GET /api/v1/plates/proposals", "", staff, get("/api/v1/plates/proposals")}, // of her own agency, for investigators
+	{"POST /api/v1/plates/proposals", "search.propose", "ssss -+-- ---- --- -s", func(*cell) request { return act("/plates/proposals", plateAsk("ABC123")) }},
+	{"POST /api/v1/plates/proposals/{id}/approve", "search.approve", "ssss ---- 0000 000 0s", func(c *cell) request { // her own
+		return act("/plates/proposals/"+c.w.proposal+"/approve", nil)
+	}},
+	{"POST /api/v1/plates/searches", "search.run", "ssss -+-- ---- --- -s", func(*cell) request { return act("/plates/searches", plateAsk("ABC123")) }},
+	{"GET /api/v1/plates/searches", "", staff, get("/api/v1/plates/searches")}, // her own
+	{"GET /api/v1/plates/history", "", "ssss 000+ 0000 0+0 0s", get("/api/v1/plates/history")},
+	{"GET /api/v1/plates/searches/{id}", "", "ssss 0+00 0000 000 0s", func(c *cell) request { return request{method: "GET", path: "/api/v1/plates/searches/" + c.w.searched} }},
+	{"GET /api/v1/plates/searches/{id}/peers", "", "ssss 0+00 0000 000 0s", func(c *cell) request {
+		return request{method: "GET", path: "/api/v1/plates/searches/" + c.w.searched + "/peers"}
+	}},
+	{"POST /api/v1/plates/searches/{id}/export", "search.export", "ssss 0+00 0000 000 0s", func(c *cell) request {
+		return act("/plates/searches/"+c.w.searched+"/export", map[string]any{"format": "csv"})
+	}},
+	{"POST /api/v1/plates/trace", "", "ssss 0000 0000 000 0s", post("/api/v1/plates/trace", map[string]any{"mark": "1-aaaa"})}, // of no file
+	{"GET /api/v1/plates/holds", "", staff, get("/api/v1/plates/holds")},                                                       // of her own agency, for investigators
+	{"POST /api/v1/plates/holds", "read.hold", "ssss 0+00 0000 000 0s", func(c *cell) request {
+		return act("/plates/holds", web.NewHold{Search: c.w.searched, Owner: "IL0160000", Case: "26-004711", Reason: "trial", Days: 30})
+	}},
+	{"GET /api/v1/plates/holds/{id}", "", "ssss 0+00 0000 000 0s", func(c *cell) request { return request{method: "GET", path: "/api/v1/plates/holds/" + c.w.readHold} }},
+	{"POST /api/v1/plates/holds/{id}/release", "read.release", "ssss -+-- 0000 000 0s", func(c *cell) request { return act("/plates/holds/"+c.w.readHold+"/release", nil) }},
+	{"GET /api/v1/agencies/{ori}/retention", "", everybody, get("/api/v1/agencies/IL0160000/retention")},
+	{"POST /api/v1/agencies/{ori}/retention", "setting.change", "ssss ---+ ---- --- -s", func(*cell) request {
+		return act("/agencies/IL0160000/retention", map[string]any{"minutes": 10080})
+	}},
+
 	// ---- pages, files, figures: the same for everybody
 	{"GET /{$}", "", everybody, get("/")},
 	{"/", "", noone, get("/no-such-page")},
@@ -480,6 +510,8 @@ type matrixWorld struct {
 	consent         string
 	cell, tile      string
 	peer            web.NewPeer // not added yet
+
+	searched, proposal, readHold string // of the investigator of the police
 }
 
 func (*matrixWorld) b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
@@ -630,6 +662,7 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 	})
 	check(t, all.Wait())
 	ctx = t.Context()
+	check(t, w.prepareSearches(ctx))
 
 	cara := w.Police.Custodian
 	owner = items[0]
