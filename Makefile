@@ -1,5 +1,6 @@
 # Two commands do everything: make run, make test.
 PORT ?= 8080
+READS ?= 20000000
 APP := web/app
 BIN := bin/porchlight
 GOFILES := $(shell git ls-files --cached --others --exclude-standard '*.go' '*.cedar' '*.json' '*.html' '*.css' '*.svg' '*.js' '*.txt' '*.geojson' '*.tsv' | grep -v '^$(APP)/')
@@ -7,7 +8,7 @@ APPFILES := $(shell git ls-files --cached --others --exclude-standard $(APP) web
 
 AUDITFILES := $(shell git ls-files --cached --others --exclude-standard audit searchlog purpose policy/packs internal/auditwasm | grep -v _test)
 
-.PHONY: help run test build check generate bench eval kill clean setup
+.PHONY: help run test build check generate bench bench-plates eval kill clean setup
 
 help:
 	@echo "make run       the demo town on http://localhost:$(PORT) (PORT=N for another)"
@@ -68,6 +69,10 @@ bench: setup-bench build
 
 bench-%: setup-bench build
 	go run ./internal/bench $*
+
+# The plate network's engine on 20 million reads; READS=N for another number.
+bench-plates: setup-bench
+	PORCHLIGHT_BENCH_READS=$(READS) go run ./internal/bench plates
 
 eval:
 	@go run ./internal/eval

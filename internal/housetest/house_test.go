@@ -88,7 +88,7 @@ var only = []struct{ path, by, why string }{
 	{"porchlight/internal/softkey", "demo internal/actor", "passkeys in software are for the demo and for tests"},
 	{"porchlight/exchange", "cmd/porchlight demo internal/apidoc internal/testworld internal/bench", "nothing below stands on the whole"},
 	{"modernc.org/sqlite", "db plate/reads", "two packages know the engine: records, and reads, which are written and looked up by the thousand"},
-	{"github.com/jackc/pgx", "db internal/pgtest plate/reads", "one package knows the engine"},
+	{"github.com/jackc/pgx", "db internal/bench internal/pgtest plate/reads", "two packages know the engine, and the benchmark compares with it"},
 	{"github.com/transparency-dev/tessera", "ledger internal/bench", "one package knows the log's engine, and the benchmark compares with it"},
 	{"github.com/cedar-policy/cedar-go", "policy", "only policy speaks Cedar"},
 	{"github.com/go-webauthn/webauthn", "identity", "only identity checks passkeys"},
