@@ -38,6 +38,8 @@ import (
 	"porchlight/internal/softkey"
 	"porchlight/internal/testworld"
 	"porchlight/ledger"
+	"porchlight/plate"
+	"porchlight/plate/hotlist"
 	"porchlight/plate/peer"
 	"porchlight/policy"
 	"porchlight/roster"
@@ -251,6 +253,51 @@ var matrix = []row{
 	{"POST /api/v1/agencies/{ori}/retention", "setting.change", "ssss ---+ ---- --- -s", func(*cell) request {
 		return act("/agencies/IL0160000/retention", map[string]any{"minutes": 10080})
 	}},
+
+	// ---- hotlists and hits: lists of the police with a plate on one, and a hit of it
+	{"GET /api/v1/plates/alerts", "", "ssss rvrr rrrr rrr rs", func(*cell) request { // it would never end
+		return request{method: "GET", path: "/api/v1/plates/alerts", header: http.Header{"Last-Event-Id": {"none"}}}
+	}},
+	{"POST /api/v1/plates/alerts/push", "", "ssss rvrr rrrr rrr rs", post("/api/v1/plates/alerts/push", map[string]any{"endpoint": "ftp://push.example", "p256dh": "x", "auth": "x"})},
+	{"POST /api/v1/plates/alerts/push/leave", "", staff, post("/api/v1/plates/alerts/push/leave", map[string]any{"endpoint": "https://push.example/none"})},
+	{"GET /api/v1/plates/hits", "", "ssss r+rr rrrr rrr rs", get("/api/v1/plates/hits")}, // of her own agency
+	{"GET /api/v1/plates/hits/{hit}", "", "ssss r+rr rrrr rrr rs", func(c *cell) request { return request{method: "GET", path: "/api/v1/plates/hits/" + c.w.hit} }},
+	{"POST /api/v1/plates/hits/{hit}/open", "", "ssss r+rr rrrr rrr rs", func(c *cell) request {
+		return request{method: "POST", path: "/api/v1/plates/hits/" + c.w.hit + "/open"}
+	}},
+	{"POST /api/v1/plates/hits/{hit}/resolve", "hit.resolve", "ssss -+-- 0000 000 0s", func(c *cell) request {
+		return act("/plates/hits/"+c.w.hit+"/resolve", web.HitOutcome{Outcome: "confirmed", Note: "read by eye from the roadside"})
+	}},
+	{"POST /api/v1/plates/hits/{hit}/act", "hit.act", "ssss -+-- 0000 000 0s", func(c *cell) request { return act("/plates/hits/"+c.w.hit+"/act", web.HitNote{}) }},
+	{"GET /api/v1/agencies/{ori}/hotlists", "", everybody, get("/api/v1/agencies/IL0160000/hotlists")},
+	{"GET /api/v1/plates/lists", "", "ssss r+r+ rrrr rrr rs", get("/api/v1/plates/lists")},
+	{"POST /api/v1/plates/lists", "hotlist.create", "ssss -+-+ ---- --- -s", func(*cell) request {
+		return act("/plates/lists", web.NewHotlist{Name: "Bicycles", Kind: "custom", Source: "own"})
+	}},
+	{"GET /api/v1/plates/lists/{list}", "", "ssss r+r+ rrrr rrr rs", func(c *cell) request { return request{method: "GET", path: "/api/v1/plates/lists/" + c.w.hotlists[0]} }},
+	{"POST /api/v1/plates/lists/{list}/entries", "hotlist.add", "ssss -+-+ 0000 000 0s", func(c *cell) request {
+		return act("/plates/lists/"+c.w.hotlists[0]+"/entries", wantedPlate("NEW00"+string(c.col)))
+	}},
+	{"POST /api/v1/plates/lists/{list}/entries/remove", "hotlist.remove", "ssss -+-+ 0000 000 0s", func(c *cell) request {
+		return act("/plates/lists/"+c.w.hotlists[0]+"/entries/remove", map[string]any{"entries": []string{c.w.leaving[c.col == 'A']}})
+	}},
+	{"POST /api/v1/plates/lists/{list}/countersign", "hotlist.countersign", "ssss -+-- 0000 000 0s", func(c *cell) request {
+		return act("/plates/lists/"+c.w.hotlists[0]+"/countersign", map[string]any{})
+	}},
+	{"POST /api/v1/plates/lists/{list}/files", "", "ssss r+r+ rrrr rrr rs", func(c *cell) request {
+		return request{method: "POST", path: "/api/v1/plates/lists/" + c.w.hotlists[0] + "/files", in: "plate"}
+	}},
+	{"POST /api/v1/plates/lists/{list}/preview", "", "ssss r+r+ rrrr rrr rs", func(c *cell) request {
+		return request{method: "POST", path: "/api/v1/plates/lists/" + c.importing() + "/preview", in: c.w.importing}
+	}},
+	{"POST /api/v1/plates/lists/{list}/import", "hotlist.import", "ssss -+-+ 0000 000 0s", func(c *cell) request { return act("/plates/lists/"+c.importing()+"/import", c.w.importing) }},
+	{"GET /api/v1/plates/corrections", "", "ssss r+r+ rrrr rrr rs", get("/api/v1/plates/corrections")}, // to her own agency
+	{"POST /api/v1/plates/corrections/{correction}/answer", "correction.answer", "ssss -+-+ 0000 000 0s", func(c *cell) request {
+		return act("/plates/corrections/"+c.w.corrections[c.col == 'A']+"/answer", map[string]any{"outcome": "corrected", "words": "The camera misread your plate."})
+	}},
+	{"GET /correction", "", everybody, get("/correction")},
+	{"POST /correction", "", everybody, post("/correction", map[string]any{})}, // the form again
+	{"GET /correction/{ticket}", "", everybody, func(c *cell) request { return request{method: "GET", path: "/correction/" + c.w.ticket} }},
 
 	// ---- pages, files, figures: the same for everybody
 	{"GET /{$}", "", everybody, get("/")},
@@ -500,12 +547,18 @@ type matrixWorld struct {
 	victim              string          // person of the police to be removed
 	newcomers           []*actor.Person // custodians without the vault
 
-	answer          *actor.Answer // of the bearer of the upload token
-	upload, second  string        // uploads of hers, empty so far
-	sealed          []byte        // a clip of 1000 bytes
-	vault           string        // recipient of the police
-	plates, picture string        // recipient of their plates vault, a picture sealed to it
-	note, header    []byte        // small age file for one recipient, its header
+	answer          *actor.Answer   // of the bearer of the upload token
+	upload, second  string          // uploads of hers, empty so far
+	sealed          []byte          // a clip of 1000 bytes
+	vault           string          // recipient of the police
+	plates, picture string          // recipient of their plates vault, a picture sealed to it
+	hotlists        []string        // of the police; two more to be replaced, by the investigator and the administrator
+	leaving         map[bool]string // entries of the first, to be taken off; by the administrator with true
+	importing       web.HotlistImport
+	hit             string
+	corrections     map[bool]string // to the police; the administrator's with true
+	ticket          string          // of one
+	note, header    []byte          // small age file for one recipient, its header
 	resident        *age.X25519Identity
 	consent         string
 	cell, tile      string
@@ -558,6 +611,78 @@ func newPeer(t *testing.T) web.NewPeer {
 	return web.NewPeer{Origin: "peer.example/log", Key: vkey, URL: site.URL}
 }
 
+func wantedPlate(plate string) web.WantedDraft {
+	return web.WantedDraft{Plate: plate, Basis: "Report of theft by the owner", Case: "26-4711", Expires: time.Now().Add(48 * time.Hour).UTC().Truncate(time.Hour)}
+}
+
+// importing is the list that the asker replaces.
+func (c *cell) importing() string {
+	if c.col == 'A' {
+		return c.w.hotlists[2]
+	}
+	return c.w.hotlists[1]
+}
+
+// wanted makes the lists of the police, a hit, and corrections asked of them.
+func (w *matrixWorld) wanted(ctx context.Context) error {
+	form := w.X.Hotlists.CorrectionForm()
+	ida := w.Police.Investigator
+	who := identity.Principal{Agency: w.Police.ORI, Roles: []identity.Role{identity.RoleInvestigator}}
+	w.importing = web.HotlistImport{Format: "csv"}
+	for i := range 3 {
+		var made struct{ List web.HotlistView }
+		if _, err := ida.Act(ctx, "/plates/lists", web.NewHotlist{Name: fmt.Sprint("Stolen ", i), Kind: "stolen-vehicle", Source: "own"}, &made); err != nil {
+			return err
+		}
+		w.hotlists = append(w.hotlists, made.List.ID)
+		file, err := w.X.Hotlists.Upload(ctx, who, made.List.ID, []byte("plate,basis,case,expires\nXYZ789,Report of theft,26-1,"+time.Now().Add(48*time.Hour).Format(time.DateOnly)+"\n"))
+		if err != nil {
+			return err
+		}
+		w.importing.File = file
+	}
+	w.leaving = map[bool]string{}
+	for i, plate := range []string{"HIT123", "OFF001", "OFF002"} {
+		var added struct{ Wanted web.WantedPlate }
+		if _, err := ida.Act(ctx, "/plates/lists/"+w.hotlists[0]+"/entries", wantedPlate(plate), &added); err != nil {
+			return err
+		}
+		w.leaving[i == 2] = added.Wanted.ID
+	}
+	seen := time.Now().UTC().Truncate(time.Millisecond)
+	run, stop := context.WithCancel(ctx)
+	defer stop()
+	go w.X.Hotlists.Run(run)
+	if err := w.X.Hotlists.Seen(ctx, []plate.Read{{ID: plate.IDAt(seen), Owner: w.Police.ORI, Camera: "cam", Text: "HIT123", Seen: seen, Received: seen}}); err != nil {
+		return err
+	}
+	w.corrections = map[bool]string{}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for w.hit == "" || len(w.corrections) < 2 {
+		<-tick.C
+		hits, err := w.X.Hotlists.Hits(ctx, who, false)
+		if err != nil {
+			return err
+		}
+		if len(hits) > 0 {
+			w.hit = hits[0].ID
+		}
+		secret, err := w.X.Hotlists.OpenCorrection(ctx, form, w.Police.ORI, hotlist.Request{What: "I was stopped for no reason."})
+		if errors.Is(err, hotlist.ErrSlow) {
+			continue // a person takes longer
+		} else if err != nil {
+			return err
+		}
+		c, err := w.X.Hotlists.Ticket(ctx, secret)
+		if err != nil {
+			return err
+		}
+		w.corrections[len(w.corrections) == 1], w.ticket, form = c.ID, secret, w.X.Hotlists.CorrectionForm()
+	}
+	return nil
+}
+
 func newMatrixWorld(t *testing.T) *matrixWorld {
 	w := &matrixWorld{World: testworld.Start(t, nil), t: t, askers: map[byte]*asker{}, newcomers: make([]*actor.Person, 3)}
 	ctx := t.Context()
@@ -599,6 +724,7 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 	var owner, other *actor.Answer
 	items := make([]*actor.Answer, 5)
 	all, ctx := errgroup.WithContext(ctx)
+	all.Go(func() error { return w.wanted(ctx) })
 	all.Go(func() error {
 		for _, id := range []*string{&w.camera, &w.oldCamera} {
 			c, err := w.Police.Admin.AddCamera(ctx, actor.FileCamera("Elm St", gate.NewActID()))
@@ -1103,6 +1229,16 @@ var acts = []struct{ action, facts, cells string }{
 	{"camera.change", "own_agency=true", "- ---+ --- - ----"},
 	{"camera.remove", "own_agency=true", "- ---+ --- - ----"},
 	{"sharing.change", "own_agency=true", "- ---+ --- - ----"},
+	{"hotlist.create", "", "- -+-+ --- - ----"},
+	{"hotlist.import", "own_agency=true short=false expiry_days=30 grounds=true purposes=stolen-vehicle,", "- -+-+ --- - ----"},
+	{"hotlist.add", "own_agency=true short=false expiry_days=30 grounds=true purposes=stolen-vehicle, has_case=true uncased=0 waits=false", "- -+-+ --- - ----"},
+	{"hotlist.remove", "own_agency=true", "- -+-+ --- - ----"},
+	{"hotlist.countersign", "reachable=true same_person=false purposes=stolen-vehicle,", "- -+-- --- - ----"},
+	{"hit.raise", "own=true shared=false in_force=true purposes=stolen-vehicle, kind=municipal status=active", "- ---- --- + ----"},
+	{"hit.resolve", "own_agency=true open=true outcome=confirmed picture=viewed reason_given=false", "- -+-- --- - ----"},
+	{"hit.act", "own_agency=true confirmed=true", "- -+-- --- - ----"},
+	{"correction.open", "", "+ ---- --- - ----"},
+	{"correction.answer", "own_agency=true open=true reason_given=true", "- -+-+ --- - ----"},
 	{"agency.restrict", "reason_given=true", "- ---- -+- - ----"},
 	{"agency.readmit", "reason_given=true", "- ---- -+- - ----"},
 	{"peer.add", "introduced=true", "- ---- --+ - ----"},

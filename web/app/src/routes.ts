@@ -19,7 +19,10 @@ export const routes: readonly Route[] = [
   { path: '/desk/requests', shell: 'desk', page: () => import('./pages/ask/Mine.svelte') },
   { path: '/desk/requests/new', shell: 'desk', page: () => import('./pages/ask/New.svelte') },
   { path: '/desk/moderation', shell: 'desk', page: () => import('./pages/ask/Moderation.svelte') },
+  { path: '/desk/hits', shell: 'desk', page: () => import('./pages/plates/Hits.svelte') },
+  { path: '/desk/lists', shell: 'desk', page: () => import('./pages/plates/Lists.svelte') },
   { path: '/audit', shell: 'door', page: () => import('./pages/audit/Logs.svelte') },
   { path: '/desk/pictures', shell: 'desk', page: () => import('./pages/plates/PicturesAsked.svelte') },
+  { path: '/desk/cameras', shell: 'desk', page: () => import('./pages/plates/Cameras.svelte') },
   { path: '/verify', shell: 'door', page: () => import('./pages/prove/Verify.svelte') },
 ];

@@ -17,5 +17,8 @@ export const deskNav: readonly NavItem[] = [
   { href: '/desk/vault', label: 'people.vault', roles: ['custodian', 'admin', 'investigator'] },
   { href: '/desk/audit', label: 'people.audit', roles: ['auditor', 'admin'] },
   { href: '/desk/pictures', label: 'picture.asks', roles: ['investigator', 'custodian'] },
+  { href: '/desk/cameras', label: 'cameras.title', roles: ['admin', 'investigator'] },
   { href: '/desk/evidence', label: 'keep.inbox', roles: ['custodian', 'investigator'] },
+  { href: '/desk/hits', label: 'hits.title', roles: ['investigator'] },
+  { href: '/desk/lists', label: 'lists.title', roles: ['investigator', 'admin'] },
 ];
