@@ -73,11 +73,12 @@ func (d *DB) TryLock(ctx context.Context, name string) (*Hold, error) {
 	h := &Hold{name: name, d: d, lost: make(chan struct{})}
 	if d.Dialect() == PostgreSQL {
 		if d.session == nil {
-			var err error
-			if d.session, err = newSession(ctx, d.source); err != nil {
+			s, err := newSession(ctx, d.source)
+			if err != nil {
 				return nil, fmt.Errorf("locking %s: %w", name, err)
 			}
-			go d.renew(d.session)
+			d.session = s
+			go d.renew(s)
 		}
 		h.on = d.session
 		ok, err := h.on.tryLock(ctx, name)

@@ -14,6 +14,7 @@ import (
 
 func TestServerRestartsInTheMiddle(t *testing.T) {
 	s := pgtest.Start(t, "fsync=off")
+	testHoldIsLost(t, s)
 	source := s.DSN(t)
 	d := open(t, source)
 	count(t, d)

@@ -71,6 +71,12 @@ type member struct {
 	cmd     *exec.Cmd
 	address string
 	leads   atomic.Bool
+	killed  atomic.Bool
+}
+
+func (n *member) kill() error {
+	n.killed.Store(true)
+	return n.cmd.Process.Kill()
 }
 
 func startNode(t *testing.T, c exchange.Config) *member {
@@ -109,8 +115,11 @@ func startNode(t *testing.T, c exchange.Config) *member {
 				t.Logf("node %d: %s", n.cmd.Process.Pid, line)
 			}
 		}
+		if !n.killed.Load() {
+			t.Error("a node died by itself")
+		}
 	})
-	t.Cleanup(func() { n.cmd.Process.Kill(); read.Wait(); n.cmd.Wait() })
+	t.Cleanup(func() { n.kill(); read.Wait(); n.cmd.Wait() })
 	var ok bool
 	if n.address, ok = <-listening; !ok {
 		t.Fatal("a node did not start")
@@ -265,7 +274,7 @@ func TestNodes(t *testing.T) {
 	if dead == nil {
 		t.Fatal("no node leads")
 	}
-	if err := dead.cmd.Process.Kill(); err != nil {
+	if err := dead.kill(); err != nil {
 		t.Fatal(err)
 	}
 	killed := time.Now()
@@ -289,6 +298,12 @@ func TestNodes(t *testing.T) {
 	more(5)
 	stop()
 	working.Wait()
+	// What one node opened the others show: a view takes several requests.
+	for range 3 {
+		if clip, _, err := town.Police.Custodian.View(ctx, town.Accepted.Items[0], ""); err != nil || len(clip) != 100_000 {
+			t.Errorf("a view through several nodes: %d bytes, %v", len(clip), err)
+		}
+	}
 	t.Logf("%d acts acknowledged, %d tries failed", len(acknowledged), refused.Load())
 
 	// Everything acknowledged is in the log, once, and proved.

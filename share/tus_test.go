@@ -39,7 +39,47 @@ type world struct {
 }
 
 func TestMain(m *testing.M) {
-	dbtest.Main(m, "^(TestMessagesBothWays|TestLimitsAndExpiry|TestWithdrawDestroysBeforeAcceptanceAndAsksAfter|TestRelinkEndsTheOldLink|TestShareMakesAnItemTheCustodianCanOpen)$")
+	dbtest.Main(m, "^(TestAnotherNodeTakesOver|TestMessagesBothWays|TestLimitsAndExpiry|TestWithdrawDestroysBeforeAcceptanceAndAsksAfter|TestRelinkEndsTheOldLink|TestShareMakesAnItemTheCustodianCanOpen)$")
+}
+
+// A client whose connection broke goes on at another node, while the first
+// still waits for bytes.
+func TestAnotherNodeTakesOver(t *testing.T) {
+	if dbtest.Engine() == db.SQLite {
+		t.Skip("SQLite has one node")
+	}
+	w := newWorld(t, Limits{})
+	second, err := db.Open(t.Context(), w.source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	other := NewIntake(second, w.blobs, Limits{}, w.in.now)
+	other.Elsewhere = func(_ context.Context, id string) { w.in.Cut(id) }
+	u, err := w.in.Create(t.Context(), w.token, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, client := io.Pipe()
+	wrote := make(chan error, 1)
+	go func() {
+		_, err := w.in.Write(context.Background(), w.token, u.ID, 0, -1, r, func() { r.Close() })
+		wrote <- err
+	}()
+	client.Write([]byte("age-encryption.org/v1\n")) // taken: it writes
+	if _, err := other.Write(t.Context(), w.token, u.ID, 0, -1, strings.NewReader(""), func() {}); !errors.Is(err, ErrBusy) {
+		t.Errorf("two write: %v", err)
+	}
+	got, err := other.Stat(t.Context(), w.token, u.ID)
+	if err != nil || got.Offset != 22 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := <-wrote; err == nil {
+		t.Error("the first writer was not cut")
+	}
+	if _, err := other.Write(t.Context(), w.token, u.ID, 22, -1, strings.NewReader("->"), func() {}); err != nil {
+		t.Error(err)
+	}
 }
 
 func newWorld(t testing.TB, limits Limits) *world {
