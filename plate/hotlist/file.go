@@ -296,7 +296,7 @@ func readFixed(text string) (rows []row, aside []Aside) {
 			continue
 		}
 		chars := []rune(text)
-		if len(chars) < 22 {
+		if len(chars) < 13 {
 			aside = append(aside, Aside{line, "The line is too short to hold a plate."})
 			continue
 		}
