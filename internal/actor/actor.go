@@ -251,6 +251,14 @@ func (p *Person) PublishVault(ctx context.Context, use roster.Use) (recovery *ag
 	return recovery, nil
 }
 
+// Vault is the identity of one of her agency's vaults, if she has opened it.
+func (p *Person) Vault(use roster.Use) (*age.X25519Identity, error) {
+	if p.vault[use] == nil {
+		return nil, errors.New("the vault is not open")
+	}
+	return p.vault[use], nil
+}
+
 func (p *Person) hold(use roster.Use, vault *age.X25519Identity) {
 	p.vaults = append(p.vaults, vault)
 	p.vault[use] = vault
@@ -289,9 +297,9 @@ func (p *Person) GrantVault(ctx context.Context, use roster.Use, device identity
 	if err != nil {
 		return err
 	}
-	vault := p.vault[use]
-	if vault == nil {
-		return errors.New("the vault is not open")
+	vault, err := p.Vault(use)
+	if err != nil {
+		return err
 	}
 	wrapped, err := Seal([]byte(vault.String()), to)
 	if err != nil {

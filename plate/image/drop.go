@@ -69,10 +69,9 @@ func (s *Service) Sweep(ctx context.Context) (ended int, err error) {
 		}
 		errs = append(errs, err)
 	}
-	errs = append(errs, s.clearRolls(ctx))
+	errs = append(errs, s.clearRolls(ctx), s.DB.Write(ctx, func(tx *sql.Tx) error { return deleteClosed(tx, now) }))
 
 	s.mu.Lock()
-	maps.DeleteFunc(s.open, func(_ string, o opened) bool { return !now.Before(o.until) })
 	maps.DeleteFunc(s.rolls, func(k rollKey, _ *roll) bool { return k.day < dayOf(now.AddDate(0, 0, -2)) }) // late pictures begin another
 	s.mu.Unlock()
 	return ended, errors.Join(errs...)

@@ -162,7 +162,6 @@ type Service struct {
 	mu      sync.Mutex
 	rolls   map[rollKey]*roll
 	refused map[refusal]int64 // not yet in the store
-	open    map[string]opened // by act id
 }
 
 // New opens the tables.
@@ -185,7 +184,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if err := o.DB.Migrate(ctx, "image", migrations); err != nil {
 		return nil, err
 	}
-	s := &Service{Options: o, rolls: map[rollKey]*roll{}, refused: map[refusal]int64{}, open: map[string]opened{}}
+	s := &Service{Options: o, rolls: map[rollKey]*roll{}, refused: map[refusal]int64{}}
 	rand.Read(s.naming[:])
 	return s, nil
 }

@@ -2,9 +2,12 @@ package image
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -35,6 +38,10 @@ CREATE TABLE image_setting (owner TEXT PRIMARY KEY, keep INTEGER NOT NULL); -- m
 CREATE TABLE image_refused (
 	owner TEXT NOT NULL, day TEXT NOT NULL, why TEXT NOT NULL, pictures INTEGER NOT NULL,
 	PRIMARY KEY (owner, day, why));
+`, `
+CREATE TABLE image_open ( -- views under way, at any node
+	act TEXT PRIMARY KEY, session BLOB NOT NULL, until INTEGER NOT NULL, agency TEXT NOT NULL, pictures TEXT NOT NULL);
+CREATE INDEX image_open_until ON image_open (until);
 `}
 
 func insertRoll(tx *sql.Tx, blob string, k rollKey) error {
@@ -245,6 +252,32 @@ func (s *Service) refusals(ctx context.Context, owner, since string) (map[Why]in
 		out[why] = n
 	}
 	return out, rows.Err()
+}
+
+// insertOpen opens pictures (ids, separated by spaces) to a session until a time.
+func insertOpen(tx *sql.Tx, act, session, agency, pictures string, until time.Time) error {
+	of := sha256.Sum256([]byte(session))
+	_, err := tx.Exec(`INSERT INTO image_open (act, session, until, agency, pictures) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (act) DO NOTHING`, act, of[:], until.UnixMicro(), agency, pictures)
+	return err
+}
+
+func deleteClosed(tx *sql.Tx, now time.Time) error {
+	_, err := tx.Exec(`DELETE FROM image_open WHERE until <= ?`, now.UnixMicro())
+	return err
+}
+
+// opened reports whether an act has a picture open to this session, for which
+// agency.
+func (s *Service) opened(ctx context.Context, session, act, picture string) (agency string, yes bool, err error) {
+	of := sha256.Sum256([]byte(session))
+	var pictures string
+	err = s.DB.Read().QueryRowContext(ctx, `SELECT agency, pictures FROM image_open WHERE act = ? AND session = ? AND until > ?`,
+		act, of[:], s.Now().UnixMicro()).Scan(&agency, &pictures)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	return agency, err == nil && slices.Contains(strings.Fields(pictures), picture), err
 }
 
 const askQuery = `SELECT id, picture, read_id, owner, asker, person, search, at, shared, expires,

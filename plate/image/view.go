@@ -31,13 +31,6 @@ type Sealed struct {
 	Size   int64  // of the payload
 }
 
-// opened is a view under way.
-type opened struct {
-	agency, session string
-	until           time.Time
-	pictures        []string
-}
-
 // View releases the headers of pictures of one owner, and for ViewFor their
 // payloads to the same session: the act image.view. What the lead is, and that it
 // led to each of them, is checked here. Errors besides the gate's: ErrNotFound,
@@ -80,7 +73,7 @@ func (s *Service) View(ctx context.Context, by gate.Caller, session string, l Le
 		return nil, ErrClosed
 	}
 	if grant.Replayed { // it carries no fresh signature: only for the session that gave one
-		if _, err := s.opened(ctx, session, grant.ActID, ids[0]); err != nil {
+		if err := s.stillOpen(ctx, session, grant.ActID, ids[0]); err != nil {
 			return nil, err
 		}
 	}
@@ -99,16 +92,16 @@ func (s *Service) View(ctx context.Context, by gate.Caller, session string, l Le
 		}
 		out.Pictures = append(out.Pictures, Sealed{p.ID, header, p.Size})
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open[grant.ActID] = opened{by.Who.Agency, session, until, ids}
-	return out, nil
+	err = s.DB.Write(ctx, func(tx *sql.Tx) error {
+		return insertOpen(tx, grant.ActID, session, by.Who.Agency, strings.Join(ids, " "), until)
+	})
+	return out, err
 }
 
 // Payload gives the ciphertext of a picture that the act opened to this session.
 // ErrClosed when it did not, or no longer does.
 func (s *Service) Payload(ctx context.Context, session, actID, picture string) (io.ReadSeekCloser, error) {
-	if _, err := s.opened(ctx, session, actID, picture); err != nil {
+	if err := s.stillOpen(ctx, session, actID, picture); err != nil {
 		return nil, err
 	}
 	p, err := s.picture(ctx, picture)
@@ -118,21 +111,23 @@ func (s *Service) Payload(ctx context.Context, session, actID, picture string) (
 	return s.payload(ctx, p)
 }
 
-func (s *Service) opened(ctx context.Context, session, actID, picture string) (opened, error) {
-	s.mu.Lock()
-	o, ok := s.open[actID]
-	s.mu.Unlock()
-	if !ok || o.session != session || !s.Now().Before(o.until) || !slices.Contains(o.pictures, picture) {
-		return opened{}, ErrClosed
+// stillOpen returns ErrClosed unless the act has the picture open to this session
+// and the agency may still open it.
+func (s *Service) stillOpen(ctx context.Context, session, actID, picture string) error {
+	agency, ok, err := s.opened(ctx, session, actID, picture)
+	if err == nil && !ok {
+		return ErrClosed
 	}
-	_, err := s.header(ctx, picture, o.agency)
 	if err == nil {
-		err = s.active(ctx, o.agency)
+		_, err = s.header(ctx, picture, agency)
+	}
+	if err == nil {
+		err = s.active(ctx, agency)
 	}
 	if errors.Is(err, ErrNotFound) || errors.Is(err, gate.ErrSuspended) {
-		return opened{}, ErrClosed
+		return ErrClosed
 	}
-	return o, err
+	return err
 }
 
 // Ask asks the owner of a picture for it: the act image.ask of an agency whose

@@ -69,6 +69,8 @@ func TestWhoSeesAPicture(t *testing.T) {
 		return err
 	}
 	must(t, payload("session", p.Picture))
+	w.restart() // as at another node
+	must(t, payload("session", p.Picture))
 	want(t, payload("another", p.Picture), ErrClosed)
 	want(t, payload("session", w.keep(2)), ErrClosed)
 	_, err = signAs(inga, id, func(c gate.Caller) (*Opened, error) { return w.View(ctx, c, "another", lead, []Wanted{p}) })

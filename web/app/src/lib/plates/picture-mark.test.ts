@@ -3,8 +3,8 @@ import { markLines, wrap } from './picture-mark';
 
 describe('the mark on a picture', () => {
   it('says what for, under which entry, when, who and of which agency', () => {
-    const lines = markLines({ reason: 'Search 1204', entry: 1210, officer: 'Inga Example', agency: 'Millbrook Police', at: new Date('2026-11-22T12:03:04.567Z') });
-    expect(lines).toEqual(['Search 1204 · #1210 · 2026-11-22 12:03:04 UTC', 'Inga Example · Millbrook Police']);
+    const lines = markLines({ reason: 'Search 1204', entry: 'Entry 1210', officer: 'Inga Example', agency: 'Millbrook Police', at: new Date('2026-11-22T12:03:04.567Z') });
+    expect(lines).toEqual(['Search 1204 · Entry 1210 · 2026-11-22 12:03:04 UTC', 'Inga Example · Millbrook Police']);
   });
   it('is broken between words and loses none', () => {
     const line = 'one two three four incomprehensibilities five';

@@ -4,8 +4,8 @@
 export interface Mark {
   /** e.g. "Search 1204". */
   reason: string;
-  /** Index of the act image.view. */
-  entry: number;
+  /** The act image.view, e.g. "Entry 1210". */
+  entry: string;
   officer: string;
   agency: string;
   at: Date;
@@ -13,7 +13,7 @@ export interface Mark {
 
 /** The mark in words. */
 export function markLines({ reason, entry, officer, agency, at }: Mark): string[] {
-  return [`${reason} · #${entry} · ${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`, `${officer} · ${agency}`];
+  return [`${reason} · ${entry} · ${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`, `${officer} · ${agency}`];
 }
 
 /** Draws the picture with its mark: a band across its foot, and the same words faintly across it. */
@@ -50,8 +50,8 @@ export function drawMarked(canvas: HTMLCanvasElement, picture: ImageBitmap, line
   c.rotate(-Math.PI / 9);
   c.textAlign = 'center';
   c.font = font(Math.round(size * 1.15));
-  c.fillStyle = 'rgb(255 255 255 / 0.28)';
-  c.strokeStyle = 'rgb(0 0 0 / 0.22)';
+  c.fillStyle = 'rgb(255 255 255 / 0.24)';
+  c.strokeStyle = 'rgb(0 0 0 / 0.2)';
   for (let y = -w; y < w; y += size * 9) {
     c.strokeText(lines.join(' · '), 0, y);
     c.fillText(lines.join(' · '), 0, y);

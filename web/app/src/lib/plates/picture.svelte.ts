@@ -77,8 +77,8 @@ async function openTogether(reads: PictureRead[], lead: Lead): Promise<void> {
     if (!vaults) throw new NoVaultKey('the passkey gave no key');
     const identities = [...vaults.values()];
     const lines = markLines({
-      reason: 'search' in lead ? t('picture.mark-search', { entry: lead.search }) : 'hit' in lead ? t('picture.mark-hit', { entry: lead.hit }) : t('picture.mark-ask', { entry: lead.ask }),
-      entry,
+      reason: 'search' in lead ? t('picture.mark-search', { entry: lead.search }) : t('hit' in lead ? 'picture.mark-hit' : 'picture.mark-ask'),
+      entry: t('picture.mark-entry', { entry }),
       officer: me.current?.name ?? '',
       agency: me.current?.agency?.name ?? '',
       at: new Date(data.at),
