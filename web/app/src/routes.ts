@@ -21,8 +21,10 @@ export const routes: readonly Route[] = [
   { path: '/desk/moderation', shell: 'desk', page: () => import('./pages/ask/Moderation.svelte') },
   { path: '/desk/hits', shell: 'desk', page: () => import('./pages/plates/Hits.svelte') },
   { path: '/desk/lists', shell: 'desk', page: () => import('./pages/plates/Lists.svelte') },
+  { path: '/desk/search', shell: 'desk', page: () => import('./pages/plates/Search.svelte') },
   { path: '/audit', shell: 'door', page: () => import('./pages/audit/Logs.svelte') },
   { path: '/desk/pictures', shell: 'desk', page: () => import('./pages/plates/PicturesAsked.svelte') },
   { path: '/desk/cameras', shell: 'desk', page: () => import('./pages/plates/Cameras.svelte') },
+  { path: '/desk/sharing', shell: 'desk', page: () => import('./pages/plates/Sharing.svelte') },
   { path: '/verify', shell: 'door', page: () => import('./pages/prove/Verify.svelte') },
 ];

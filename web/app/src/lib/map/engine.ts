@@ -98,6 +98,48 @@ export function showShapes(map: MapView, dark: boolean, onpick?: (id: string) =>
     });
 }
 
+/** A place to show, such as where a plate was read. */
+export interface Spot {
+  id: string;
+  lng: number;
+  lat: number;
+  /** The one that is chosen. */
+  lit?: boolean;
+}
+
+/** Draws places and keeps them current; onpick hears of clicks on them. */
+export function showSpots(map: MapView, dark: boolean, onpick?: (id: string) => void): (spots: readonly Spot[]) => void {
+  map.addSource('spots', { type: 'geojson', data: { type: 'FeatureCollection', features: [] } });
+  map.addLayer({
+    id: 'spot',
+    type: 'circle',
+    source: 'spots',
+    paint: {
+      'circle-radius': ['case', ['get', 'lit'], 10, 7],
+      'circle-color': ['case', ['get', 'lit'], dark ? '#fb923c' : '#c2410c', dark ? '#b6a3e6' : '#5b4a8a'],
+      'circle-stroke-color': dark ? '#111111' : '#ffffff',
+      'circle-stroke-width': 2,
+    },
+  });
+  if (onpick) {
+    map.on('click', 'spot', (e) => {
+      const id: unknown = e.features?.[0]?.properties.id;
+      if (typeof id === 'string') onpick(id);
+    });
+    map.on('mouseenter', 'spot', () => (map.getCanvas().style.cursor = 'pointer'));
+    map.on('mouseleave', 'spot', () => (map.getCanvas().style.cursor = ''));
+  }
+  return (spots) =>
+    void map.getSource<import('maplibre-gl').GeoJSONSource>('spots')?.setData({
+      type: 'FeatureCollection',
+      features: spots.map(({ id, lng, lat, lit = false }) => ({
+        type: 'Feature',
+        properties: { id, lit },
+        geometry: { type: 'Point', coordinates: [lng, lat] },
+      })),
+    });
+}
+
 export interface Drawing {
   /** Starts drawing anew with a tool. */
   begin(tool: Tool): void;
