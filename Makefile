@@ -67,6 +67,10 @@ check: $(APP)/dist/index.html
 bench: setup-bench build
 	go run ./internal/bench
 
+# Acts per second and latency: one node on SQLite, one and three on PostgreSQL.
+bench-nodes: setup-test
+	go test -run '^$$' -bench Nodes -benchtime 1x ./exchange
+
 bench-%: setup-bench build
 	go run ./internal/bench $*
 

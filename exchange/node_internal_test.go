@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"porchlight/gate"
-	"porchlight/identity"
 	"porchlight/internal/pgtest"
 )
 
@@ -90,7 +89,7 @@ func TestLeaderCutOff(t *testing.T) {
 	dsn := pgtest.DSN(t)
 	w, through := newWire(t, dsn)
 	c := Config{Dir: filepath.Join(t.TempDir(), "x"), Name: "Elm County", State: "IL", BaseURL: "http://localhost:8080", Database: dsn}
-	if _, err := Init(t.Context(), c, []byte(`{"type":"Polygon","coordinates":[[[-89.7,39.7],[-89.6,39.7],[-89.6,39.8],[-89.7,39.8],[-89.7,39.7]]]}`)); err != nil {
+	if _, err := Init(t.Context(), c, []byte(county)); err != nil {
 		t.Fatal(err)
 	}
 	open := func(database string) *Exchange {
@@ -102,12 +101,7 @@ func TestLeaderCutOff(t *testing.T) {
 		t.Cleanup(func() { x.Close() })
 		return x
 	}
-	act := func(x *Exchange) (*gate.Grant, error) {
-		return x.Gate.Do(t.Context(), gate.Act{
-			Action: "backup.make", Role: identity.RoleOperator, By: gate.Caller{Who: identity.Operator(), ActID: gate.NewActID()},
-			Private: map[string]string{"path": "/backup"}, Facts: map[string]any{},
-		}, nil)
-	}
+	act := func(x *Exchange) (*gate.Grant, error) { return anAct(t.Context(), x) }
 	cutOff := open(through)
 	term := leads(t, cutOff.node)
 	other := open(dsn)
