@@ -78,6 +78,8 @@ func (s *Server) routes() error {
 func (s *Server) plateRoutes() {
 	s.intakeRoutes()
 	s.imageRoutes()
+	s.sharingRoutes()
+	s.peerRoutes()
 	s.hotlistRoutes()
 	s.searchRoutes()
 }

@@ -756,6 +756,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/peers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The other exchanges that plate searches may go to and come from. */
+        get: operations["peers"];
+        put?: never;
+        /** Add another exchange under the ledger key that you compared with another source. */
+        post: operations["addPeer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/peers/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Neither ask another exchange any more nor answer it. */
+        post: operations["removePeer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/people": {
         parameters: {
             query?: never;
@@ -1403,6 +1438,76 @@ export interface paths {
         put?: never;
         /** Publish or reject a pending request, as a second person. */
         post: operations["moderateRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/restrictions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Agencies that an auditor barred from the plate reads of a state. */
+        get: operations["restrictions"];
+        put?: never;
+        /** Bar an agency from the plate reads of a state. */
+        post: operations["restrictAgency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/restrictions/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let an agency search the plate reads of a state again. */
+        post: operations["readmitAgency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sharing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who may search whose plate reads: every agency with its setting and whom that lets in. */
+        get: operations["sharing"];
+        put?: never;
+        /** Set who may search your agency's plate reads. */
+        post: operations["changeSharing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sharing/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whom a setting would let search your agency's reads, against whom it lets in now. */
+        post: operations["previewSharing"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2504,6 +2609,16 @@ export interface components {
             /** @description The secret of the link. */
             token: string;
         };
+        NewPeer: {
+            /** @description Verifier key of its ledger: name+hash+base64. */
+            key: string;
+            origin: string;
+            /** Format: int64 */
+            quorum?: number;
+            /** @description https, without a slash at its end. */
+            url: string;
+            witnesses?: string[];
+        };
         NewPerson: {
             /** @description ORI; without it, the exchange itself. */
             agency?: string;
@@ -2660,6 +2775,22 @@ export interface components {
         PasskeyOptions: {
             /** @description PublicKeyCredentialRequestOptionsJSON. */
             options: unknown;
+        };
+        PeerView: {
+            /**
+             * Format: int64
+             * @description Index of the entry in the ledger.
+             */
+            entry: number;
+            hour: string;
+            /** @description Verifier key of its ledger. */
+            key: string;
+            origin: string;
+            /** Format: int64 */
+            quorum: number;
+            url: string;
+            /** @description Verifier keys of the witnesses whose word is taken. */
+            witnesses: string[];
         };
         PersonView: {
             /** @description ORI. */
@@ -2963,6 +3094,9 @@ export interface components {
             /** @description Ids of entries. */
             entries: string[];
         };
+        RemovedPeer: {
+            origin: string;
+        };
         RequestActBody: {
             /** @description The receipt, a porchlight-receipt/v1 text. */
             receipt: string;
@@ -3095,6 +3229,26 @@ export interface components {
             id: string;
             /** @description An age file, base64; the exchange cannot read it. */
             sealed: string;
+        };
+        Restricting: {
+            /** @description ORI of the agency. */
+            agency: string;
+            /** @description Why, in words. */
+            reason: string;
+            state: string;
+        };
+        RestrictionView: {
+            /** @description ORI of the agency. */
+            agency: string;
+            /**
+             * Format: int64
+             * @description Index of the entry in the ledger.
+             */
+            entry: number;
+            hour: string;
+            /** @description Its name. */
+            name: string;
+            state: string;
         };
         RetentionView: {
             /**
@@ -3257,6 +3411,66 @@ export interface components {
             item: string;
             /** @description The receipt, a porchlight-receipt/v1 text. */
             receipt: string;
+        };
+        SharingAgency: {
+            /** @enum {string} */
+            change: "stays" | "added" | "removed";
+            /** @description Kind of the agency: municipal, county and so on. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Originating Agency Identifier, e.g. IL0160000. */
+            ori: string;
+            state: string;
+        };
+        SharingPeer: {
+            /** @enum {string} */
+            change: "stays" | "added" | "removed";
+            origin: string;
+        };
+        SharingPreview: {
+            agencies: components["schemas"]["SharingAgency"][];
+            peers: components["schemas"]["SharingPeer"][];
+        };
+        SharingSetting: {
+            /** @description ORIs, for the audience agencies. */
+            agencies?: string[];
+            /**
+             * @description Who on this exchange. like-law: agencies of states whose law forbids at least what yours forbids.
+             * @enum {string}
+             */
+            audience: "nobody" | "agencies" | "distance" | "same-state" | "like-law" | "exchange" | "peers";
+            /**
+             * Format: int64
+             * @description For the audience distance: between jurisdictions.
+             */
+            km?: number;
+            /** @description Other exchanges whose agencies may ask through them, beside every audience but nobody. */
+            peers?: string[];
+        };
+        SharingView: {
+            /**
+             * Format: int64
+             * @description Entry that enrolled the passkey that signed it.
+             */
+            enrolment: number;
+            /**
+             * Format: int64
+             * @description Of the act that made it; 0 where none was ever made: nobody.
+             */
+            entry: number;
+            hour: string;
+            /** @description Kind of the agency: municipal, county and so on. */
+            kind: string;
+            /** @description Its name. */
+            name: string;
+            owner: string;
+            /** @description ORIs of the agencies it lets in now. */
+            reaches: string[];
+            setting: components["schemas"]["SharingSetting"];
+            state: string;
+            /** @description The entry does not show an administrator's signature, so nobody is let in. */
+            unproved: boolean;
         };
         SightingView: {
             /** @description Id of the camera. */
@@ -5214,6 +5428,113 @@ export interface operations {
             };
         };
     };
+    peers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeerView"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addPeer: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPeer"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePeer: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemovedPeer"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     people: {
         parameters: {
             query?: {
@@ -6800,6 +7121,214 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RequestActBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restrictions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestrictionView"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restrictAgency: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Restricting"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readmitAgency: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Restricting"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sharing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharingView"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeSharing: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SharingSetting"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewSharing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SharingSetting"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharingPreview"];
                 };
             };
             /** @description Error */
