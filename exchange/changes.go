@@ -37,6 +37,11 @@ CREATE TABLE ledger_queue ( -- entries on their way to the ledger, when several 
 );
 CREATE INDEX ledger_queue_open ON ledger_queue (at) WHERE idx IS NULL;
 CREATE INDEX ledger_queue_idx ON ledger_queue (idx);
+`, `
+CREATE TABLE feed_receipts ( -- as the feed shows them on every node, see node.receipt
+	entry   INTEGER PRIMARY KEY,
+	receipt TEXT NOT NULL
+);
 `}
 
 // recordChanges records the exchange itself, once, and the law packs, the app

@@ -340,6 +340,9 @@ func (x *Exchange) openFeed(ctx context.Context) (err error) {
 	x.Feed, err = canvass.NewBuilder(ctx, canvass.FeedOptions{
 		Signer: x.feedSigner, Key: x.feedKey, KeyEntry: x.settingsEntry,
 		Receipt: func(ctx context.Context, entry uint64) (string, error) {
+			if x.node != nil {
+				return x.node.receipt(ctx, entry, x.Gate)
+			}
 			r, err := x.Gate.Receipt(ctx, entry)
 			return string(r.Marshal()), err
 		},

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"porchlight/db"
+	"porchlight/gate"
 	"porchlight/ledger"
 
 	"golang.org/x/sync/errgroup"
@@ -414,6 +415,26 @@ func (n *node) announce(ctx context.Context, added map[string]uint64) error {
 		}
 		return db.Notify(tx, loggedChannel, message.String())
 	})
+}
+
+// receipt is the receipt of an entry that the feed shows: the one that some node
+// made first, so that the feed has the same bytes on all of them.
+func (n *node) receipt(ctx context.Context, entry uint64, g *gate.Gate) (text string, err error) {
+	const ask = `SELECT receipt FROM feed_receipts WHERE entry = ?`
+	if err = n.db.Read().QueryRowContext(ctx, ask, int64(entry)).Scan(&text); !errors.Is(err, sql.ErrNoRows) {
+		return text, err
+	}
+	r, err := g.Receipt(ctx, entry)
+	if err != nil {
+		return "", err
+	}
+	err = n.db.Write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.Exec(`INSERT INTO feed_receipts (entry, receipt) VALUES (?, ?) ON CONFLICT DO NOTHING`, int64(entry), string(r.Marshal())); err != nil {
+			return err
+		}
+		return tx.QueryRow(ask, int64(entry)).Scan(&text)
+	})
+	return text, err
 }
 
 // clear forgets what was published long ago.

@@ -304,6 +304,21 @@ func TestNodes(t *testing.T) {
 			t.Errorf("a view through several nodes: %d bytes, %v", len(clip), err)
 		}
 	}
+	// The feed is the same bytes for everybody.
+	for tick := time.Tick(50 * time.Millisecond); ; {
+		files := map[string]bool{}
+		for _, n := range f.nodes {
+			files[wholeFeed(t, "http://"+n.address+"/feed/v1/")] = true
+		}
+		if len(files) == 1 {
+			break
+		}
+		select {
+		case <-tick:
+		case <-ctx.Done():
+			t.Fatal("nodes serve different feeds")
+		}
+	}
 	t.Logf("%d acts acknowledged, %d tries failed", len(acknowledged), refused.Load())
 
 	// Everything acknowledged is in the log, once, and proved.
@@ -360,6 +375,32 @@ func TestNodes(t *testing.T) {
 			t.Errorf("%s %s was acknowledged and done %d times", action, id, done)
 		}
 	}
+}
+
+// wholeFeed is the index and every file of a feed.
+func wholeFeed(t *testing.T, url string) string {
+	t.Helper()
+	get := func(file string) string {
+		resp, err := http.Get(url + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s%s: %s, %v", url, file, resp.Status, err)
+		}
+		return string(b)
+	}
+	all := get("")
+	var index struct{ Cells []string }
+	if err := json.Unmarshal([]byte(all), &index); err != nil || len(index.Cells) == 0 {
+		t.Fatalf("the feed's index: %v", err)
+	}
+	for _, c := range index.Cells {
+		all += get(c)
+	}
+	return all
 }
 
 func readLog(t *testing.T, c exchange.Config, logKey string) *ledger.Log {
