@@ -42,8 +42,8 @@ func car(t *testing.T) []byte {
 		"-vf", strings.Join([]string{
 			"drawbox=y=430:w=1280:h=290:color=0x3a3f45:t=fill", "drawbox=x=340:y=220:w=600:h=330:color=0x1d4e89:t=fill",
 			"drawbox=x=420:y=250:w=440:h=110:color=0x9fc0dd:t=fill", "drawbox=x=360:y=400:w=90:h=40:color=0xc8102e:t=fill",
-			"drawbox=x=830:y=400:w=90:h=40:color=0xc8102e:t=fill", "drawbox=x=520:y=440:w=240:h=80:color=white:t=fill",
-			"drawtext=text='PRC 2481':fontsize=52:fontcolor=0x102040:x=536:y=456", "noise=alls=8:allf=u",
+			"drawbox=x=830:y=400:w=90:h=40:color=0xc8102e:t=fill", "drawbox=x=510:y=440:w=280:h=80:color=white:t=fill",
+			"drawtext=text='PRC 2481':fontsize=52:fontcolor=0x102040:x=528:y=456", "noise=alls=8:allf=u",
 		}, ","), "-f", "mjpeg", "-").Output()
 	if err != nil {
 		t.Fatalf("drawing with ffmpeg: %v", err)
