@@ -153,8 +153,13 @@ func Populate(ctx context.Context, url, link string) (*Town, error) {
 
 // InviteAgency invites an agency; the token enrols its administrator.
 func (w *Town) InviteAgency(ctx context.Context, a *Agency, kind string) (token string, err error) {
+	return w.InviteAgencyOf(ctx, a, kind, "IL")
+}
+
+// InviteAgencyOf is InviteAgency for one of any state.
+func (w *Town) InviteAgencyOf(ctx context.Context, a *Agency, kind, state string) (token string, err error) {
 	token, inv := actor.Invitation()
-	in := web.NewAgency{NewInvitation: inv, ORI: a.ORI, Name: a.Name, Kind: kind, State: "IL", Contact: "555-0100", Admin: "Admin of " + a.Name}
+	in := web.NewAgency{NewInvitation: inv, ORI: a.ORI, Name: a.Name, Kind: kind, State: state, Contact: "555-0100", Admin: "Admin of " + a.Name}
 	if err := json.Unmarshal([]byte(County), &in.Jurisdiction); err != nil {
 		return "", err
 	}
