@@ -40,6 +40,7 @@ import (
 	"porchlight/ledger"
 	"porchlight/plate"
 	"porchlight/plate/hotlist"
+	picture "porchlight/plate/image"
 	"porchlight/plate/peer"
 	"porchlight/policy"
 	"porchlight/roster"
@@ -206,7 +207,10 @@ var matrix = []row{
 	{"POST /api/v1/plates/reads", "", nocamera, post("/api/v1/plates/reads", nil)},
 	{"POST /api/v1/plates/reads/{token}", "", nocamera, post("/api/v1/plates/reads/this-token-opens-nothing", nil)},
 
-	// ---- pictures of plate reads: one of the police, to which nothing led anybody
+	// ---- pictures of plate reads: one of the police, to which search 7 led everybody and search 1 nobody
+	{"POST /api/v1/plates/pictures/view", "image.view", "ssss -++- ---- 000 -s", func(c *cell) request {
+		return act("/plates/pictures/view", web.PicturesView{PictureLead: web.PictureLead{Search: "7"}, Pictures: []web.PictureOf{{Picture: c.w.picture, Read: 1}}})
+	}},
 	{"POST /api/v1/plates/pictures/view", "image.view", "ssss ---- 0000 000 0s", func(c *cell) request {
 		return act("/plates/pictures/view", web.PicturesView{PictureLead: web.PictureLead{Search: "1"}, Pictures: []web.PictureOf{{Picture: c.w.picture, Read: 1}}})
 	}},
@@ -705,6 +709,7 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 	check(t, png.Encode(&drawn, image.NewGray(image.Rect(0, 0, 64, 32))))
 	w.picture, err = w.X.Images.Keep(ctx, w.Police.ORI, time.Now(), "image/png", drawn.Bytes())
 	check(t, err)
+	w.X.Images.Leads = led{"7", picture.Wanted{Picture: w.picture, Read: 1}}
 	vault, err := age.ParseX25519Recipient(w.vault)
 	check(t, err)
 	w.sealed, err = actor.Seal(make([]byte, 1000-216), vault)

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	stdimage "image"
+	"image/jpeg"
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -195,4 +197,22 @@ func TestRepeatsAndTogether(t *testing.T) {
 	if n := w.count("image_roll"); n != 2 {
 		t.Fatalf("%d rolls", n)
 	}
+}
+
+// A camera's picture from clear bytes to durable, sealed.
+func BenchmarkKeep(b *testing.B) {
+	w := newWorld(b)
+	var data bytes.Buffer
+	must(b, jpeg.Encode(&data, stdimage.NewRGBA(stdimage.Rect(0, 0, 1280, 720)), nil))
+	picture := slices.Concat(data.Bytes()[:data.Len()-2], make([]byte, 60<<10), []byte{0xff, 0xd9})
+	b.SetBytes(int64(len(picture)))
+	var n atomic.Int64
+	b.SetParallelism(16)
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			if _, err := w.Keep(b.Context(), police, w.now.Add(time.Duration(n.Add(1))*time.Millisecond), "image/jpeg", picture); err != nil {
+				b.Error(err)
+			}
+		}
+	})
 }

@@ -89,6 +89,9 @@ func FuzzStrip(f *testing.F) {
 			if err != nil || !bytes.Equal(again, out) {
 				t.Fatalf("stripping twice changes it: %v", err)
 			}
+			if c, _, err := stdimage.DecodeConfig(bytes.NewReader(out)); err == nil && c.Width*c.Height > 1<<18 {
+				continue // decoding would take long
+			}
 			if decode(data) == nil && decode(out) != nil {
 				t.Fatalf("a picture that decoded does not any more")
 			}
