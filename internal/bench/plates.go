@@ -41,7 +41,8 @@ const (
 type plateEngine interface {
 	ingest(context.Context, []plate.Read) error
 	find(ctx context.Context, owners []string, q plate.Query) (answer, error)
-	settle(context.Context) error // after the ingest: what a server does at night
+	finish(context.Context) error  // what the ingest left to be done
+	analyze(context.Context) error // what a server does at night
 	counts(ctx context.Context, owners []string, from, to time.Time) (rows int, err error)
 	drop(ctx context.Context, day time.Time) error // all reads of one day
 	close() error
@@ -173,6 +174,9 @@ func plates(ctx context.Context, f figures) error {
 		if err := extraDay(ctx, engine, total, day); err != nil {
 			return errors.Join(err, engine.close())
 		}
+		if err := engine.finish(ctx); err != nil {
+			return errors.Join(err, engine.close())
+		}
 		began = time.Now()
 		if err := engine.drop(ctx, day); err != nil {
 			return errors.Join(err, engine.close())
@@ -273,6 +277,9 @@ func fillPlates(ctx context.Context, name string, e plateEngine, t *traffic, hot
 		fmt.Printf("  %s: %d reads of an earlier run\n", name, n)
 		return in, s, nil
 	}
+	if err := e.finish(ctx); err != nil {
+		return in, nil, err
+	}
 	for _, m := range matched {
 		hits += m
 	}
@@ -282,7 +289,7 @@ func fillPlates(ctx context.Context, name string, e plateEngine, t *traffic, hot
 	if b, err = json.Marshal(in); err != nil {
 		return in, nil, err
 	}
-	if err := e.settle(ctx); err != nil {
+	if err := e.analyze(ctx); err != nil {
 		return in, nil, err
 	}
 	return in, s, os.WriteFile(mark, b, 0o644)
@@ -357,7 +364,12 @@ func openStore(ctx context.Context, t *traffic, o reads.Options, pool *pgxpool.P
 	return e, nil
 }
 
-func (e *storeEngine) settle(ctx context.Context) (err error) {
+func (e *storeEngine) finish(ctx context.Context) error {
+	_, err := e.Due(ctx, *e.now.Load())
+	return err
+}
+
+func (e *storeEngine) analyze(ctx context.Context) (err error) {
 	if e.pool != nil {
 		_, err = e.pool.Exec(ctx, `ANALYZE`)
 	}

@@ -201,7 +201,9 @@ func (e *todayEngine) counts(ctx context.Context, owners []string, from, to time
 	return n, err
 }
 
-func (e *todayEngine) settle(ctx context.Context) error {
+func (e *todayEngine) finish(context.Context) error { return nil }
+
+func (e *todayEngine) analyze(ctx context.Context) error {
 	_, err := e.pool.Exec(ctx, `VACUUM ANALYZE reads`)
 	return err
 }

@@ -78,6 +78,11 @@ type engine interface {
 	aside(p *part, err error) (text string, ok bool)
 	// number gives sources and words numbers that all processes share.
 	number(context.Context, []source, []string) error
+	// together is how many buckets byPlates is asked for at a time.
+	together() int
+	// byPlates fills in the rows of lookups, each as table.byPlates does; where it
+	// fails it leaves them, and they are asked for one by one.
+	byPlates(ctx context.Context, ask []*lookup, lo, hi plate.ID, limit int)
 	// tidy does what a minute's growth asks for.
 	tidy(context.Context) error
 	// remove deletes for good what was set aside.

@@ -87,6 +87,7 @@ const childMark = "PORCHLIGHT_READS_CHILD"
 // TestKills kills a process that appends, at random moments and while a day
 // changes; PORCHLIGHT_KILLS says how often.
 func TestKills(t *testing.T) {
+	t.Parallel()
 	kills := 5
 	if s := os.Getenv("PORCHLIGHT_KILLS"); s != "" {
 		kills, _ = strconv.Atoi(s)
@@ -160,6 +161,7 @@ func TestChild(t *testing.T) {
 // TestRestart stops, kills and starts PostgreSQL under a load that notices
 // nothing.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Start(t)
 	s := on(server.DSN)(t)(t, Options{Keep: keepAll})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -259,6 +261,7 @@ func TestDiskFull(t *testing.T) {
 // TestBrokenFiles: a day that is damaged or gone is set aside and said, whenever
 // it is noticed; the others are served, and the day takes new reads.
 func TestBrokenFiles(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		wreck func(t *testing.T, path string)

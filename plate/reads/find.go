@@ -56,14 +56,16 @@ func (s *Store) Find(ctx context.Context, owners []string, q plate.Query, limit 
 		return nil, false, fmt.Errorf("finding reads: %w", err)
 	}
 	a := s.ask(owners, q)
-	for _, p := range s.between(a.lo, a.hi) {
+	parts := s.between(a.lo, a.hi)
+	ready := map[*part]*lookup{}
+	for i, p := range parts {
 		lo := a.lo
 		if len(found) > limit {
 			if lo = max(lo, found[limit].ID+1); idAt(p.end()) <= lo {
 				break // all buckets from here on are older
 			}
 		}
-		here, err := s.findIn(ctx, p, a, lo, limit+1)
+		here, err := s.findIn(ctx, p, a, lo, limit+1, s.lookup(ctx, parts[i:], a, lo, limit+1, ready))
 		if err = s.aside(p, err); err != nil {
 			return nil, false, fmt.Errorf("finding reads: %w", err)
 		}
@@ -120,9 +122,9 @@ const (
 )
 
 // findIn gives the newest limit reads of one bucket.
-func (s *Store) findIn(ctx context.Context, p *part, a *ask, lo plate.ID, limit int) ([]plate.Read, error) {
+func (s *Store) findIn(ctx context.Context, p *part, a *ask, lo plate.ID, limit int, ready *lookup) ([]plate.Read, error) {
 	lo, hi := max(lo, plate.ID(p.from)<<seqBits), min(a.hi, idAt(p.end()))
-	plates, many, err := s.platesIn(ctx, p, a)
+	plates, many, err := ready.plates, ready.many, ready.err
 	if err != nil || plates != nil && len(plates) == 0 {
 		return nil, err
 	}
@@ -144,10 +146,12 @@ func (s *Store) findIn(ctx context.Context, p *part, a *ask, lo plate.ID, limit 
 		}
 	}
 	var found []plate.Read
-	for page := max(limit, 64); ; page = min(2*page, 8192) {
+	for page := pageOf(limit); ; page = min(2*page, 8192) {
 		var rows []row
 		var err error
-		if byPlate {
+		if byPlate && ready.rows != nil {
+			rows, ready.rows = ready.rows, nil
+		} else if byPlate {
 			rows, err = p.rows.byPlates(ctx, plates, lo, hi, page)
 		} else {
 			rows, err = p.rows.bySources(ctx, sources, lo, hi, page)
@@ -156,7 +160,7 @@ func (s *Store) findIn(ctx context.Context, p *part, a *ask, lo plate.ID, limit 
 			return nil, err
 		}
 		for _, r := range rows {
-			if !a.asks(r.source) || !p.has(r.source) {
+			if r.id < lo || !a.asks(r.source) || !p.has(r.source) {
 				continue
 			}
 			if !byPlate && plates != nil {
@@ -187,6 +191,41 @@ func (s *Store) findIn(ctx context.Context, p *part, a *ask, lo plate.ID, limit 
 		}
 		hi = rows[len(rows)-1].id
 	}
+}
+
+// lookup is what is known of a bucket before its rows are asked for.
+type lookup struct {
+	p      *part
+	plates []plate.Packed // that are asked for, sorted; nil: any
+	many   int            // about how many plates the bucket has
+	err    error
+	rows   []row // the first page of the rows of plates; nil: not asked for yet
+}
+
+// pageOf is how many rows are asked for at first.
+func pageOf(limit int) int { return max(limit, 64) }
+
+// lookup gives what is ready of the first of parts. Where each question is a way
+// to another computer, the rows of a few plates are asked for in several buckets
+// at once.
+func (s *Store) lookup(ctx context.Context, parts []*part, a *ask, lo plate.ID, limit int, ready map[*part]*lookup) *lookup {
+	if l := ready[parts[0]]; l != nil {
+		return l
+	}
+	parts = parts[:min(len(parts), s.engine.together())]
+	var ask []*lookup
+	for _, p := range parts {
+		l := &lookup{p: p}
+		l.plates, l.many, l.err = s.platesIn(ctx, p, a)
+		ready[p] = l
+		if n := len(l.plates); n > 0 && n <= few {
+			ask = append(ask, l)
+		}
+	}
+	if len(ask) > 1 {
+		s.engine.byPlates(ctx, ask, lo, a.hi, pageOf(limit))
+	}
+	return ready[parts[0]]
 }
 
 // platesIn gives the bucket's plates that are asked for, sorted, and about how many
@@ -245,8 +284,9 @@ func (s *Store) Convoy(ctx context.Context, owners []string, q plate.Query, limi
 
 	// Where and when the plate itself was read.
 	spans := map[int32][]window{}
-	for _, p := range parts {
-		reads, err := s.findIn(ctx, p, a, a.lo, 1<<30)
+	ready := map[*part]*lookup{}
+	for i, p := range parts {
+		reads, err := s.findIn(ctx, p, a, a.lo, 1<<30, s.lookup(ctx, parts[i:], a, a.lo, 1<<30, ready))
 		if err = s.aside(p, err); err != nil {
 			return nil, false, fmt.Errorf("finding a convoy: %w", err)
 		}

@@ -275,6 +275,38 @@ func (e *pgEngine) shard(source int32) int { return int(source) % len(e.holders)
 
 func (e *pgEngine) writers() int { return 4 }
 
+func (e *pgEngine) together() int { return 10 }
+
+func (e *pgEngine) byPlates(ctx context.Context, ask []*lookup, lo, hi plate.ID, limit int) {
+	b := &pgx.Batch{}
+	for _, l := range ask {
+		b.Queue(l.p.rows.(*partition).byPlatesSQL(), numbersOf(l.plates), int64(lo), int64(hi), int64(limit))
+	}
+	r := e.main.SendBatch(ctx, b)
+	defer r.Close()
+	for _, l := range ask {
+		rows, err := r.Query()
+		if err != nil {
+			return
+		}
+		out, err := scan(rows)
+		if err != nil {
+			return
+		}
+		if l.rows = out; out == nil {
+			l.rows = []row{}
+		}
+	}
+}
+
+func numbersOf(plates []plate.Packed) []int64 {
+	numbers := make([]int64, len(plates))
+	for i, p := range plates {
+		numbers[i] = int64(p)
+	}
+	return numbers
+}
+
 // number gives numbers, and learns those other processes gave.
 func (e *pgEngine) number(ctx context.Context, sources []source, words []string) error {
 	return again(ctx, func() error {
@@ -324,15 +356,24 @@ func (e *pgEngine) refresh(ctx context.Context) error {
 			}
 			p.mu.RUnlock()
 		}
+		var there map[int32]bucket
 		for i, h := range e.holders {
 			var err error
-			if all[i], err = h.news(ctx, loaded); err != nil {
+			if all[i], there, err = h.news(ctx, loaded); err != nil {
 				return err
 			}
 		}
-		if err := e.buckets(ctx); err != nil {
-			return err
+		if there == nil {
+			b := &pgx.Batch{}
+			b.Queue(bucketsSQL)
+			r := e.main.SendBatch(ctx, b)
+			defer r.Close()
+			var err error
+			if there, err = buckets(r); err != nil {
+				return err
+			}
 		}
+		e.meet(there)
 		if err := e.learnNumbers(ctx, all); err != nil {
 			return err
 		}
@@ -376,20 +417,26 @@ type news struct {
 // news reads what may not have been seen. A transaction's news count from its
 // number, not from that of the line, as lines become visible in another order than
 // they are numbered.
-func (h *holder) news(ctx context.Context, loaded []int32) ([]news, error) {
+//
+// The main server is asked for the buckets too, in the same breath; else they are
+// nil.
+func (h *holder) news(ctx context.Context, loaded []int32) ([]news, map[int32]bucket, error) {
 	b := &pgx.Batch{}
 	b.Queue(`SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint`)
 	b.Queue(`SELECT n, bucket, whole, sources, counts, boxes, gone, swept, CASE WHEN bucket = ANY($2) THEN plates END
 		FROM plate_news WHERE xid >= $1::text::xid8 ORDER BY n`, fmt.Sprint(h.xmin), loaded)
+	if h.main {
+		b.Queue(bucketsSQL)
+	}
 	r := h.SendBatch(ctx, b)
 	defer r.Close()
 	var xmin int64
 	if err := r.QueryRow().Scan(&xmin); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rows, err := r.Query()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out := []news{}
 	var x news
@@ -398,16 +445,23 @@ func (h *holder) news(ctx context.Context, loaded []int32) ([]news, error) {
 		x = news{}
 		return nil
 	}); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return append(out, news{xmin: uint64(xmin)}), r.Close()
+	out = append(out, news{xmin: uint64(xmin)})
+	if !h.main {
+		return out, nil, r.Close()
+	}
+	there, err := buckets(r)
+	return out, there, err
 }
 
-// buckets learns which there are.
-func (e *pgEngine) buckets(ctx context.Context) error {
-	rows, err := e.main.Query(ctx, `SELECT id, keep, start, shard FROM plate_bucket`)
+const bucketsSQL = `SELECT id, keep, start, shard FROM plate_bucket`
+
+// buckets reads the answer to bucketsSQL.
+func buckets(r pgx.BatchResults) (map[int32]bucket, error) {
+	rows, err := r.Query()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	there := map[int32]bucket{}
 	var id int32
@@ -418,8 +472,13 @@ func (e *pgEngine) buckets(ctx context.Context) error {
 		there[id] = b
 		return nil
 	}); err != nil {
-		return err
+		return nil, err
 	}
+	return there, r.Close()
+}
+
+// meet takes in which buckets there are.
+func (e *pgEngine) meet(there map[int32]bucket) {
 	e.s.mu.Lock()
 	defer e.s.mu.Unlock()
 	for id, p := range e.byID {
@@ -437,7 +496,6 @@ func (e *pgEngine) buckets(ctx context.Context) error {
 			e.s.parts[b] = p
 		}
 	}
-	return nil
 }
 
 func (e *pgEngine) adopt(p *part, id int32) *partition {
@@ -631,28 +689,32 @@ const pgColumns = `SELECT id, plate, source, event, body FROM `
 // collect runs a query on the main server, which asks a shard where it must.
 func (t *partition) collect(ctx context.Context, sql string, args ...any) (out []row, err error) {
 	err = again(ctx, func() error {
-		out = nil
 		rows, err := t.e.main.Query(ctx, sql, args...)
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var r row
-			var event *int64
-			var id, packed int64
-			if err := rows.Scan(&id, &packed, &r.source, &event, &r.body); err != nil {
-				return err
-			}
-			r.id, r.plate = plate.ID(id), plate.Packed(packed)
-			if event != nil {
-				r.event = *event
-			}
-			out = append(out, r)
-		}
-		return rows.Err()
+		out, err = scan(rows)
+		return err
 	})
 	return out, err
+}
+
+func scan(rows pgx.Rows) (out []row, err error) {
+	defer rows.Close()
+	for rows.Next() {
+		var r row
+		var event *int64
+		var id, packed int64
+		if err := rows.Scan(&id, &packed, &r.source, &event, &r.body); err != nil {
+			return nil, err
+		}
+		r.id, r.plate = plate.ID(id), plate.Packed(packed)
+		if event != nil {
+			r.event = *event
+		}
+		out = append(out, r)
+	}
+	return out, rows.Err()
 }
 
 func (t *partition) known(ctx context.Context, rows []row) ([]row, error) {
@@ -677,12 +739,11 @@ func (t *partition) get(ctx context.Context, ids []plate.ID) ([]row, error) {
 // The order by id + 0 keeps the planner from walking the primary key in the hope
 // of meeting enough rows soon.
 func (t *partition) byPlates(ctx context.Context, plates []plate.Packed, lo, hi plate.ID, limit int) ([]row, error) {
-	numbers := make([]int64, len(plates))
-	for i, p := range plates {
-		numbers[i] = int64(p)
-	}
-	return t.collect(ctx, pgColumns+t.table+` WHERE plate = ANY($1) AND id >= $2 AND id < $3 ORDER BY id + 0 DESC LIMIT $4`,
-		numbers, int64(lo), int64(hi), int64(limit))
+	return t.collect(ctx, t.byPlatesSQL(), numbersOf(plates), int64(lo), int64(hi), int64(limit))
+}
+
+func (t *partition) byPlatesSQL() string {
+	return pgColumns + t.table + ` WHERE plate = ANY($1) AND id >= $2 AND id < $3 ORDER BY id + 0 DESC LIMIT $4`
 }
 
 func (t *partition) bySources(ctx context.Context, sources []int32, lo, hi plate.ID, limit int) ([]row, error) {

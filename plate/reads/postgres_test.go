@@ -30,11 +30,15 @@ func on(database ...func(testing.TB) string) func(*testing.T) opener {
 	}
 }
 
-func TestPostgres(t *testing.T) { conformance(t, on(pgtest.DSN)) }
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	conformance(t, on(pgtest.DSN))
+}
 
 // TestShards has the rows on two servers, of which the main one is another
 // database's.
 func TestShards(t *testing.T) {
+	t.Parallel()
 	second := pgtest.Start(t, "fsync=off")
 	conformance(t, on(pgtest.DSN, pgtest.DSN, second.DSN))
 }

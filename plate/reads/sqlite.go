@@ -249,6 +249,10 @@ func (e *sqliteEngine) shard(int32) int { return 0 }
 
 func (e *sqliteEngine) writers() int { return 1 }
 
+func (e *sqliteEngine) together() int { return 1 }
+
+func (e *sqliteEngine) byPlates(context.Context, []*lookup, plate.ID, plate.ID, int) {}
+
 func (e *sqliteEngine) learned(p *part, rows []row) {
 	plates := make([]plate.Packed, len(rows))
 	for i := range rows {

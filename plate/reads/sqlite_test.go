@@ -23,4 +23,7 @@ func onSQLite(t *testing.T) opener {
 	}
 }
 
-func TestSQLite(t *testing.T) { conformance(t, onSQLite) }
+func TestSQLite(t *testing.T) {
+	t.Parallel()
+	conformance(t, onSQLite)
+}

@@ -142,7 +142,8 @@ func (s *Store) Health() []Problem {
 // Due gives what its owner may keep no longer: days whose oldest read has reached
 // its retention, the one it arrived under or the owner's present one if that is
 // shorter. Oldest first. Due also removes for good what was set aside and has
-// reached its retention, and finishes what Drop began.
+// reached its retention, finishes what Drop began, and makes the buckets of the
+// next day; the caller asks every minute.
 func (s *Store) Due(ctx context.Context, now time.Time) ([]Day, error) {
 	if err := errors.Join(s.engine.refresh(ctx), s.engine.tidy(ctx)); err != nil {
 		return nil, err
@@ -173,7 +174,23 @@ func (s *Store) Due(ctx context.Context, now time.Time) ([]Day, error) {
 			out = append(out, d)
 		}
 	}
-	return out, s.forgetAside(now)
+	return out, errors.Join(s.forgetAside(now), s.ahead(ctx, now))
+}
+
+// ahead makes the bucket that follows each of an hour or a day that takes reads
+// now, so that midnight costs no camera anything.
+func (s *Store) ahead(ctx context.Context, now time.Time) error {
+	for _, p := range s.between(idAt(now), idAt(now)+1) {
+		if span(p.keep) < time.Hour || p.count() == 0 {
+			continue
+		}
+		next := p.bucket
+		next.from = p.end().UnixMilli()
+		if _, err := s.part(ctx, next); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // owners counts the reads of a bucket by owner.
