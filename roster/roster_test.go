@@ -52,7 +52,7 @@ type person struct {
 }
 
 func TestMain(m *testing.M) {
-	dbtest.Main(m, "^(TestRepeats|TestAgencyFromInvitationToVault|TestSuspendRestore|TestFurtherRoleAndDevice)$")
+	dbtest.Main(m, "^(TestRepeats|TestAgencyFromInvitationToVault|TestSuspendRestore|TestFurtherRoleAndDevice|TestPlatesVault)$")
 }
 
 func newWorld(t testing.TB) *world {
