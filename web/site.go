@@ -291,6 +291,9 @@ func (t *site) agency(r *http.Request) (pages.View, error) {
 	if v.Requests, err = t.cards(ctx, published); err != nil {
 		return nil, err
 	}
+	if v.Plates, err = t.platesOf(ctx, a.ORI); err != nil {
+		return nil, err
+	}
 	v.Map = t.picture(i18n.FromRequest(r).T("agency.map"), []basemap.Overlay{{Ring: ring(a.Jurisdiction), Class: "limit", Title: a.Name}}, 640, 420)
 	return v, nil
 }

@@ -186,6 +186,16 @@ func (s *Site) funcs(l i18n.Lang) template.FuncMap {
 		"themes":    func() []string { return []string{"auto", "light", "dark"} },
 		"asset":     asset,
 		"charts":    func(months []Month) []chart { return charts(l, months) },
+		"bar":       bar,
+		"arr":       func(list ...any) []any { return list },
+		"names": func(list []string) string {
+			if len(list) == 0 {
+				return l.T("sharing.nobody-here")
+			}
+			return strings.Join(list, ", ")
+		},
+		"most":   most,
+		"around": func(name string, sees, seen []string) template.HTML { return around(l, name, sees, seen) },
 	}
 }
 

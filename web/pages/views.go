@@ -78,6 +78,7 @@ type Agency struct {
 	Suspension *Suspension
 	Months     []Month // oldest first, the last twelve
 	Requests   []RequestCard
+	Plates     *Plates // nil when it has no part in the plate network
 }
 
 // Vault is the public key to which residents' clips are encrypted.
