@@ -386,7 +386,7 @@ type ForecastView struct {
 }
 
 func (s *Server) previewView(ctx context.Context, p search.Preview) SearchPreview {
-	v := SearchPreview{Agencies: []ForecastView{}, Cameras: p.Reach.Cameras, LookBack: p.Reach.LookBack, Peers: p.Reach.Peers,
+	v := SearchPreview{Agencies: []ForecastView{}, Cameras: p.Reach.Cameras, LookBack: p.Reach.LookBack, Peers: append([]string{}, p.Reach.Peers...),
 		Purposes: p.Purposes, Behalf: p.Behalf, Refused: rulesView(p.Refused), Second: rulesView(p.Second)}
 	for i, o := range p.Reach.Owners {
 		f := p.Answers[i]

@@ -49,7 +49,7 @@ func TestSearchInTheBrowser(t *testing.T) {
 		check(t, err)
 		_, err = a.Admin.Act(ctx, "/sharing", web.SharingSetting{Audience: "exchange"}, nil)
 		check(t, err)
-		check(t, seen(ctx, w, a.ORI, c.ID, "ABC123", time.Duration(i+1)*time.Minute))
+		check(t, seen(ctx, w, a.ORI, c.ID, "ABC123", time.Duration(i+1)*30*time.Second))
 		if a.Agency == police {
 			check(t, seen(ctx, w, a.ORI, c.ID, "ABC127", 5*time.Hour))
 		}
