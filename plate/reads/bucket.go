@@ -63,6 +63,8 @@ func (b bucket) String() string {
 type engine interface {
 	// refresh learns what other processes changed.
 	refresh(context.Context) error
+	// between runs do while no refresh is under way.
+	between(do func())
 	// writers is how many commits of one bucket may be under way.
 	writers() int
 	// learned tells that rows are durable; afterwards a search finds them.
@@ -226,9 +228,13 @@ func (s *Store) distinct(ctx context.Context, p *part) (*plateSet, error) {
 		p.mu.Unlock()
 		return set, nil
 	}
-	set = &plateSet{} // what is added from now on goes in, the rest is read
-	p.plates = set
 	p.mu.Unlock()
+	set = &plateSet{} // what is added from now on goes in, the rest is read
+	s.engine.between(func() {
+		p.mu.Lock()
+		p.plates = set
+		p.mu.Unlock()
+	})
 	count := p.count()
 	plates, saved, err := p.rows.distinct(ctx, count)
 	if err != nil {

@@ -385,6 +385,13 @@ func (e *pgEngine) refresh(ctx context.Context) error {
 	})
 }
 
+// between keeps a refresh from asking for news before do, and folding them after.
+func (e *pgEngine) between(do func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	do()
+}
+
 func (e *pgEngine) parts() map[int32]*part {
 	e.s.mu.RLock()
 	defer e.s.mu.RUnlock()
@@ -625,7 +632,16 @@ func (e *pgEngine) aside(p *part, err error) (string, bool) {
 
 func (e *pgEngine) tidy(context.Context) error { return nil }
 
-func (e *pgEngine) remove(Problem) error { return nil } // it is dropped as any other
+// remove drops the partitions that were left to the operator. Store.mu is held.
+func (e *pgEngine) remove(p Problem) error {
+	var err error
+	for _, q := range e.byID {
+		if q.bucket == (bucket{p.Keep, p.From.UnixMilli(), q.shard}) && e.s.parts[q.bucket] != q {
+			err = errors.Join(err, e.drop(context.Background(), q))
+		}
+	}
+	return err
+}
 
 // Rows.
 

@@ -1,10 +1,16 @@
 package reads
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"porchlight/internal/pgtest"
+	"porchlight/plate"
 )
 
 // on opens stores in fresh databases, the first of which is the main one.
@@ -41,4 +47,104 @@ func TestShards(t *testing.T) {
 	t.Parallel()
 	second := pgtest.Start(t, "fsync=off")
 	conformance(t, on(pgtest.DSN, pgtest.DSN, second.DSN))
+}
+
+// TestNodes: what one process was told is kept the next search of another finds,
+// counts, and does not take for new; what one dropped the other has no more.
+func TestNodes(t *testing.T) {
+	t.Parallel()
+	t.Run("one server", func(t *testing.T) { testNodes(t, on(pgtest.DSN)(t)) })
+	t.Run("shards", func(t *testing.T) { testNodes(t, on(pgtest.DSN, pgtest.DSN, pgtest.DSN)(t)) })
+}
+
+func testNodes(t *testing.T, open opener) {
+	keep := atomic.Int64{}
+	keep.Store(int64(month))
+	o := Options{Keep: func(string) time.Duration { return time.Duration(keep.Load()) }}
+	nodes := []*Store{open(t, o), open(t, o), open(t, o)}
+	owners := newWorld(1).owners
+	done := make(chan error)
+	const rounds = 12
+	for n := range nodes {
+		go func() {
+			done <- func() error {
+				w := newWorld(uint64(n))
+				for i := range rounds {
+					batch := w.reads(20)
+					for k := range batch {
+						batch[k].Camera, batch[k].Event = fmt.Sprint("node", n, k%3), fmt.Sprint(n, " ", i, " ", k)
+					}
+					batch[0].Text = plate.Text(fmt.Sprintf("N%dI%d", n, i))
+					p, err := plate.ParsePattern("*" + string(batch[0].Text))
+					if err != nil {
+						return err
+					}
+					ids, _, err := nodes[n].Append(context.Background(), batch)
+					if err != nil {
+						return err
+					}
+					for _, other := range nodes {
+						found, _, err := other.Find(context.Background(), owners, plate.Query{Kind: plate.ByPlate, Plate: p}, 10)
+						if err != nil {
+							return err
+						}
+						if !slices.ContainsFunc(found, func(r plate.Read) bool { return r.ID == ids[0] }) {
+							return fmt.Errorf("%s was acknowledged by node %d and is not found", batch[0].Text, n)
+						}
+						again, fresh, err := other.Append(context.Background(), batch)
+						if err != nil {
+							return err
+						}
+						if !slices.Equal(again, ids) || slices.Contains(fresh, true) {
+							return errors.New("a node took another's reads for new ones")
+						}
+					}
+				}
+				return nil
+			}()
+		}()
+	}
+	for range nodes {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	count := func(s *Store) (sum int) {
+		for _, o := range owners {
+			got, err := s.Tallies(t.Context(), o, now.Add(-month), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range got {
+				sum += n.Reads
+			}
+		}
+		return sum
+	}
+	for n, s := range nodes {
+		if got := count(s); got != len(nodes)*rounds*20 {
+			t.Errorf("node %d counts %d reads", n, got)
+		}
+	}
+	keep.Store(int64(25 * time.Hour))
+	due, err := nodes[0].Due(t.Context(), now)
+	if err != nil || len(due) < 2 {
+		t.Fatalf("%v %v", due, err)
+	}
+	left := count(nodes[0])
+	for i, d := range due {
+		left -= d.Reads
+		if err := nodes[i%2].Drop(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n, s := range nodes {
+		if got := count(s); got != left {
+			t.Errorf("node %d counts %d reads after the drop, not %d", n, got, left)
+		}
+		found, _, err := s.Find(t.Context(), owners, plate.Query{Kind: plate.InArea, Area: everywhere(t)}, 10000)
+		if err != nil || len(found) != left {
+			t.Errorf("node %d finds %d, %v", n, len(found), err)
+		}
+	}
 }

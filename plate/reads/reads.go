@@ -31,7 +31,8 @@ type Options struct {
 	Postgres string
 	// Shards are the URLs of databases that hold the partitions, each those of a
 	// group of cameras; the one at Postgres then sees them as foreign tables. The
-	// list is fixed once there are reads. None: reads lie in Postgres itself.
+	// list is fixed once there are reads. The main database's user must be able to
+	// create the extension postgres_fdw. None: reads lie in Postgres itself.
 	Shards []string
 	// Keep is how long an owner's reads may be kept, now; asked when a read
 	// arrives, and by Due. Zero and less: not at all. It must be quick.

@@ -245,6 +245,8 @@ func parseBucket(name string) (bucket, error) {
 
 func (e *sqliteEngine) refresh(ctx context.Context) error { return ctx.Err() }
 
+func (e *sqliteEngine) between(do func()) { do() }
+
 func (e *sqliteEngine) shard(int32) int { return 0 }
 
 func (e *sqliteEngine) writers() int { return 1 }
@@ -487,12 +489,27 @@ func (f *file) locked(write bool, do func(*conn) error) error {
 		c.close() // whatever state it is in
 		return err
 	}
+	return e.shelve(c)
+}
+
+// shelve keeps a connection for the next user, and closes the longest idle one
+// when there are too many.
+func (e *sqliteEngine) shelve(c *conn) error {
 	e.mu.Lock()
 	e.idle = append(e.idle, c)
+	writers := 0
+	for _, c := range e.idle {
+		if c.write {
+			writers++
+		}
+	}
 	var old *conn
-	if len(e.idle) > e.s.options.Files {
-		old = e.idle[0]
-		e.idle = slices.Delete(e.idle, 0, 1)
+	for i, c := range e.idle {
+		if len(e.idle) > e.s.options.Files || writers > idleWriters && c.write {
+			old = c
+			e.idle = slices.Delete(e.idle, i, i+1)
+			break
+		}
 	}
 	e.mu.Unlock()
 	if old != nil {
@@ -500,6 +517,9 @@ func (f *file) locked(write bool, do func(*conn) error) error {
 	}
 	return nil
 }
+
+// idleWriters is how many connections with a large cache are kept.
+const idleWriters = 2
 
 // learn reads what the file says of its sources and words.
 func (f *file) learn() error {
