@@ -207,12 +207,12 @@ func pageOf(limit int) int { return max(limit, 64) }
 
 // lookup gives what is ready of the first of parts. Where each question is a way
 // to another computer, the rows of a few plates are asked for in several buckets
-// at once.
+// at once: in two, then in more and more, as the newest may be enough.
 func (s *Store) lookup(ctx context.Context, parts []*part, a *ask, lo plate.ID, limit int, ready map[*part]*lookup) *lookup {
 	if l := ready[parts[0]]; l != nil {
 		return l
 	}
-	parts = parts[:min(len(parts), s.engine.together())]
+	parts = parts[:min(len(parts), s.engine.together(), max(2, len(ready)))]
 	var ask []*lookup
 	for _, p := range parts {
 		l := &lookup{p: p}
