@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -82,9 +83,13 @@ var errBatch = errors.New("intake: the body is no batch as docs/cameras.md descr
 func ParseBatch(media string, body []byte) (Batch, error) {
 	var b Batch
 	var err error
-	if media == MediaProtobuf {
+	media, _, _ = mime.ParseMediaType(media)
+	switch {
+	case media == MediaProtobuf:
 		b, err = parseProtobuf(body)
-	} else {
+	case crowded(body):
+		err = ErrTooMany
+	default:
 		b, err = parseJSON(body)
 	}
 	if err != nil {

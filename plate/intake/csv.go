@@ -77,6 +77,9 @@ func parseCSV(body []byte) ([]Sighting, error) {
 			errors.As(err, &at)
 			return nil, fmt.Errorf("%w: line %d cannot be read", errForeign, at.Line)
 		}
+		if len(list) == maxValues/10 {
+			return nil, ErrTooMany
+		}
 		list = append(list, csvSighting(func(column string) string {
 			if i, ok := where[column]; ok && i < len(row) {
 				return strings.TrimSpace(row[i])

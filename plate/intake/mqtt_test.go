@@ -156,7 +156,7 @@ func TestFrigateOverMosquitto(t *testing.T) {
 	if r := w.reads.kept[3]; r.Text != "ZZT3" || r.Camera != camera.ID || r.Confidence != 900 {
 		t.Errorf("%+v", r)
 	}
-	if got := w.status(camera.ID); got.Today.Kept() != 4 {
+	if got := w.status(camera.ID); got.Today.Fresh+got.Today.Late != 4 {
 		t.Errorf("%+v", got.Today)
 	}
 	for _, b := range []Broker{{Agency: owner, URL: "http://x"}, {URL: "tcp://x:1883"}} {

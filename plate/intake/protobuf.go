@@ -140,6 +140,9 @@ func parseProtobuf(body []byte) (b Batch, err error) {
 		case 3:
 			b.Sent = moment(f.number)
 		case 4:
+			if len(b.Reads) == maxValues/10 {
+				return ErrTooMany
+			}
 			t, err := parseRead(f.bytes)
 			b.Reads = append(b.Reads, t.sighting())
 			return err
@@ -172,7 +175,9 @@ func parseRead(body []byte) (told, error) {
 				}
 				return nil
 			})
-			t.others = append(t.others, g)
+			if len(t.others) <= maxOthers { // one more is refused, the rest is not kept
+				t.others = append(t.others, g)
+			}
 			return err
 		case 6:
 			t.seen = moment(f.number)

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"regexp"
@@ -30,6 +31,14 @@ const (
 	maxOthers    = 5
 	maxAttribute = 40
 )
+
+// Values are what a body may hold: far more than the largest useful one, and few
+// enough that reading them takes little memory, however short each is.
+const maxValues = 100_000
+
+// crowded reports whether a text has more values than it may, before it is read:
+// each takes a comma.
+func crowded(text []byte) bool { return bytes.Count(text, []byte(",")) > maxValues }
 
 // sighting begins one with everything unknown. A fault in what was told makes
 // it unusable; see Sighting.Fault.

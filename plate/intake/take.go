@@ -45,9 +45,6 @@ type Counts struct {
 	Unkept    int64 `json:"unkept"`    // pictures that could not be kept; their reads were
 }
 
-// Kept is how many reads were new.
-func (c Counts) Kept() int64 { return c.Fresh + c.Late }
-
 func (c *Counts) add(d Counts) {
 	c.Fresh += d.Fresh
 	c.Late += d.Late
@@ -107,6 +104,9 @@ func (s *Service) TakeBatch(ctx context.Context, p Post) (Result, error) {
 			return Result{}, 0, ErrSignature
 		}
 		b, err := ParseBatch(p.Type, body)
+		if errors.Is(err, ErrTooMany) {
+			return Result{}, 0, ErrTooMany
+		}
 		if err == nil && b.Camera != c.ID {
 			err = fmt.Errorf("%w (it names another camera)", errBatch)
 		}
@@ -150,6 +150,9 @@ func (s *Service) TakePost(ctx context.Context, p Post) (Result, error) {
 	// Cameras that share a token share its places and allowance too.
 	return s.admitted(ctx, all[0], p, func(body []byte) (Result, int, error) {
 		list, err := parse(all[0].Speaks, p.Type, body)
+		if errors.Is(err, ErrTooMany) {
+			return Result{}, 0, ErrTooMany
+		}
 		if err != nil {
 			return Result{}, 0, s.malformed(all[0], err)
 		}
@@ -194,6 +197,9 @@ func (s *Service) TakeFrigate(ctx context.Context, owner, topic string, payload 
 }
 
 func parse(d plate.Dialect, contentType string, body []byte) ([]Sighting, error) {
+	if crowded(body) {
+		return nil, ErrTooMany
+	}
 	switch d {
 	case plate.OpenALPR:
 		return parseOpenALPR(body)
@@ -228,7 +234,7 @@ func (s *Service) admitted(ctx context.Context, c plate.Camera, p Post, f func(b
 		return Result{}, err
 	}
 	reads := 0
-	defer func() { leave(reads) }()
+	defer func() { leave(max(1, reads)) }() // what holds no reads costs something too
 	body, err := io.ReadAll(io.LimitReader(p.Body, s.limits.Bytes+1))
 	if err != nil {
 		return Result{}, fmt.Errorf("%w: the body broke off", ErrMalformed)
@@ -262,15 +268,15 @@ func (s *Service) malformed(c plate.Camera, err error) error {
 // share gives each sighting to the camera it names, of those that share a token.
 func (s *Service) share(ctx context.Context, all []plate.Camera, list []Sighting) (total Result, err error) {
 	total.Faults = []Fault{}
-	mine := make([][]Sighting, len(all))
-	for _, sighting := range list {
+	mine, places := make([][]Sighting, len(all)), make([][]int, len(all))
+	for n, sighting := range list {
 		to := 0
 		for i, c := range all {
 			if c.Alias == sighting.Alias {
 				to = i
 			}
 		}
-		mine[to] = append(mine[to], sighting)
+		mine[to], places[to] = append(mine[to], sighting), append(places[to], n)
 	}
 	for i, c := range all {
 		if i > 0 && len(mine[i]) == 0 {
@@ -281,7 +287,10 @@ func (s *Service) share(ctx context.Context, all []plate.Camera, list []Sighting
 			return Result{}, err
 		}
 		total.add(r.Counts)
-		total.Faults = append(total.Faults, r.Faults...)
+		for _, f := range r.Faults[:min(len(r.Faults), MaxFaults-len(total.Faults))] {
+			f.Read = places[i][f.Read]
+			total.Faults = append(total.Faults, f)
+		}
 	}
 	return total, nil
 }

@@ -213,6 +213,23 @@ func TestLimits(t *testing.T) {
 	_, err = w.TakeBatch(t.Context(), p)
 	wants(t, err, ErrTooLarge)
 
+	// Bodies that unfold to far more than they are.
+	w.options.Limits.Bytes, w.options.Limits.Memory = 8<<20, 8<<20
+	w.restart()
+	w.shows(plate.Camera{Speaks: plate.OpenALPR}, "hook")
+	w.shows(plate.Camera{Speaks: plate.CSV}, "file")
+	_, err = w.posts("hook", "", []byte(`{"results": [`+strings.Repeat("{},", 200_000)+`{}]}`))
+	wants(t, err, ErrTooMany)
+	_, err = w.posts("file", "", []byte("plate;time\n"+strings.Repeat("A;1\n", 200_000)))
+	wants(t, err, ErrTooMany)
+	w.pass(time.Hour)
+	_, err = ParseBatch(MediaProtobuf, bytes.Repeat([]byte{0x22, 0}, 1<<20))
+	wants(t, err, ErrTooMany)
+	_, err = ParseBatch(MediaJSON+"; charset=utf-8", []byte(`{"reads": [`+strings.Repeat("null,", 200_000)+`null]}`))
+	wants(t, err, ErrTooMany)
+	w.options.Limits.Bytes, w.options.Limits.Memory = 300, 300
+	w.restart()
+
 	// Five at once, then ten a second.
 	_, err = c.send(c.batch(some(3)...))
 	must(t, err)
@@ -350,10 +367,10 @@ func TestSharedToken(t *testing.T) {
 	must(t, err)
 	r, err := w.posts("secret", "application/json", bytes.ReplaceAll(body, []byte("camera-2"), []byte("camera-3")))
 	must(t, err)
-	if r.Malformed != 1 {
+	if r.Malformed != 1 || r.Faults[0].Read != 0 {
 		t.Errorf("a third camera: %+v", r)
 	}
-	if n, s := w.status(north.ID), w.status(south.ID); n.Today.Kept() != 2 || s.Today.Kept() != 1 || w.reads.kept[2].Heading != 180 {
+	if n, s := w.status(north.ID), w.status(south.ID); n.Today.Fresh != 2 || s.Today.Fresh != 1 || w.reads.kept[2].Heading != 180 {
 		t.Errorf("north %+v, south %+v", n.Today, s.Today)
 	}
 }
