@@ -19,7 +19,7 @@ export const deskNav: readonly NavItem[] = [
   { href: '/desk/search', label: 'plates.search', roles: ['investigator', 'auditor', 'admin'] },
   { href: '/desk/pictures', label: 'picture.asks', roles: ['investigator', 'custodian'] },
   { href: '/desk/cameras', label: 'cameras.title', roles: ['admin', 'investigator'] },
-  { href: '/desk/sharing', label: 'sharing.title', roles: ['admin', 'investigator', 'auditor', 'operator'] },
+  { href: '/desk/sharing', label: 'sharing.nav', roles: ['admin', 'investigator', 'auditor', 'operator'] },
   { href: '/desk/evidence', label: 'keep.inbox', roles: ['custodian', 'investigator'] },
   { href: '/desk/hits', label: 'hits.title', roles: ['investigator'] },
   { href: '/desk/lists', label: 'lists.title', roles: ['investigator', 'admin'] },
