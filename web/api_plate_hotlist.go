@@ -607,7 +607,7 @@ type WantedPlate struct {
 func (s *Server) wantedPlate(ctx context.Context, e hotlist.Entry) WantedPlate {
 	v := WantedPlate{ID: e.ID, Plate: e.Plate.String(), Region: e.Region, Reason: string(e.Reason), Basis: e.Basis, Case: e.Case, Ref: e.Ref, Author: e.Author,
 		Vehicle: e.Vehicle, Details: e.Details, Made: e.Made, Expires: e.Expires, Version: e.Version, Waits: e.Waits, Purposes: e.Means}
-	if e.Author == e.By && e.By != "" {
+	if (e.Author == "" || e.Author == e.By) && e.By != "" {
 		v.Author = s.personName(ctx, e.By)
 	}
 	if v.Purposes == nil {
