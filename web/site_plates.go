@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"porchlight/oversight"
 	"porchlight/plate/sharing"
@@ -63,16 +64,16 @@ func (t *site) platesOf(ctx context.Context, ori string) (*pages.Plates, error) 
 		v.Lists = append(v.Lists, a)
 	}
 	for _, c := range p.Sharing {
-		v.Changes = append(v.Changes, pages.SharingChange{Entry: c.Entry, Hour: c.Hour, Audience: c.Audience, Km: c.Km, Voided: c.Voided,
+		v.Changes = append(v.Changes, pages.SharingChange{Entry: c.Entry, At: hour(c.Hour), Audience: c.Audience, Km: c.Km, Voided: c.Voided,
 			Names: called(slices.Concat(c.Agencies, c.Peers)), Added: called(c.Added), Removed: called(c.Removed)})
 	}
 	for _, b := range p.Bars {
-		v.Bars = append(v.Bars, pages.Bar{State: b.State, Since: b.Hour, Ended: b.Ended, Entry: b.Entry})
+		v.Bars = append(v.Bars, pages.Bar{State: b.State, Since: hour(b.Hour), Ended: hour(b.Ended), Entry: b.Entry})
 	}
 	for _, w := range views {
 		if w.Owner == ori {
 			v.SeesUs = slices.Concat(called(w.Reaches), w.Setting.Peers)
-			v.Setting = &pages.SharingChange{Entry: w.Entry, Hour: w.Hour, Audience: w.Setting.Audience, Km: w.Setting.Km, Unproved: w.Unproved}
+			v.Setting = &pages.SharingChange{Entry: w.Entry, At: hour(w.Hour), Audience: w.Setting.Audience, Km: w.Setting.Km, Unproved: w.Unproved}
 			if w.Unproved {
 				v.Setting.Audience, v.SeesUs = string(sharing.Nobody), nil
 			}
@@ -84,6 +85,12 @@ func (t *site) platesOf(ctx context.Context, ori string) (*pages.Plates, error) 
 		return nil, nil
 	}
 	return v, nil
+}
+
+// hour is that of an entry; zero when there is none.
+func hour(text string) time.Time {
+	at, _ := time.Parse(time.RFC3339, text)
+	return at
 }
 
 func counts(list []oversight.Tally) (out []pages.Count) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"time"
 
 	"porchlight/web/i18n"
 )
@@ -70,8 +71,8 @@ type Alerts struct {
 // SharingChange is one setting of who may search.
 type SharingChange struct {
 	Entry          uint64
-	Hour           string
-	Audience       string // word of "sharing.audience"
+	At             time.Time // the hour of the act
+	Audience       string    // word of "sharing.audience"
 	Km             int
 	Names          []string // agencies and exchanges it names
 	Added, Removed []string // against the one before
@@ -81,8 +82,9 @@ type SharingChange struct {
 
 // Bar is a state whose reads the agency may not search.
 type Bar struct {
-	State, Since, Ended string
-	Entry               uint64
+	State        string
+	Since, Ended time.Time // hours; Ended is zero while it stands
+	Entry        uint64
 }
 
 // bar draws a count against the most, as an inline picture beside its number.
@@ -127,11 +129,11 @@ func around(l i18n.Lang, name string, sees, seen []string) template.HTML {
 	place := func(i, n int) int { return mid + (2*i-n+1)*row/2 }
 	for i, s := range left {
 		y := place(i, len(left))
-		fmt.Fprintf(&b, `<path class="in" d="M232 %d C290 %d 262 %d 296 %d"/><text x="224" y="%d" text-anchor="end">%s</text>`, y, y, mid, mid, y+5, cut(s, 27))
+		fmt.Fprintf(&b, `<path class="in" d="M232 %d C290 %d 262 %d 284 %d"/><text x="224" y="%d" text-anchor="end">%s</text>`, y, y, mid, mid, y+5, cut(s, 27))
 	}
 	for i, s := range right {
 		y := place(i, len(right))
-		fmt.Fprintf(&b, `<path class="out" d="M424 %d C458 %d 430 %d 488 %d"/><text x="496" y="%d">%s</text>`, mid, mid, y, y, y+5, cut(s, 27))
+		fmt.Fprintf(&b, `<path class="out" d="M436 %d C462 %d 440 %d 488 %d"/><text x="496" y="%d">%s</text>`, mid, mid, y, y, y+5, cut(s, 27))
 	}
 	for _, side := range []struct {
 		empty bool
@@ -142,6 +144,6 @@ func around(l i18n.Lang, name string, sees, seen []string) template.HTML {
 			fmt.Fprintf(&b, `<text class="none" x="%d" y="%d" text-anchor="%s">%s</text>`, side.x, mid+5, side.at, cut(l.T("sharing.nobody-here"), 40))
 		}
 	}
-	fmt.Fprintf(&b, `<rect x="296" y="%d" width="128" height="44" rx="8"/><text class="us" x="360" y="%d" text-anchor="middle">%s</text></svg>`, mid-22, mid+5, cut(name, 16))
+	fmt.Fprintf(&b, `<rect x="284" y="%d" width="152" height="44" rx="8"/><text class="us" x="360" y="%d" text-anchor="middle">%s</text></svg>`, mid-22, mid+5, cut(name, 18))
 	return template.HTML(b.String())
 }
