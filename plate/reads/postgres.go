@@ -752,22 +752,24 @@ func (t *partition) get(ctx context.Context, ids []plate.ID) ([]row, error) {
 	return t.collect(ctx, pgColumns+t.table+` WHERE id = ANY($1)`, numbers)
 }
 
-// The order by id + 0 keeps the planner from walking the primary key in the hope
-// of meeting enough rows soon.
+// The plus 0 keeps the planner from walking the primary key: a plan made for any
+// times takes them for a small part of the partition, and they mostly are all of it.
 func (t *partition) byPlates(ctx context.Context, plates []plate.Packed, lo, hi plate.ID, limit int) ([]row, error) {
 	return t.collect(ctx, t.byPlatesSQL(), numbersOf(plates), int64(lo), int64(hi), int64(limit))
 }
 
 func (t *partition) byPlatesSQL() string {
-	return pgColumns + t.table + ` WHERE plate = ANY($1) AND id >= $2 AND id < $3 ORDER BY id + 0 DESC LIMIT $4`
+	return pgColumns + t.table + ` WHERE plate = ANY($1) AND id + 0 >= $2 AND id + 0 < $3 ORDER BY id + 0 DESC LIMIT $4`
 }
 
+// bySources is planned for its values each time: a few minutes and a day want
+// different indexes.
 func (t *partition) bySources(ctx context.Context, sources []int32, lo, hi plate.ID, limit int) ([]row, error) {
 	if sources == nil {
-		return t.collect(ctx, pgColumns+t.table+` WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3`, int64(lo), int64(hi), int64(limit))
+		return t.collect(ctx, pgColumns+t.table+` WHERE id >= $1 AND id < $2 ORDER BY id DESC LIMIT $3`, pgx.QueryExecModeCacheDescribe, int64(lo), int64(hi), int64(limit))
 	}
 	return t.collect(ctx, pgColumns+t.table+` WHERE source = ANY($1) AND id >= $2 AND id < $3 ORDER BY id + 0 DESC LIMIT $4`,
-		sources, int64(lo), int64(hi), int64(limit))
+		pgx.QueryExecModeCacheDescribe, sources, int64(lo), int64(hi), int64(limit))
 }
 
 func (t *partition) windows(ctx context.Context, windows []window) (all []row, err error) {
