@@ -475,7 +475,7 @@ func (g *Gate) void(ctx context.Context, rec record, reason string) error {
 		Facts:   map[string]any{},
 		voids:   rec.id,
 	}
-	_, err := g.Do(ctx, a, func(tx *sql.Tx, _ *Grant) error { return rec.outcome(tx, stateVoid) })
+	_, err := g.Do(ctx, a, func(tx *sql.Tx, _ *Grant) error { return rec.closed(tx, stateVoid) })
 	if err != nil {
 		g.Logger.Error("an act could not be voided; the next start will", "index", rec.index, "err", err)
 		return fmt.Errorf("voiding the act: %w", err)

@@ -127,6 +127,15 @@ func (r *record) outcome(tx *sql.Tx, s state) error {
 	return nil
 }
 
+// closed is outcome for what the log says already: that another node was first
+// is no error.
+func (r *record) closed(tx *sql.Tx, s state) error {
+	if err := r.outcome(tx, s); !errors.Is(err, errMoved) {
+		return err
+	}
+	return nil
+}
+
 // save stores the act as it is, replacing what was there, and hands a decided
 // one to the log's queue if it has one. errMoved when the act stored is decided
 // already, and when the act to be voided is closed.
@@ -304,7 +313,7 @@ func (g *Gate) find(ctx context.Context, r *record) error {
 		return nil
 	}
 	r.state = stateVoid
-	return g.DB.Write(ctx, func(tx *sql.Tx) error { return r.outcome(tx, stateVoid) })
+	return g.DB.Write(ctx, func(tx *sql.Tx) error { return r.closed(tx, stateVoid) })
 }
 
 // Settle closes acts that have stood open for so long that nobody repeats them
@@ -340,7 +349,7 @@ func (g *Gate) settle(ctx context.Context, id string) error {
 		end = stateDenied
 		fallthrough
 	case r.entry.Act.Action == "act.void": // its act finds it in the log
-		return g.DB.Write(ctx, func(tx *sql.Tx) error { return r.outcome(tx, end) })
+		return g.DB.Write(ctx, func(tx *sql.Tx) error { return r.closed(tx, end) })
 	}
 	return g.void(ctx, r, "interrupted")
 }
