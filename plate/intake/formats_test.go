@@ -2,7 +2,6 @@ package intake
 
 import (
 	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"mime/multipart"
@@ -252,7 +251,7 @@ func FuzzBatchJSON(f *testing.F) {
 		b, err := ParseBatch(MediaJSON, data)
 		if err == nil {
 			sane(t, b.Reads)
-			same(t, b, MediaJSON, b.JSON())
+			same(t, b, MediaJSON)
 		}
 	})
 }
@@ -263,16 +262,16 @@ func FuzzBatchProtobuf(f *testing.F) {
 		b, err := ParseBatch(MediaProtobuf, data)
 		if err == nil {
 			sane(t, b.Reads)
-			same(t, b, MediaProtobuf, b.Protobuf())
+			same(t, b, MediaProtobuf)
 		}
 	})
 }
 
 // same checks that what was read of a batch reads the same once more. What it
 // cannot state (a fault, a time outside the calendar of JSON) is left out.
-func same(t *testing.T, b Batch, media string, _ []byte) {
+func same(t *testing.T, b Batch, media string) {
 	b.Reads = slices.DeleteFunc(b.Reads, func(s Sighting) bool { return s.Fault != "" || s.Seen.Year() > 9999 || s.Seen.Year() < 1971 })
-	if y := b.Sent.Year(); y > 9999 || y < 1971 || !json.Valid(fmt.Appendf(nil, "%q", b.Camera)) {
+	if y := b.Sent.Year(); y > 9999 || y < 1971 {
 		return
 	}
 	b.Sent = b.Sent.UTC().Truncate(time.Millisecond)
