@@ -42,7 +42,9 @@ type Options struct {
 	// Memory bounds, in bytes, what the distinct plates of all buckets take;
 	// 512 MiB when 0. Those least recently searched are loaded again when needed.
 	Memory int64
-	// Files bounds how many day files are open; 40 when 0.
+	// Files bounds how many connections to day files are kept open for the next
+	// search, about 1 MiB each; 100 when 0. Fewer than a search needs days make it
+	// open each file again.
 	Files int
 }
 

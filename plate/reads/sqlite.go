@@ -667,12 +667,25 @@ func (c *conn) get(ids []plate.ID) (rows []row, err error) {
 	return rows, nil
 }
 
+// perRow is for how many plates rows are read at once, rather than ids first and
+// then the rows of the newest.
+const perRow = 4
+
 func (f *file) byPlates(_ context.Context, plates []plate.Packed, lo, hi plate.ID, limit int) (rows []row, err error) {
 	views := f.views()
 	err = f.with(false, func(c *conn) error {
-		if len(plates) == 1 {
-			return c.collect(&rows, columns+`INDEXED BY read_plate WHERE plate = ? AND id >= ? AND id < ? ORDER BY id DESC LIMIT ?`,
-				int64(plates[0]), int64(lo), int64(hi), int64(limit))
+		if len(plates) <= perRow {
+			for _, p := range plates {
+				if err := c.collect(&rows, columns+`INDEXED BY read_plate WHERE plate = ? AND id >= ? AND id < ? ORDER BY id DESC LIMIT ?`,
+					int64(p), int64(lo), int64(hi), int64(limit)); err != nil {
+					return err
+				}
+			}
+			if len(plates) > 1 {
+				slices.SortFunc(rows, compareRows)
+				rows = rows[:min(limit, len(rows))]
+			}
+			return nil
 		}
 		var ids []plate.ID
 		for chunk := range slices.Chunk(plates, perList) {

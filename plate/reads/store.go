@@ -34,7 +34,7 @@ var ErrClosed = errors.New("reads: closed")
 // Open opens a store, and makes it where there is none. Buckets that cannot be
 // opened are set aside (see Health); the others are served.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	o.Memory, o.Files = cmp.Or(o.Memory, 512<<20), cmp.Or(o.Files, 40)
+	o.Memory, o.Files = cmp.Or(o.Memory, 512<<20), cmp.Or(o.Files, 100)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
