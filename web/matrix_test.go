@@ -1239,7 +1239,7 @@ var acts = []struct{ action, facts, cells string }{
 	{"hotlist.add", "own_agency=true short=false expiry_days=30 grounds=true purposes=stolen-vehicle, has_case=true uncased=0 waits=false", "- -+-+ --- - ----"},
 	{"hotlist.remove", "own_agency=true", "- -+-+ --- - ----"},
 	{"hotlist.countersign", "reachable=true same_person=false purposes=stolen-vehicle,", "- -+-- --- - ----"},
-	{"hit.raise", "own=true shared=false in_force=true purposes=stolen-vehicle, kind=municipal status=active", "- ---- --- + ----"},
+	{"hit.raise", "own=true shared=false outside=false in_force=true purposes=stolen-vehicle, kind=municipal status=active", "- ---- --- + ----"},
 	{"hit.resolve", "own_agency=true open=true outcome=confirmed picture=viewed reason_given=false", "- -+-- --- - ----"},
 	{"hit.act", "own_agency=true confirmed=true", "- -+-- --- - ----"},
 	{"correction.open", "", "+ ---- --- - ----"},

@@ -270,15 +270,15 @@ func (s *Service) raise(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("looking up the agency to alert: %w", err)
 	}
-	var states []string
-	for _, ori := range []string{h.List.Agency, h.Owner} {
-		f, err := s.Agencies.AgencyFacts(ctx, ori)
-		if err != nil {
-			return fmt.Errorf("looking up an agency: %w", err)
-		}
-		states = append(states, f.State)
+	keeper, err := s.Agencies.AgencyFacts(ctx, h.List.Agency)
+	if err != nil {
+		return fmt.Errorf("looking up the list's agency: %w", err)
 	}
-	states = append(states, alerted.State)
+	owner, err := s.Agencies.AgencyFacts(ctx, h.Owner)
+	if err != nil {
+		return fmt.Errorf("looking up the owner of a read: %w", err)
+	}
+	states := []string{keeper.State, owner.State, alerted.State}
 	slices.Sort(states)
 	own, shared := h.Owner == h.Agency, false
 	if !own && s.Sharing != nil {
@@ -293,7 +293,7 @@ func (s *Service) raise(ctx context.Context, id string) error {
 		Private:   map[string]string{"read": fmt.Sprint(first.Read.ID), "entry": h.Entry.ID, "plate": string(first.Fit.Text)},
 		KeepUntil: s.Now().Add(s.Retention.Acted),
 		Facts: map[string]any{
-			"own": own, "shared": shared, "in_force": h.Entry.Expires.After(h.Made),
+			"own": own, "shared": shared, "outside": alerted.State != owner.State, "in_force": h.Entry.Expires.After(h.Made),
 			"purposes": h.Entry.Means, "kind": alerted.Kind, "status": alerted.Status,
 		},
 		Jurisdictions: slices.Compact(states),
