@@ -28,7 +28,7 @@ func round(n int) []plate.Read {
 	reads := w.reads(40)
 	for i := range reads {
 		r := &reads[i]
-		r.Seen = now.Add(-10*24*time.Hour + time.Duration(n)*3*time.Hour + time.Duration(i)*time.Second)
+		r.Seen = now.Add(-10*24*time.Hour + time.Duration(n)*time.Hour + time.Duration(i)*time.Second)
 		r.Camera = fmt.Sprint("camera", i%10)
 		r.Owner = w.owners[i%2]
 		if r.Event != "" {
@@ -358,6 +358,49 @@ func scribble(t *testing.T, path string, from, to int) {
 	}
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestJournalsAfterARestart: a crash loses nothing of a file that was closed in
+// order before, and its journals with it.
+func TestJournalsAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{Dir: dir, Keep: keepAll, Now: func() time.Time { return now }}
+	w := newWorld(6)
+	all := w.reads(400)
+	var kept []plate.Read
+	for part := range slices.Chunk(all, 100) {
+		s, err := Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, appended(t, s, part)...)
+		if len(kept) < len(all) {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		copied := t.TempDir() // a crash, as far as the directory can tell
+		if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		o.Dir = copied
+		if s, err = Open(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		q := plate.Query{Kind: plate.InArea, Area: everywhere(t)}
+		got, _, err := s.Find(t.Context(), w.owners, q, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, _ := find(kept, w.owners, q, 1000)
+		same(t, "after the crash", got, want)
+		tallies(t, s, w, kept)
 	}
 }
 

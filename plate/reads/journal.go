@@ -222,11 +222,11 @@ func (f *file) recover() error {
 	if err != nil {
 		return err
 	}
-	if len(found) == 0 {
-		return f.learn()
-	}
 	if f.last, err = f.merged(); err != nil {
 		return err
+	}
+	if len(found) == 0 {
+		return f.learn()
 	}
 	all := newTail(0)
 	for _, number := range slices.Sorted(maps.Keys(found)) {
