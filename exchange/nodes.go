@@ -324,8 +324,7 @@ func (n *node) lead(ctx context.Context, hold *db.Hold) (err error) {
 		return err
 	}
 	n.logger.Info("this node leads")
-	n.reign(ctx)
-	defer n.reign(nil)
+	defer n.reign(ctx)()
 	poll := time.NewTicker(time.Second) // in case a message was lost
 	defer poll.Stop()
 	for {
@@ -451,13 +450,18 @@ func (n *node) clear(ctx context.Context) (cleared int, err error) {
 	return cleared, err
 }
 
-// reign sets the term of this node as leader; nil when it does not lead.
-func (n *node) reign(term context.Context) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.term = term
-	close(n.turned)
-	n.turned = make(chan struct{})
+// reign begins a term of this node as leader.
+func (n *node) reign(term context.Context) (end func()) {
+	turn := func(term context.Context) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.term = term
+		close(n.turned)
+		n.turned = make(chan struct{})
+	}
+	turn(term)
+	var none context.Context
+	return func() { turn(none) }
 }
 
 // whileLeading runs f whenever this node leads, with a context that ends when it
