@@ -51,7 +51,7 @@ try {
   await page.getByRole('heading', { name: /^Answers: 3 reads/ }).waitFor();
   await page.getByText(w('plates.search.refuses', { agency: 'Granite Police' })).waitFor();
   await page.keyboard.press('ArrowDown');
-  await page.locator('tr.lit').getByText('Sheriff').waitFor();
+  await page.locator('tr.lit').getByText('Elm County Sheriff', { exact: true }).waitFor();
   await page.keyboard.press('Space');
   assert.equal(await page.locator('.reads input:checked').count(), 1);
   await look(ines, 'search-answers', { whole: true });
@@ -72,7 +72,7 @@ try {
   await look(ines, 'search-kept');
 
   // Who travelled along: a second officer signs the same, on his phone.
-  await page.getByRole('tab', { name: w('plates.search.tab-ask') }).click();
+  await page.getByRole('tab', { name: w('plates.search.tab-ask'), exact: true }).click();
   await page.getByText(w('plates.search.kind-convoy')).click();
   await plate.fill('ABC123');
   await plate.press('Enter');
