@@ -80,8 +80,9 @@ func (w *world) sleep(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t *testing.T) *world {
 	t.Helper()
+	t.Parallel() // most of the time goes into waiting for the ledger
 	d := dbtest.Open(t)
 	skey, vkey, err := ledger.GenerateKey("exchange.example/log")
 	must(t, err)
