@@ -389,13 +389,18 @@ func lettering(text string, size float64) (*image.Gray, int) {
 	return img, w
 }
 
-// plateImage is a number plate, white where the ground is. Plates belong to no
-// state: "PRAIRIE" above, two letters and five figures below.
+// plateImage is the drawn plate, kept for the next frame.
 func (st *stage) plateImage(number string) *image.Gray {
 	key := "plate " + number
-	if p := st.lettered[key]; p != nil {
-		return p
+	if st.lettered[key] == nil {
+		st.lettered[key] = drawPlate(number)
 	}
+	return st.lettered[key]
+}
+
+// drawPlate draws a number plate, white where the ground is. Plates belong to no
+// state: "PRAIRIE" above, below it a number longer than any state issues.
+func drawPlate(number string) *image.Gray {
 	const w, h = 248, 124
 	img := image.NewGray(image.Rect(0, 0, w, h))
 	for i := range img.Pix {
@@ -407,6 +412,9 @@ func (st *stage) plateImage(number string) *image.Gray {
 		y    int
 	}{{"PRAIRIE", 22, 8}, {number, 50, 44}} {
 		t, tw := lettering(l.text, l.size)
+		if wide := w - 20; tw > wide {
+			t, tw = lettering(l.text, l.size*float64(wide)/float64(tw))
+		}
 		for y := range t.Rect.Dy() {
 			for x := range t.Rect.Dx() {
 				if px, py := x+(w-tw)/2, y+l.y; image.Pt(px, py).In(img.Rect) {
@@ -422,7 +430,6 @@ func (st *stage) plateImage(number string) *image.Gray {
 			}
 		}
 	}
-	st.lettered[key] = img
 	return img
 }
 

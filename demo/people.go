@@ -47,7 +47,7 @@ func newCast(t *Town, dir, url string) *Cast {
 	}
 	for i, a := range t.Agencies {
 		for _, p := range a.People {
-			add(p, a.ORI, a.Name, []string{"-police", "-sheriff", "-federal"}[i])
+			add(p, a.ORI, a.Name, []string{"-police", "-sheriff", "-federal", "-larkspur"}[i])
 		}
 	}
 	for _, p := range t.Exchange() {

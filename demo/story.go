@@ -45,6 +45,7 @@ type Story struct {
 	Say     func(format string, args ...any) // progress
 
 	result Result
+	eyes   []eye // the town's plate cameras, once they stand
 }
 
 const chicago = "America/Chicago"
@@ -59,6 +60,7 @@ func (s *Story) Play(ctx context.Context) (Result, error) {
 		{"agencies publish their vault keys", s.vaults},
 		{"officers ask, and some are refused", s.ask},
 		{"residents share, custodians keep", s.answer},
+		{"cameras read plates, officers search, a driver asks for correction", s.plates},
 	} {
 		s.Say("%s", step.what)
 		if err := step.do(ctx); err != nil {
@@ -108,7 +110,7 @@ func (s *Story) enrol(ctx context.Context) error {
 			admin := s.Cast.of(a.ORI, "admin")
 			token, inv := client.Invitation()
 			if _, err := operator.Act(ctx, "/agencies", web.NewAgency{
-				NewInvitation: inv, ORI: a.ORI, Name: a.Name, Kind: a.Kind, State: "IL",
+				NewInvitation: inv, ORI: a.ORI, Name: a.Name, Kind: a.Kind, State: strings.TrimPrefix(a.State, "US-"),
 				Contact: a.People[0].Email, Jurisdiction: polygon(a.Jurisdiction), Admin: admin.Name,
 			}, nil); err != nil {
 				return fmt.Errorf("inviting %s: %w", a.Name, err)

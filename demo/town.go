@@ -73,8 +73,8 @@ type place struct {
 	at         pt
 }
 
-// An Agency is a public body of the demo. The ORIs use county number 103;
-// Illinois has 102 counties.
+// An Agency is a public body of the demo. The ORIs use counties that do not
+// exist: Illinois has 102, Indiana 92.
 type Agency struct {
 	ORI, Name    string
 	Kind         string // municipal, county or federal
@@ -377,19 +377,25 @@ func (t *Town) staff() {
 		{ORI: "IL1030100", Name: "Maple Grove Police Department", Kind: "municipal", State: t.State, Jurisdiction: lonLats(city), People: []Person{
 			{Name: "Renee Okafor", Title: "Chief", Roles: []string{"admin"}},
 			{Name: "Daniel Hoekstra", Title: "Detective", Roles: []string{"requester", "investigator"}},
+			{Name: "Bernadette Osei", Title: "Sergeant, second officer", Roles: []string{"investigator", "requester"}},
 			{Name: "Ana Lucía Ferrer", Title: "Evidence custodian", Roles: []string{"custodian"}},
 		}},
 		{ORI: "IL1030000", Name: "Prairie County Sheriff's Office", Kind: "county", State: t.State, Jurisdiction: square(-9500, -12500, 12500, 9500), People: []Person{
 			{Name: "Walter Brandt", Title: "Chief deputy", Roles: []string{"admin"}},
 			{Name: "Thuy Le", Title: "Evidence custodian", Roles: []string{"custodian", "requester"}},
+			{Name: "Gunnar Falk", Title: "Deputy", Roles: []string{"investigator"}},
 		}},
 		{ORI: "ILFEO0500", Name: "Federal Enforcement Office, Region 5", Kind: "federal", State: t.State, Jurisdiction: square(-60000, -60000, 60000, 60000), People: []Person{
 			{Name: "Morgan Ellery", Title: "Special agent", Roles: []string{"admin", "requester"}},
 		}},
+		{ORI: "IN0930100", Name: "Larkspur Police Department", Kind: "municipal", State: "US-IN", Jurisdiction: square(65000, -2500, 70000, 2500), People: []Person{
+			{Name: "Della Crane", Title: "Chief, across the state line", Roles: []string{"admin"}},
+			{Name: "Ruben Ostrander", Title: "Detective, across the state line", Roles: []string{"investigator"}},
+		}},
 	}
 	for i := range t.Agencies {
 		for j := range t.Agencies[i].People {
-			t.Agencies[i].People[j].Email = email(t.Agencies[i].People[j].Name, []string{"police.maplegrove.example", "sheriff.prairiecounty.example", "feo.example"}[i])
+			t.Agencies[i].People[j].Email = email(t.Agencies[i].People[j].Name, []string{"police.maplegrove.example", "sheriff.prairiecounty.example", "feo.example", "police.larkspur.example"}[i])
 		}
 	}
 }

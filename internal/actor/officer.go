@@ -163,3 +163,25 @@ func (p *Person) Export(ctx context.Context, item, purpose string, w io.Writer) 
 	_, err = w.Write(zip)
 	return err
 }
+
+// Pictures opens pictures of reads of one agency, by what led to them, and
+// decrypts them.
+func (p *Person) Pictures(ctx context.Context, lead web.PictureLead, of ...web.PictureOf) ([][]byte, error) {
+	var o web.OpenedPictures
+	if _, err := p.Act(ctx, "/plates/pictures/view", web.PicturesView{PictureLead: lead, Pictures: of}, &o); err != nil {
+		return nil, err
+	}
+	var out [][]byte
+	for _, sealed := range o.Pictures {
+		var payload []byte
+		if err := p.Get(ctx, "/plates/pictures/views/"+o.Act+"/"+sealed.Picture, &payload); err != nil {
+			return nil, err
+		}
+		picture, err := Open(append(sealed.Header, payload...), p.vaults...)
+		if err != nil {
+			return nil, fmt.Errorf("opening a picture: %w", err)
+		}
+		out = append(out, picture)
+	}
+	return out, nil
+}
