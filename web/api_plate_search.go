@@ -197,12 +197,13 @@ func (s *Server) keepingRoutes() {
 		func(ctx context.Context, in *struct {
 			ActHeaders
 			ID string `path:"id" maxLength:"26"`
-		}) (*struct{}, error) {
+		}) (*ActOutput, error) {
 			by, err := in.caller(ctx)
 			if err != nil {
 				return nil, err
 			}
-			return nil, searchProblem(s.Searches.Release(ctx, by, in.ID))
+			g, err := s.Searches.Release(ctx, by, in.ID)
+			return s.acted(ctx)(g, searchProblem(err))
 		})
 	route(s, anyone, "GET", "/agencies/{ori}/retention", "readsKept", "How long an agency's plate reads are kept, and why.",
 		func(ctx context.Context, in *struct {

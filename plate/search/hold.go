@@ -203,19 +203,19 @@ func (s *Service) Held(ctx context.Context, who identity.Principal, id string) (
 
 // Release lets the reads of a hold go: the act read.release, of an investigator
 // of the agency that keeps them. ErrNotFound outside it.
-func (s *Service) Release(ctx context.Context, by gate.Caller, id string) error {
+func (s *Service) Release(ctx context.Context, by gate.Caller, id string) (*gate.Grant, error) {
 	h, err := s.hold(ctx, id)
 	if err == nil && (by.Who.Agency == "" || h.Agency != by.Who.Agency) {
 		err = ErrNotFound
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	return s.release(ctx, by, identity.RoleInvestigator, h)
 }
 
-func (s *Service) release(ctx context.Context, by gate.Caller, role identity.Role, h Hold) error {
-	_, err := s.Gate.Do(ctx, gate.Act{
+func (s *Service) release(ctx context.Context, by gate.Caller, role identity.Role, h Hold) (*gate.Grant, error) {
+	return s.Gate.Do(ctx, gate.Act{
 		Action: "read.release", By: by, Role: role, Objects: []string{h.ID},
 		Public: map[string]string{"owner": h.Owner, "reads": fmt.Sprint(h.Reads), "of": index(h.Entry)},
 		Facts:  map[string]any{"own_agency": by.Who.Agency == h.Agency, "over": !h.Expires.After(s.Now())},
@@ -225,7 +225,6 @@ func (s *Service) release(ctx context.Context, by gate.Caller, role identity.Rol
 		}
 		return changed(tx.Exec(`DELETE FROM search_hold WHERE id = ?`, h.ID))
 	})
-	return err
 }
 
 // HeldPictures lists the pictures of an owner's held reads seen from one time
@@ -315,7 +314,7 @@ func (s *Service) Sweep(ctx context.Context) (n int, err error) {
 	}
 	for _, h := range due {
 		by := gate.Caller{Who: identity.System(), ActID: gate.NewActID()}
-		switch e := s.release(ctx, by, identity.RoleSystem, h); {
+		switch _, e := s.release(ctx, by, identity.RoleSystem, h); {
 		case e == nil:
 			n++
 		case !errors.Is(e, ErrChanged): // else let go of at the same moment

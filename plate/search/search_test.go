@@ -716,7 +716,7 @@ func TestHold(t *testing.T) {
 		t.Errorf("after its time: %v", err)
 	}
 	release := func(who identity.Principal, id string) error {
-		_, err := do(signed(who), func(c gate.Caller) (int, error) { return 0, w.Release(context.Background(), c, id) })
+		_, err := do(signed(who), func(c gate.Caller) (*gate.Grant, error) { return w.Release(context.Background(), c, id) })
 		return err
 	}
 	w.see(sheriff, "ABC123", time.Hour)
