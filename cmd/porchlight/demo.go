@@ -24,8 +24,8 @@ func newDemoCmd() *cobra.Command {
 		Use:   "demo",
 		Short: "A whole town on one machine: play every part in an ordinary browser",
 		Long: `Starts the exchange of a town that does not exist, plays its story (people enrol,
-police ask, residents share drawn videos, a custodian keeps and exports them) and
-serves it. A bar on each page lets you sign in as anybody; the demo's people have
+police ask, residents share drawn videos, a custodian keeps and exports them, plate
+cameras read, officers search) and serves it while cars keep going by. A bar on each page lets you sign in as anybody; the demo's people have
 software passkeys, which exist only here. With --once it plays the story without a
 browser, leaves package, receipts and ledger in --dir and prints their paths as JSON.`,
 		Example: "  porchlight demo\n  porchlight demo --once --dir /tmp/town",
@@ -91,6 +91,11 @@ func runDemo(cmd *cobra.Command, d *demo.Demo, once bool, log *slog.Logger) erro
 		return errors.New("this town's story was played already; give --dir a new directory")
 	}
 	printCast(out, d)
+	go func() {
+		if err := d.Drive(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("no cars go by the town's plate cameras", "err", err)
+		}
+	}()
 	return <-served
 }
 
@@ -102,6 +107,11 @@ func printCast(w io.Writer, d *demo.Demo) {
 		fmt.Fprintf(t, "  %s\t%s\t%s\n", p.Name, p.Title, p.Place)
 	}
 	fmt.Fprintf(t, "  you\ta resident\tno account: open a request and share a clip of the town's cameras\n")
+	t.Flush()
+	fmt.Fprint(w, "\nPlate cameras read as you watch. Look at\n\n")
+	for _, l := range d.Looks() {
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", d.BaseURL+l.Path, l.As, l.What)
+	}
 	t.Flush()
 	fmt.Fprintln(w, "\nStop with Ctrl-C; start again and the town goes on.")
 }
