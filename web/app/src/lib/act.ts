@@ -3,16 +3,11 @@
 
 import { sha256 } from '@noble/hashes/sha2.js';
 import { base64, base64urlnopad } from '@scure/base';
-import { send, type Answer, type Input, type Schemas } from './api/client';
+import { send, type ActPath, type Answer, type Input, type Schemas } from './api/client';
 import type { paths } from './api/schema';
 import { get, type RequestOptions } from './keys/passkey';
 import { problemOf } from './problem';
 import { ulid } from './ulid';
-
-/** The paths whose POST is an act. */
-export type ActPath = {
-  [P in keyof paths]: paths[P] extends { post: { parameters: { header: { 'Porchlight-Act': string } } } } ? P : never;
-}[keyof paths];
 
 export interface Acted<T> {
   data: T;

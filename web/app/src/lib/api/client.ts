@@ -28,6 +28,14 @@ type Method = 'get' | 'post';
 /** The paths that take a method. */
 type With<M extends Method> = { [P in keyof paths]: paths[P][M] extends object ? P : never }[keyof paths];
 
+/** The paths whose POST is an act. */
+export type ActPath = {
+  [P in keyof paths]: paths[P] extends { post: { parameters: { header: { 'Porchlight-Act': string } } } } ? P : never;
+}[keyof paths];
+
+/** Those that lib/act sends; a resident's acts carry her capability and no signature. */
+type SignedPath = Exclude<ActPath, `/api/v1/clips/${string}` | `/api/v1/submissions${string}`>;
+
 type Parameters<O, K extends string> = O extends { parameters: Record<K, infer V> }
   ? Record<K, V>
   : O extends { parameters: Partial<Record<K, infer V>> }
@@ -48,7 +56,7 @@ export const get = async <P extends With<'get'>>(path: P, ...[input]: Rest<paths
   (await send<Answer<paths[P]['get']>>('get', path, input)).data;
 
 /** Sends what is not a signed act. Throws as get. */
-export const post = async <P extends With<'post'>>(path: P, ...[input]: Rest<paths[P]['post']>): Promise<Answer<paths[P]['post']>> =>
+export const post = async <P extends Exclude<With<'post'>, SignedPath>>(path: P, ...[input]: Rest<paths[P]['post']>): Promise<Answer<paths[P]['post']>> =>
   (await send<Answer<paths[P]['post']>>('post', path, input)).data;
 
 interface Sent {
