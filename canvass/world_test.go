@@ -84,7 +84,9 @@ func (w *world) setStatus(ori, status string) {
 	w.agencies[ori] = a
 }
 
-func TestMain(m *testing.M) { dbtest.Main(m, "^(TestManyCells|TestPushGivesUp|TestRefusalIsRecorded|TestFeedSameForEverybody|TestMail|TestEndsStayListed|TestWhoSeesWhat|TestModeration|TestPush)$") }
+func TestMain(m *testing.M) {
+	dbtest.Main(m, "^(TestManyCells|TestPushGivesUp|TestRefusalIsRecorded|TestFeedSameForEverybody|TestMail|TestEndsStayListed|TestWhoSeesWhat|TestModeration|TestPush)$")
+}
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
