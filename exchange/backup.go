@@ -72,7 +72,7 @@ func (x *Exchange) Backup(ctx context.Context, to string) (info BackupInfo, err 
 	if info.Entries, err = ledger.Snapshot(ctx, ledger.FetchFS(os.DirFS(x.path(ledgerDir))), filepath.Join(part, ledgerDir)); err != nil {
 		return info, err
 	}
-	for _, name := range []string{ConfigFile, JurisdictionFile, keyFile, feedKeyFile, pushKeyFile, noticeKeyFile, rowsKeyFile, lookupKeyFile, descriptorFile} {
+	for _, name := range []string{ConfigFile, JurisdictionFile, keyFile, feedKeyFile, pushKeyFile, noticeKeyFile, rowsKeyFile, formsKeyFile, lookupKeyFile, descriptorFile} {
 		if err := copyFile(ctx, x.path(name), filepath.Join(part, name)); err != nil {
 			return info, err
 		}

@@ -28,6 +28,10 @@ type Config struct {
 	// (postgres://user@host/name); default the SQLite file porchlight.db in Dir.
 	// With PostgreSQL several nodes can serve the exchange: see docs/operating.md.
 	Database string `koanf:"database" yaml:"database,omitempty"`
+	// ReadShards are the URLs of further PostgreSQL databases that plate reads are
+	// spread over, by groups of cameras; only with Database, and fixed once there
+	// are reads.
+	ReadShards []string `koanf:"read_shards" yaml:"read_shards,omitempty"`
 
 	Witnesses []Witness `koanf:"witnesses" yaml:"witnesses,omitempty"`
 	Quorum    int       `koanf:"quorum" yaml:"quorum,omitempty"` // cosignatures needed before anything is released
@@ -84,6 +88,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MaxUpload == 0 {
 		c.MaxUpload = 8 << 30
+	}
+	if len(c.ReadShards) > 0 && c.Database == "" {
+		return c, errors.New("read_shards needs database: reads are spread over PostgreSQL databases only")
 	}
 	if c.Quorum > len(c.Witnesses) {
 		return c, fmt.Errorf("quorum %d of %d witnesses can never be reached", c.Quorum, len(c.Witnesses))

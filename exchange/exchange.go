@@ -57,6 +57,7 @@ const (
 	pushKeyFile      = "push.key"   // VAPID
 	noticeKeyFile    = "notice.key" // of the links in mails
 	rowsKeyFile      = "rows.key"   // marks the rows of files saved from plate searches
+	formsKeyFile     = "forms.key"  // of the forms that anybody may send
 	lookupKeyFile    = "lookup.key" // signs lookups between exchanges
 	databaseFile     = "porchlight.db"
 	lockFile         = "lock"
@@ -406,20 +407,14 @@ func (x *Exchange) openPush() error {
 
 // openNotices joins the ways to tell subscribers of a new request in their cell.
 func (x *Exchange) openNotices(ctx context.Context, cells []string) (*canvass.Notices, error) {
-	text, err := x.secret(noticeKeyFile, func() (string, error) {
-		salt := ledger.NewSalt()
-		return hex.EncodeToString(salt[:]), nil
-	})
+	secret, err := x.secret32(noticeKeyFile)
 	if err != nil {
 		return nil, err
 	}
 	o := canvass.NoticeOptions{
-		DB: x.DB, Cells: cells, BaseURL: x.BaseURL, Push: x.push,
+		DB: x.DB, Secret: secret, Cells: cells, BaseURL: x.BaseURL, Push: x.push,
 		Words: func(lang, key string) string { return i18n.Lang(lang).T(key) },
 		Now:   x.Now, Logger: x.Logger,
-	}
-	if _, err := hex.Decode(o.Secret[:], []byte(text)); err != nil {
-		return nil, fmt.Errorf("%s: %w", noticeKeyFile, err)
 	}
 	if m := x.SMTP; m.Host != "" {
 		o.Mail = canvass.SMTP{Host: m.Host, Port: m.Port, User: m.User, Password: m.Password, From: m.From, TLS: m.TLS}
@@ -492,6 +487,21 @@ func (x *Exchange) secret(name string, generate func() (string, error)) (string,
 		return "", err
 	}
 	return s, nil
+}
+
+// secret32 keeps 32 random bytes in a file of the data directory, in hex.
+func (x *Exchange) secret32(name string) (key [32]byte, err error) {
+	text, err := x.secret(name, func() (string, error) {
+		salt := ledger.NewSalt()
+		return hex.EncodeToString(salt[:]), nil
+	})
+	if err != nil {
+		return key, err
+	}
+	if n, err := hex.Decode(key[:], []byte(text)); err != nil || n != len(key) {
+		return key, fmt.Errorf("%s: want 64 hex digits", name)
+	}
+	return key, nil
 }
 
 // Handler is the exchange's whole site.

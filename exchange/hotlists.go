@@ -12,8 +12,12 @@ import (
 
 // openHotlists opens the lists of wanted plates, before the cameras' reads come.
 func (x *Exchange) openHotlists(ctx context.Context) (err error) {
+	key, err := x.secret32(formsKeyFile)
+	if err != nil {
+		return err
+	}
 	x.Hotlists, err = hotlist.New(ctx, hotlist.Options{
-		DB: x.DB, Gate: x.Gate, Agencies: x.Gate.Agencies, People: x.Identity, Purposes: purpose.Classes,
+		DB: x.DB, FormKey: key, Gate: x.Gate, Agencies: x.Gate.Agencies, People: x.Identity, Purposes: purpose.Classes,
 		Sharing: letting{x}, Push: x.push, Now: x.Now, Logger: x.Logger,
 	})
 	return err

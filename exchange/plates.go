@@ -38,7 +38,7 @@ func (x *Exchange) openPlates(ctx context.Context) (err error) {
 	}
 	where := reads.Options{Dir: x.path(readsDir), Keep: x.Keeper.Keep, Now: x.Now}
 	if x.node != nil {
-		where.Dir, where.Postgres = "", x.Database
+		where.Dir, where.Postgres, where.Shards = "", x.Database, x.ReadShards
 	}
 	x.Reads, err = reads.Open(ctx, where)
 	if err != nil {

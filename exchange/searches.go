@@ -2,33 +2,23 @@ package exchange
 
 import (
 	"context"
-	"encoding/hex"
-	"fmt"
 	"time"
 
 	"porchlight/identity"
-	"porchlight/ledger"
 	"porchlight/plate/image"
 	"porchlight/plate/search"
 )
 
 // openSearches opens asking, answering and letting go of reads.
 func (x *Exchange) openSearches(ctx context.Context) error {
-	text, err := x.secret(rowsKeyFile, func() (string, error) {
-		salt := ledger.NewSalt()
-		return hex.EncodeToString(salt[:]), nil
-	})
+	key, err := x.secret32(rowsKeyFile)
 	if err != nil {
 		return err
 	}
-	o := search.Options{
-		DB: x.DB, Gate: x.Gate, Policy: x.Policy, Agencies: standing{x.Roster}, Sharing: x.Sharing, Cameras: x.Cameras,
+	x.Searches, err = search.New(ctx, search.Options{
+		DB: x.DB, Key: key, Gate: x.Gate, Policy: x.Policy, Agencies: standing{x.Roster}, Sharing: x.Sharing, Cameras: x.Cameras,
 		Reads: x.Reads, Days: x.Reads, Pictures: x.Images, Keeper: x.Keeper, Peers: lookups{x.Peers}, Keeping: x.Retention, Now: x.Now, Logger: x.Logger,
-	}
-	if _, err := hex.Decode(o.Key[:], []byte(text)); err != nil {
-		return fmt.Errorf("%s: %w", rowsKeyFile, err)
-	}
-	x.Searches, err = search.New(ctx, o)
+	})
 	return err
 }
 

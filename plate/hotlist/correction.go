@@ -67,7 +67,6 @@ var ErrSlow = errors.New("hotlist: please wait a few minutes and send it again")
 // send so many an hour.
 type spam struct {
 	mu     sync.Mutex
-	key    [32]byte
 	used   map[string]time.Time // forms sent
 	recent []time.Time          // requests of the past hour
 }
@@ -88,12 +87,7 @@ func (s *Service) CorrectionForm() string {
 }
 
 func (s *Service) formMAC(b []byte) []byte {
-	s.tickets.mu.Lock()
-	defer s.tickets.mu.Unlock()
-	if s.tickets.key == [32]byte{} {
-		rand.Read(s.tickets.key[:])
-	}
-	m := hmac.New(sha256.New, s.tickets.key[:])
+	m := hmac.New(sha256.New, s.FormKey[:])
 	m.Write(b)
 	return m.Sum(nil)[:16]
 }
@@ -102,7 +96,7 @@ func (s *Service) formMAC(b []byte) []byte {
 func (s *Service) form(token string) error {
 	b, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(b) != 32 || !hmac.Equal(b[16:], s.formMAC(b[:16])) {
-		return ErrSlow // of another node, or from before a restart: a new form helps
+		return ErrSlow // not one of ours: a new form helps
 	}
 	now := s.Now()
 	age := now.Sub(time.UnixMilli(int64(binary.BigEndian.Uint64(b))))

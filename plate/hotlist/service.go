@@ -39,6 +39,8 @@ type Options struct {
 	Sharing Sharing
 	// Push: nil sends nothing to browsers that are not looking.
 	Push Push
+	// FormKey makes the forms for corrections, the same on every node of an exchange.
+	FormKey [32]byte
 
 	Retention Retention
 	Poll      time.Duration    // how often Run looks for what other nodes did; default 1 second
