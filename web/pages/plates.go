@@ -144,6 +144,6 @@ func around(l i18n.Lang, name string, sees, seen []string) template.HTML {
 			fmt.Fprintf(&b, `<text class="none" x="%d" y="%d" text-anchor="%s">%s</text>`, side.x, mid+5, side.at, cut(l.T("sharing.nobody-here"), 40))
 		}
 	}
-	fmt.Fprintf(&b, `<rect x="284" y="%d" width="152" height="44" rx="8"/><text class="us" x="360" y="%d" text-anchor="middle">%s</text></svg>`, mid-22, mid+5, cut(name, 18))
+	fmt.Fprintf(&b, `<rect x="284" y="%d" width="152" height="44" rx="8"/><text class="us" x="360" y="%d" text-anchor="middle">%s</text></svg>`, mid-22, mid+5, cut(name, 16))
 	return template.HTML(b.String())
 }
