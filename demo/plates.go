@@ -260,8 +260,8 @@ func (s *Story) hits(ctx context.Context) error {
 	detective, sergeant := s.Cast.Find("investigator-police"), s.Cast.Find("requester-police")
 	var lists [2]web.HotlistAct
 	for i, l := range []web.NewHotlist{
-		{Name: "Stolen vehicles", Kind: "stolen-vehicle", Source: "own", Public: true},
-		{Name: "Missing and endangered", Kind: "missing-person", Source: "own", Public: true},
+		{Name: "Thefts in Maple Grove", Kind: "stolen-vehicle", Source: "own", Public: true},
+		{Name: "Families are waiting", Kind: "missing-person", Source: "own", Public: true},
 	} {
 		if _, err := detective.Act(ctx, "/plates/lists", l, &lists[i].Body); err != nil {
 			return err
