@@ -353,7 +353,9 @@ func (s *Service) answerFacts(ctx context.Context, owner plate.Asker, asker plat
 				return nil, 0, fmt.Errorf("reading the sharing setting of %s: %w", owner.Agency, err)
 			}
 			f.shared = f.shared && p.Allowed
-			f.named = f.named && p.Allowed && p.Audience == sharingByName
+			// A setting names agencies of this exchange: who comes through a peer that it
+			// names beside them is not named herself.
+			f.named = f.named && p.Allowed && p.Audience == sharingByName && one.Exchange == ""
 			if a == &asker {
 				grant = p.Entry
 			}
