@@ -259,9 +259,11 @@ func (s *Server) peersAnswer(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out, line := http.NewResponseController(w), json.NewEncoder(w)
 	for a := range seq {
-		v := PeerSaid{Exchange: a.Exchange, Problem: a.Problem, Answers: []AnswerView{}}
+		v := PeerSaid{Exchange: a.Exchange, Problem: a.Problem, Answers: []AnswerView{}, Receipts: append([]string{}, a.Receipts...)}
 		for _, one := range a.Answers {
-			v.Answers = append(v.Answers, s.answerView(r.Context(), one))
+			view := s.answerView(r.Context(), one)
+			view.Name = s.Peers.AgencyName(a.Exchange, one.Owner)
+			v.Answers = append(v.Answers, view)
 		}
 		if line.Encode(v) != nil || out.Flush() != nil {
 			return
@@ -573,6 +575,7 @@ func (s *Server) answerView(ctx context.Context, a plate.Answer) AnswerView {
 type PeerSaid struct {
 	Exchange string       `json:"exchange"`
 	Answers  []AnswerView `json:"answers"`
+	Receipts []string     `json:"receipts" doc:"Of its entries, in the order of answers: its own ledger proves them."`
 	Problem  string       `json:"problem" doc:"Why there is no answer; empty when there is."`
 }
 

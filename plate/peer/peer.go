@@ -326,6 +326,19 @@ func (s *Service) peer(origin string) (Peer, bool) {
 	return p, ok
 }
 
+// AgencyName is what a peer's newest descriptor calls one of its agencies; the ORI
+// where there is none.
+func (s *Service) AgencyName(origin, ori string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m := s.met[origin]; m != nil {
+		if a, ok := m.agency(ori); ok {
+			return cmp.Or(a.Name, ori)
+		}
+	}
+	return ori
+}
+
 // Add makes another exchange a peer: the act peer.add, of an operator, who has
 // compared the key with one from another source. Its descriptor must be there
 // and signed by that key, or the act is refused. Errors: *Invalid.
