@@ -2,8 +2,10 @@ package demo
 
 import (
 	"bytes"
+	"fmt"
 	"image/jpeg"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -69,20 +71,35 @@ func TestTrip(t *testing.T) {
 
 func TestRear(t *testing.T) {
 	spots := town().Spots()
-	for i, p := range trip(spots, sought(0), onRoad{true, 300}, onRoad{true, -1000}, noon(t)) {
-		for _, p.dark = range []bool{false, true} {
-			for _, kind := range []string{"car", "van"} {
-				p.dress(kind, "red")
-				b, err := p.rear(spots[p.spot])
-				if err != nil {
-					t.Fatal(err)
+	p := trip(spots, sought(0), onRoad{true, 300}, onRoad{true, -1000}, noon(t))[0]
+	for _, p.dark = range []bool{false, true} {
+		p.dress(map[bool]string{false: "car", true: "van"}[p.dark], "red")
+		b, err := p.rear(spots[p.spot])
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := jpeg.Decode(bytes.NewReader(b))
+		if err != nil || img.Bounds().Dx() != rearW || len(b) > 120_000 {
+			t.Fatalf("%d bytes: %v", len(b), err)
+		}
+		// The plate is the brightest thing at night, and there are dark figures on it.
+		bright, dark := 0, 0
+		for x := rearW/2 - 60; x < rearW/2+60; x++ {
+			for y := 230; y < 310; y++ {
+				switch r, _, _, _ := img.At(x, y).RGBA(); {
+				case r > 0xd000:
+					bright++
+				case r < 0x6000:
+					dark++
 				}
-				if img, err := jpeg.Decode(bytes.NewReader(b)); err != nil || img.Bounds().Dx() != rearW || len(b) > 120_000 {
-					t.Errorf("%d bytes: %v", len(b), err)
-				}
-				if dir := os.Getenv("PORCHLIGHT_SHOTS"); dir != "" && i == 0 {
-					os.WriteFile(dir+"/rear-"+kind+map[bool]string{true: "-dark"}[p.dark]+".jpg", b, 0o644)
-				}
+			}
+		}
+		if bright < 3000 || dark < 200 {
+			t.Errorf("dark %v: %d bright and %d dark pixels where the plate is", p.dark, bright, dark)
+		}
+		if dir := os.Getenv("PORCHLIGHT_SHOTS"); dir != "" {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("rear-%s.jpg", p.Type)), b, 0o644); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}
