@@ -90,11 +90,46 @@ function canonical(a: Ask): string {
   return JSON.stringify(flat);
 }
 
+/** What another exchange said: its answers with the receipts of its own ledger, or why there are none. */
+export interface PeerSaid {
+  exchange: string;
+  answers: Answer[];
+  receipts: string[];
+  problem: string;
+}
+
+/** What the exchanges that a search named say to it, as each answers. Throws a Problem, or a TypeError where the connection broke. */
+export async function* peersOf(search: string, signal: AbortSignal): AsyncGenerator<PeerSaid> {
+  const res = await fetch(`/api/v1/plates/searches/${search}/peers`, { signal });
+  if (!res.ok || !res.body) throw await res.json().catch(() => ({ type: 'about:blank', title: res.statusText, status: res.status }));
+  const reader = res.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let rest = ''; ; ) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) yield JSON.parse(line) as PeerSaid;
+  }
+}
+
+/** A read of an answer. Two exchanges can give theirs the same id: key tells them apart. */
+export interface Found {
+  key: string;
+  read: Read;
+  owner: string;
+  /** Origin of the exchange that answered; empty at home. */
+  exchange: string;
+  /** The companion's plate, of a convoy. */
+  with: string;
+}
+
 /** Reads of all answers that permit, newest first, with the name of their owner. */
-export function readsOf(answers: readonly Answer[]): { read: Read; owner: string; with: string }[] {
-  const rows = answers.flatMap((a) => [
-    ...a.reads.map((read) => ({ read, owner: a.name, with: '' })),
-    ...a.companions.flatMap((c) => c.reads.map((read) => ({ read, owner: a.name, with: c.plate }))),
-  ]);
-  return rows.sort((x, y) => Date.parse(y.read.seen) - Date.parse(x.read.seen));
+export function readsOf(answers: readonly Answer[], said: readonly PeerSaid[] = []): Found[] {
+  const of = (a: Answer, exchange: string) => {
+    const found = (read: Read, plate: string) => ({ key: `${exchange && `${exchange}/`}${read.id}`, read, owner: a.name, exchange, with: plate });
+    return [...a.reads.map((r) => found(r, '')), ...a.companions.flatMap((c) => c.reads.map((r) => found(r, c.plate)))];
+  };
+  return [...answers.flatMap((a) => of(a, '')), ...said.flatMap((p) => p.answers.flatMap((a) => of(a, p.exchange)))].sort(
+    (x, y) => Date.parse(y.read.seen) - Date.parse(x.read.seen),
+  );
 }
