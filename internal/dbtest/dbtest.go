@@ -64,14 +64,14 @@ func importPath(function string) string {
 }
 
 // mine reports whether the statement under way is written in the package under
-// test: whether the nearest of our functions, db's apart, is one of its.
+// test: whether the nearest of our functions is one of its.
 func mine() bool {
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
 	for {
 		f, more := frames.Next()
 		p := importPath(f.Function)
-		if strings.HasPrefix(p, "porchlight/") && p != "porchlight/db" && p != "porchlight/internal/dbtest" {
+		if strings.HasPrefix(p, "porchlight/") && p != "porchlight/internal/dbtest" {
 			return strings.TrimSuffix(p, "_test") == under
 		}
 		if !more {
