@@ -104,7 +104,7 @@ type Failure string
 
 const (
 	Unknown       Failure = "unknown"    // it is no peer of this exchange
-	Dead          Failure = "dead"       // it cannot be reached
+	Dead          Failure = "dead"       // it cannot be reached, or what answers there introduces nobody
 	Slow          Failure = "slow"       // it did not answer in time
 	Unanswered    Failure = "unanswered" // there was no time left to ask it
 	NotIntroduced Failure = "descriptor" // its introduction is not signed by its key, or expired
@@ -457,7 +457,7 @@ func (s *Service) fetch(ctx context.Context, p Peer) (Descriptor, error) {
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return Descriptor{}, fail(NotIntroduced, fmt.Errorf("%s answers %s", WellKnown, res.Status))
+		return Descriptor{}, fail(Dead, fmt.Errorf("%s answers %s", WellKnown, res.Status))
 	}
 	data, err := readAll(res.Body, MaxDescriptor)
 	if err != nil {

@@ -274,6 +274,7 @@ func TestNothingShownUnproved(t *testing.T) {
 				w.Write(make([]byte, 4096))
 			}
 		}}},
+		{"does not introduce itself", Dead, lies{down: true}},
 		{"hangs up", Dead, lies{instead: func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }}},
 		{"no answer at all", Content, lies{reply: func(r *Reply) { r.From = "" }}},
 		{"to somebody else", Content, lies{reply: func(r *Reply) { r.To = "c.example/log" }}},

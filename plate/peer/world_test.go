@@ -121,6 +121,7 @@ func (f *fake) reply(t testing.TB, l Lookup) Reply {
 
 // lies change what a fake does.
 type lies struct {
+	down       bool // for the introduction
 	descriptor func(*Descriptor)
 	signer     note.Signer         // of the descriptor
 	reply      func(*Reply)        //
@@ -136,6 +137,10 @@ type lies struct {
 func (f *fake) serve(t testing.TB, now func() time.Time, lie lies) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+WellKnown, func(w http.ResponseWriter, r *http.Request) {
+		if lie.down {
+			http.Error(w, "later", http.StatusServiceUnavailable)
+			return
+		}
 		d := f.descriptor(now())
 		if lie.descriptor != nil {
 			lie.descriptor(&d)
