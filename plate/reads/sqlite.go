@@ -428,7 +428,8 @@ func (e *sqliteEngine) close() error {
 		err = errors.Join(err, e.catalogue.close())
 	}
 	if e.lock != nil {
-		err = errors.Join(err, e.lock.Close())
+		// Closing alone would not do while a child that is being started has a copy.
+		err = errors.Join(err, syscall.Flock(int(e.lock.Fd()), syscall.LOCK_UN), e.lock.Close())
 	}
 	return err
 }
