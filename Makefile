@@ -26,6 +26,7 @@ run: build
 
 test: setup-test build
 	go test -race -timeout 40m ./...
+	go test ./policy
 	cd $(APP) && npm test
 	cd $(APP) && npm run story
 
