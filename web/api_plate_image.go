@@ -89,6 +89,15 @@ func (s *Server) imageRoutes() {
 			g, err := s.Images.Share(ctx, by, in.Ask, in.Body.Header, in.Body.Expires)
 			return s.acted(ctx)(g, imageProblem(err))
 		})
+	route(s, session, "GET", "/plates/pictures/keep", "picturesKept", "How long your agency keeps pictures of plate reads.",
+		func(ctx context.Context, _ *struct{}) (*struct{ Body PicturesKept }, error) {
+			who := principal(ctx)
+			if who.Agency == "" {
+				return nil, imageProblem(image.ErrNotFound)
+			}
+			keep, err := s.Images.KeptFor(ctx, who.Agency)
+			return &struct{ Body PicturesKept }{PicturesKept{int(keep.Minutes())}}, imageProblem(err)
+		})
 	route(s, session, "POST", "/plates/pictures/keep", "keepPictures", "Set how long your agency keeps pictures of plate reads.",
 		func(ctx context.Context, in *struct {
 			ActHeaders
@@ -206,6 +215,11 @@ type PictureAsk struct {
 type PictureShare struct {
 	Header  []byte    `json:"header" doc:"The picture's file key, sealed to the plates vault of who asked: an age header."`
 	Expires time.Time `json:"expires" doc:"At most 30 days ahead."`
+}
+
+// PicturesKept is the retention in force.
+type PicturesKept struct {
+	Minutes int `json:"minutes" doc:"The shorter of what the agency set and how long it keeps reads."`
 }
 
 // PictureKeep is a retention.

@@ -224,6 +224,7 @@ var matrix = []row{
 	{"POST /api/v1/plates/pictures/asks/{ask}/share", "image.share", "ssss 0000 0000 000 0s", func(c *cell) request { // nobody asked
 		return act("/plates/pictures/asks/"+gate.NewActID()+"/share", web.PictureShare{Header: c.w.header, Expires: time.Now().Add(48 * time.Hour)})
 	}},
+	{"GET /api/v1/plates/pictures/keep", "", "ssss ++++ ++++ 000 +s", get("/api/v1/plates/pictures/keep")}, // of her own agency
 	{"POST /api/v1/plates/pictures/keep", "setting.change", "ssss ---+ ---- 000 -s", func(*cell) request { // of her own agency
 		return act("/plates/pictures/keep", web.PictureKeep{Minutes: 60})
 	}},

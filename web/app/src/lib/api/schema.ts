@@ -1227,7 +1227,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** How long your agency keeps pictures of plate reads. */
+        get: operations["picturesKept"];
         put?: never;
         /** Set how long your agency keeps pictures of plate reads. */
         post: operations["keepPictures"];
@@ -2856,6 +2857,13 @@ export interface components {
             expires: string;
             /** @description The picture's file key, sealed to the plates vault of who asked: an age header. */
             header: string;
+        };
+        PicturesKept: {
+            /**
+             * Format: int64
+             * @description The shorter of what the agency set and how long it keeps reads.
+             */
+            minutes: number;
         };
         PicturesView: {
             /** @description Another agency's ask, of a picture of yours. */
@@ -6547,6 +6555,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    picturesKept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PicturesKept"];
                 };
             };
             /** @description Error */
