@@ -71,7 +71,8 @@ export async function openBrowser(site, shots, { maps = true } = {}) {
   /** Waits until the page stands: maps drawn, nothing still loading. */
   async function settled(page) {
     await page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('.skeleton') && [...document.images].every((i) => i.complete));
-    if (await page.locator('.map').count()) await page.waitForLoadState('networkidle');
+    await page.waitForFunction(() => !document.querySelector('.map:not([hidden], [data-drawn])')); // Map.svelte
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))); // what is drawn is on the screen a frame later
   }
 
   async function ask(page, where) {

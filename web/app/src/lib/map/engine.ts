@@ -114,6 +114,7 @@ export function showSpots(map: MapView, dark: boolean, onpick?: (id: string) => 
     id: 'spot',
     type: 'circle',
     source: 'spots',
+    layout: { 'circle-sort-key': ['case', ['get', 'lit'], 1, 0] }, // the chosen one above others of its place
     paint: {
       'circle-radius': ['case', ['get', 'lit'], 10, 7],
       'circle-color': ['case', ['get', 'lit'], dark ? '#fb923c' : '#c2410c', dark ? '#b6a3e6' : '#5b4a8a'],
@@ -138,6 +139,13 @@ export function showSpots(map: MapView, dark: boolean, onpick?: (id: string) => 
         geometry: { type: 'Point', coordinates: [lng, lat] },
       })),
     });
+}
+
+/** Tells, whenever the map has drawn all it was given, how many of the spots it shows; undefined while it still draws. */
+export function watchDrawn(map: MapView, ondrawn: (spots: number | undefined) => void): void {
+  const shown = () => new Set(map.queryRenderedFeatures({ layers: ['spot'] }).map((f) => f.properties.id as string)).size;
+  map.on('dataloading', () => ondrawn(undefined));
+  map.on('idle', () => ondrawn(shown()));
 }
 
 export interface Drawing {
