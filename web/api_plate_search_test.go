@@ -35,13 +35,24 @@ type searched struct {
 
 // seen puts a read of a camera into the store.
 func seen(ctx context.Context, w *testworld.World, owner, camera, text string, ago time.Duration) error {
+	return photographed(ctx, w, owner, camera, text, ago, nil)
+}
+
+// photographed is seen with a picture, for an owner that has a vault for it.
+func photographed(ctx context.Context, w *testworld.World, owner, camera, text string, ago time.Duration, jpeg []byte) error {
 	at, err := geo.NewPoint(-89.65, 39.75)
 	if err != nil {
 		return err
 	}
 	t := time.Now().Add(-ago).UTC().Truncate(time.Millisecond)
+	var image string
+	if jpeg != nil {
+		if image, err = w.X.Images.Keep(ctx, owner, t, "image/jpeg", jpeg); err != nil {
+			return err
+		}
+	}
 	_, _, err = w.X.Reads.Append(ctx, []plate.Read{{Owner: owner, Camera: camera, Text: plate.Text(text), Region: "US-IL", Confidence: 930, Seen: t,
-		Received: t, Place: at, Heading: 90, Vehicle: plate.Vehicle{Type: "car", Make: "toyota", Color: "silver"}}})
+		Received: t, Place: at, Heading: 90, Vehicle: plate.Vehicle{Type: "car", Make: "toyota", Color: "silver"}, Image: image}})
 	return err
 }
 

@@ -96,12 +96,44 @@ try {
   assert.deepEqual([status, result.duplicate], [200, 1]);
   await look(ada, 'cameras-connect');
 
+  // Reads go after a week, pictures after a day; never longer than the law or the reads.
+  await press(page, page.getByRole('button', { name: w('cameras.close') }));
+  const kept = (what) => page.locator(`[data-kept=${what}]`);
+  assert.deepEqual([await kept('reads').textContent(), await kept('pictures').textContent()], ['30 days', '30 days']);
+  const keep = async (what, n) => {
+    await press(page, page.getByRole('button', { name: w(`keeping.do-${what}`) }));
+    await type(page, dialog.getByLabel(w('keeping.for')), n);
+  };
+  const change = dialog.getByRole('button', { name: w('keeping.save') });
+  await keep('reads', '31');
+  await dialog.getByText(w('keeping.too-long', { time: '30 days' })).waitFor();
+  assert.ok(await change.isDisabled());
+  await type(page, dialog.getByLabel(w('keeping.for')), '7');
+  await dialog.getByText(w('keeping.shorter', { time: '7 days' })).waitFor();
+  await look(ada, 'keeping-change');
+  await press(page, change);
+  await kept('reads').getByText('7 days').waitFor();
+  await kept('pictures').getByText('7 days').waitFor();
+  await page.getByText(w('keeping.receipt')).waitFor();
+  await keep('pictures', '8');
+  await dialog.getByText(w('keeping.too-long-pictures', { time: '7 days' })).waitFor();
+  await type(page, dialog.getByLabel(w('keeping.for')), '1');
+  await press(page, change);
+  await kept('pictures').getByText('1 day').waitFor();
+  await look(ada, 'keeping', { whole: true });
+  // Longer again: for what comes from then on.
+  await keep('reads', '30');
+  await dialog.getByText(w('keeping.longer', { time: '30 days' })).waitFor();
+  await press(page, dialog.getByRole('button', { name: w('keeping.leave') }));
+
   // An investigator sees them and can do nothing to them.
   const ivy = await person('investigator', { passkey: true, onPhone: true, colorScheme: 'dark' });
   await enrol(ivy, investigatorLink);
   await ivy.page.getByText('Main St / 5th, northbound').waitFor();
   assert.equal(await ivy.page.getByRole('button', { name: w('cameras.change') }).count(), 0);
   assert.equal(await ivy.page.locator('form').count(), 0);
+  await ivy.page.locator('[data-kept=reads]').getByText('7 days').waitFor();
+  assert.equal(await ivy.page.getByRole('button', { name: w('keeping.do-reads') }).count(), 0);
   await look(ivy, 'cameras-investigator');
 
   await press(page, row.getByRole('button', { name: w('cameras.change') }));

@@ -1,11 +1,14 @@
 // Searching plate reads in real browsers: an investigator looks before she signs,
 // searches, reads who refused, saves and keeps what she found, by keyboard; a
 // wide ask goes to a second officer, who signs the same on her phone; an auditor
-// traces a leaked row.
+// traces a leaked row. Pictures of the own cameras are shown small beside the
+// reads and large on a press; once Ines is enrolled a line on stdout asks the
+// test to extend the plates vault to her device, a line on stdin says it did.
 //   node test/search.mjs SITE INES_LINK BOB_LINK AUDITOR_LINK [SCREENSHOT_DIR]
 // web/search_browser_test.go starts it. Needs /usr/bin/chromium.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { openBrowser, press, type, words } from './lib/browser.mjs';
 
 const [site, inesLink, bobLink, auditorLink, shots] = process.argv.slice(2);
@@ -20,10 +23,23 @@ async function enrol(p, link) {
   await p.page.goto(site + '/desk/search');
 }
 
+/** How many colours a canvas shows once it shows any. */
+const drawn = (canvas) =>
+  canvas.evaluate(async (c) => {
+    for (;;) {
+      const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+      const colours = new Set(new Uint32Array(data.buffer)).size;
+      if (colours > 1) return colours;
+      await new Promise(requestAnimationFrame);
+    }
+  });
+
 try {
   const ines = await person('ines', { passkey: true });
   const { page } = ines;
   await enrol(ines, inesLink);
+  console.log('enrolled');
+  await createInterface({ input: process.stdin })[Symbol.asyncIterator]().next();
   const plate = page.getByLabel(w('plates.search.plate'), { exact: true });
   await plate.waitFor();
   await page.waitForFunction(() => document.activeElement?.closest('#plate-asked'));
@@ -54,7 +70,33 @@ try {
   await page.locator('tr.lit').getByText('Elm County Sheriff', { exact: true }).waitFor();
   await page.keyboard.press('Space');
   assert.equal(await page.locator('.reads input:checked').count(), 1);
+  await page.locator('[data-answers] .map[data-drawn="3"]').waitFor();
+  const own = page.locator('.thumb[data-state=closed]').filter({ hasText: w('picture.small-closed') });
+  assert.equal(await own.count(), 2);
+  await page.locator('tr.lit .thumb').getByText(w('picture.small-ask')).waitFor(); // the sheriff's
   await look(ines, 'search-answers', { whole: true });
+
+  // One signature for the pictures of her own agency; Enter shows one large.
+  const size = () => page.locator('.reads').evaluate((e) => [e.offsetWidth, e.offsetHeight]);
+  const before = await size();
+  await press(page, page.getByRole('button', { name: w('plates.search.pictures-show') }));
+  await page.locator('[data-pictures="2"]').waitFor();
+  assert.deepEqual(await size(), before, 'nothing moves when pictures come');
+  const small = page.getByRole('button', { name: w('picture.small-alt', { plate: 'ABC127' }) });
+  assert.ok((await drawn(small.locator('canvas'))) > 50, 'the small picture is drawn');
+  await look(ines, 'search-pictures', { whole: true });
+  await press(page, small);
+  const dialog = page.locator('dialog[open]');
+  await dialog.locator('figcaption').getByText(/^Search \d+ · entry \d+ · .* · Ines · Millbrook Police$/).waitFor();
+  await look(ines, 'search-picture-large');
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  assert.ok(await small.evaluate((e) => e === document.activeElement), 'the focus comes back');
+  await page.locator('h1').click();
+  await page.keyboard.press('ArrowUp'); // from the last row to the sheriff's
+  await page.keyboard.press('Enter');
+  await dialog.getByRole('button', { name: w('picture.ask') }).waitFor();
+  await page.keyboard.press('Escape');
 
   const download = page.waitForEvent('download');
   await press(page, page.getByRole('button', { name: w('plates.search.export-csv') }));
@@ -100,6 +142,18 @@ try {
   await page.getByRole('button', { name: w('plates.search.open') }).nth(1).click();
   await page.getByRole('heading', { name: /^Answers: 3 reads/ }).waitFor();
 
+  // More pictures than one signature opens: the rest by the next.
+  await page.getByRole('tab', { name: w('plates.search.tab-ask'), exact: true }).click();
+  await page.getByText(w('plates.search.kind-plate')).click();
+  await plate.fill('PRC2481');
+  await plate.press('Enter');
+  await press(page, page.getByRole('button', { name: w('plates.search.run') }));
+  await page.getByRole('heading', { name: /^Answers: 26 reads/ }).waitFor();
+  await press(page, page.getByRole('button', { name: w('plates.search.pictures-show') }));
+  await page.locator('[data-pictures="24"]').waitFor();
+  await press(page, page.getByRole('button', { name: w('plates.search.pictures-next.other', { n: 2 }) }));
+  await page.locator('[data-pictures="26"]').waitFor();
+
   const dora = await person('dora', { passkey: true });
   await enrol(dora, auditorLink);
   await type(dora.page, dora.page.getByLabel(w('plates.search.trace-mark')), mark);
@@ -107,6 +161,10 @@ try {
   await dora.page.getByText(/Saved by Millbrook Police/).waitFor();
   await look(dora, 'search-overseen', { whole: true });
   assert.deepEqual(complaints, []);
+} catch (e) {
+  for (const context of browser.contexts()) for (const page of context.pages()) console.error(page.url(), await page.locator('main').innerText().catch(() => ''));
+  throw e;
 } finally {
   await browser.close();
 }
+process.exit();

@@ -59,6 +59,19 @@ export function drawMarked(canvas: HTMLCanvasElement, picture: ImageBitmap, line
   c.restore();
 }
 
+/** Draws it marked and small, within the canvas as it is: the mark goes along, if too small to read. */
+export function drawSmall(canvas: HTMLCanvasElement, picture: ImageBitmap, lines: string[]): void {
+  const whole = document.createElement('canvas');
+  drawMarked(whole, picture, lines);
+  const c = canvas.getContext('2d');
+  if (!c) throw new Error('this browser draws no canvas');
+  const scale = Math.min(canvas.width / whole.width, canvas.height / whole.height);
+  const [w, h] = [whole.width * scale, whole.height * scale];
+  c.imageSmoothingQuality = 'high';
+  c.clearRect(0, 0, canvas.width, canvas.height);
+  c.drawImage(whole, (canvas.width - w) / 2, (canvas.height - h) / 2, w, h);
+}
+
 /** Breaks a line between words so that each part fits. */
 export function wrap(line: string, fits: (s: string) => boolean): string[] {
   const out: string[] = [];

@@ -45,7 +45,7 @@ const standings = new SvelteMap<string, Standing>();
 let vaults: Vaults | undefined;
 
 /** Most pictures opened by one act (web.PicturesView). */
-const TOGETHER = 24;
+export const TOGETHER = 24;
 
 const key = (read: PictureRead, lead: Lead) => `${read.image} ${JSON.stringify(lead)}`;
 
