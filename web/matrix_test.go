@@ -340,7 +340,7 @@ var matrix = []row{
 	{"POST /api/v1/peers/remove", "peer.remove", "ssss 0000 0000 00+ 0s", func(c *cell) request { return act("/peers/remove", web.RemovedPeer{Origin: c.w.peer.Origin}) }},
 
 	{"GET /log/checkpoint", "", everybody, get("/log/checkpoint")},
-	{"GET /log/tile/", "", everybody, func(c *cell) request { return request{method: "GET", path: c.w.tile} }},
+	{"GET /log/tile/", "", everybody, func(c *cell) request { return request{method: "GET", path: c.w.tile()} }},
 	{"GET /.well-known/porchlight.json", "", everybody, get("/.well-known/porchlight.json")},
 	{"GET /healthz", "", everybody, get("/healthz")},
 	{"GET /readyz", "", everybody, get("/readyz")},
@@ -566,7 +566,7 @@ type matrixWorld struct {
 	note, header    []byte          // small age file for one recipient, its header
 	resident        *age.X25519Identity
 	consent         string
-	cell, tile      string
+	cell            string
 	peer            web.NewPeer // not added yet
 
 	searched, proposal, readHold string // of the investigator of the police
@@ -864,13 +864,6 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 	var feed struct{ Cells []string }
 	w.json(actor.New(w.URL), "GET", "/feed/v1/", nil, &feed)
 	w.cell = feed.Cells[0]
-	size, err := w.X.Log.Size(ctx)
-	check(t, err)
-	w.tile = "/log/tile/entries/000"
-	if size < 256 {
-		w.tile += fmt.Sprintf(".p/%d", size)
-	}
-
 	bearer := http.Header{"Upload-Token": {w.b64(w.answer.Upload)}}
 	for _, id := range []*string{&w.upload, &w.second} {
 		req, err := http.NewRequest("POST", w.URL+"/api/v1/uploads", nil)
@@ -937,6 +930,17 @@ func (c *cell) once(r row) answered {
 	}
 	check(c.w.t, c.w.described(r.route, a))
 	return a
+}
+
+// tile is the path of the log's first entries as it is now: a part of a tile goes
+// when the tile is full.
+func (w *matrixWorld) tile() string {
+	size, err := w.X.Log.Size(w.t.Context())
+	check(w.t, err)
+	if size >= 256 {
+		return "/log/tile/entries/000"
+	}
+	return fmt.Sprintf("/log/tile/entries/000.p/%d", size)
 }
 
 // described checks a JSON answer against the API's description: no list is ever
@@ -1249,6 +1253,15 @@ var acts = []struct{ action, facts, cells string }{
 	{"agency.readmit", "reason_given=true", "- ---- -+- - ----"},
 	{"peer.add", "introduced=true", "- ---- --+ - ----"},
 	{"peer.remove", "", "- ---- --+ - ----"},
+	{"search.propose", "kind=area has_case=true area_km2=1 window_hours=1", "- -+-- --- - ----"},
+	{"search.approve", "same_person=false same_agency=true open=true", "- -+-- --- - ----"},
+	{"search.run", "kind=plate purposes=crime, clear=true has_case=true behalf_unnamed=false networks=1 look_back_days=1 repeats=0 approved=false", "- -+-- --- - ----"},
+	{"search.answer", "own=true shared=true named=true restricted=false asker_active=true federal=false outside=false private=false purposes=crime, has_case=true look_back_days=1", "- ---- --- + ----"},
+	{"search.export", "own=true", "- -+-- --- - ----"},
+	{"read.hold", "own=true has_case=true days=30", "- -+-- --- - ----"},
+	{"read.release", "own_agency=true over=false", "- -+-- --- - ----"},
+	{"read.release", "own_agency=false over=true", "- ---- --- + ----"},
+	{"reads.purge", "due=true", "- ---- --- + ----"},
 	{"request.post", "area_m2=200000 window_minutes=60 window_ended=true expiry_hours=72 posts_for_case=0 has_case=true has_contact=true inside_jurisdiction=true purposes=crime,", "- +--- --- - ----"},
 	{"request.moderate", "verdict=approve same_person=false asker_active=true state=pending", "- ---- +-- - ----"},
 	{"request.close", "own_agency=true expired=false state=open", "- +--+ --- - ----"},

@@ -63,11 +63,12 @@ const (
 	problemPasskey     = "/problems/passkey"
 	problemFull        = "/problems/storage-full"
 	problemCamera      = "/problems/camera"
+	problemLookup      = "/problems/lookup" // of plate/peer
 )
 
 // problemTypes lists all of them; each has a page that explains it.
 var problemTypes = []string{
-	problemRefused, problemSignature, problemSignIn, problemNotFound, problemInvalid, problemConflict, problemUnavailable, problemInternal, problemCrossOrigin, problemPasskey, problemFull, problemCamera,
+	problemRefused, problemSignature, problemSignIn, problemNotFound, problemInvalid, problemConflict, problemUnavailable, problemInternal, problemCrossOrigin, problemPasskey, problemFull, problemCamera, problemLookup,
 }
 
 func (p *Problem) Error() string  { return p.Title + ": " + p.Detail }

@@ -45,7 +45,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.o.Logger.Info("a lookup was not answered", "status", no.status, "why", no.detail, "err", no.err)
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(no.status)
-		json.NewEncoder(w).Encode(map[string]any{"title": http.StatusText(no.status), "status": no.status, "detail": no.detail})
+		json.NewEncoder(w).Encode(map[string]any{"type": "/problems/lookup", "title": http.StatusText(no.status), "status": no.status, "detail": no.detail})
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -1715,38 +1715,65 @@ export interface components {
             more: boolean;
             /** @description Its name. */
             name: string;
+            /** @description ORI of the agency whose reads they are. */
             owner: string;
+            /** @description It was permitted. */
             permit: boolean;
             /**
              * Format: int64
              * @description Reads that have reached their retention since.
              */
             purged: number;
+            /** @description Which reads, or how many. */
             reads: components["schemas"]["ReadView"][];
             /** @description That refused. */
             rules: components["schemas"]["RefusedBy"][];
         };
         CameraCounts: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Reads that were here already.
+             */
             duplicate: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Reads that were new.
+             */
             fresh: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Reads from the future; refused.
+             */
             future: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description New reads that came late.
+             */
             late: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Reads that could not be read.
+             */
             malformed: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Pictures that came.
+             */
             pictures: number;
             /**
              * Format: int64
              * @description Reads of batches that came again.
              */
             replayed: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Reads past their retention; refused.
+             */
             too_old: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Pictures that were not kept.
+             */
             unkept: number;
             /**
              * Format: int64
@@ -1764,7 +1791,10 @@ export interface components {
             heading: number;
             /** @description Of a camera that signs: its Ed25519 public key, 32 bytes. Left out in a change: as before. */
             key?: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees north.
+             */
             lat: number;
             /**
              * Format: double
@@ -1781,11 +1811,16 @@ export interface components {
             speaks: "signed" | "openalpr" | "platerecognizer" | "frigate" | "csv";
         };
         CameraList: {
+            /** @description Which cameras, or how many. */
             cameras: components["schemas"]["CameraView"][];
         };
         CameraView: {
+            /** @description What its program calls it. */
             alias: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Direction of travel in degrees from north; -1 unknown.
+             */
             heading: number;
             /** @description Its id. */
             id: string;
@@ -1801,16 +1836,26 @@ export interface components {
              * @description When something of it was last taken in.
              */
             last_sent?: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees north.
+             */
             lat: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east.
+             */
             lon: number;
+            /** @description It moves; its batches say where it is. */
             mobile: boolean;
             /** @description Its name. */
             name: string;
             /** @description The same in one English sentence. */
             reason?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When its use ended.
+             */
             removed?: string;
             /**
              * Format: int64
@@ -1826,7 +1871,10 @@ export interface components {
              * @enum {string}
              */
             trouble?: "too_old" | "future" | "malformed" | "unsigned";
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it last had trouble.
+             */
             trouble_at?: string;
         };
         CategoryView: {
@@ -1851,10 +1899,16 @@ export interface components {
             vault: string;
         };
         CompanionView: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Which cameras, or how many.
+             */
             cameras: number;
+            /** @description Letters and digits. */
             plate: string;
+            /** @description Which reads, or how many. */
             reads: components["schemas"]["ReadView"][];
+            /** @description ISO 3166, such as US-IL; empty if unknown. */
             region: string;
         };
         ConsentView: {
@@ -1873,7 +1927,10 @@ export interface components {
             corrections: components["schemas"]["CorrectionView"][];
         };
         CorrectionView: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was answered.
+             */
             answered?: string;
             /** @description How to reach her. */
             contact?: string;
@@ -1889,7 +1946,10 @@ export interface components {
             hits: number;
             /** @description Its id. */
             id: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was opened.
+             */
             opened: string;
             /** @description corrected, no-error or not-ours; empty while open. */
             outcome?: string;
@@ -1897,7 +1957,9 @@ export interface components {
             plate?: string;
             /** @description What happened. */
             what: string;
+            /** @description When it happened. */
             when?: string;
+            /** @description Where it happened. */
             where?: string;
             /** @description The agency's answer. */
             words?: string;
@@ -1964,7 +2026,10 @@ export interface components {
             opens: ("evidence" | "plates")[];
             /** @description Age recipient; absent when the passkey cannot derive keys. */
             recipient?: string;
-            /** @enum {string} */
+            /**
+             * @description Two letters.
+             * @enum {string}
+             */
             state: "active" | "disabled";
             /**
              * Format: date-time
@@ -2139,11 +2204,16 @@ export interface components {
             request: components["schemas"]["RequestView"];
         };
         ForecastView: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Which cameras, or how many.
+             */
             cameras: number;
             /** @description Its name. */
             name: string;
+            /** @description ORI of the agency whose reads they are. */
             owner: string;
+            /** @description It was permitted. */
             permit: boolean;
             /** @description That would refuse. */
             rules: components["schemas"]["RefusedBy"][];
@@ -2154,7 +2224,10 @@ export interface components {
                 number,
                 number
             ][][];
-            /** @enum {string} */
+            /**
+             * @description Type of the vehicle.
+             * @enum {string}
+             */
             type: "Polygon";
         };
         HitActBody: {
@@ -2213,6 +2286,7 @@ export interface components {
              * @description When the first read arrived.
              */
             made: string;
+            /** @description What was noted. */
             note?: string;
             /** @description confirmed, misread, stale or wrong-vehicle. */
             outcome?: string;
@@ -2220,6 +2294,7 @@ export interface components {
             own: boolean;
             /** @description ORI of whose cameras read it. */
             owner: string;
+            /** @description Name of the agency whose camera it is. */
             owner_name: string;
             /**
              * Format: int64
@@ -2230,7 +2305,10 @@ export interface components {
             seq: string;
             /** @description Newest first, at most 50; empty in lists. */
             sightings: components["schemas"]["SightingView"][];
-            /** @enum {string} */
+            /**
+             * @description Two letters.
+             * @enum {string}
+             */
             state: "raised" | "seen" | "resolved" | "acted";
             /** @description The plate as read; empty when so many plates fit the entry that they share one hit. */
             text: string;
@@ -2496,7 +2574,10 @@ export interface components {
              * @description Since when.
              */
             since: string;
-            /** @enum {string} */
+            /**
+             * @description Two letters.
+             * @enum {string}
+             */
             state: "invited" | "enrolled" | "removed";
         };
         MessageView: {
@@ -2570,11 +2651,13 @@ export interface components {
              * @description 1 to 365.
              */
             days: number;
+            /** @description ORI of the agency whose reads they are. */
             owner: string;
             /** @description None: the whole answer of this owner. */
             reads?: string[];
             /** @description Why, in words. */
             reason: string;
+            /** @description Id of the search. */
             search: string;
         };
         NewHotlist: {
@@ -2613,11 +2696,16 @@ export interface components {
         NewPeer: {
             /** @description Verifier key of its ledger: name+hash+base64. */
             key: string;
+            /** @description Origin of the other exchange's ledger. */
             origin: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How many cosignatures its ledger needs.
+             */
             quorum?: number;
             /** @description https, without a slash at its end. */
             url: string;
+            /** @description Verifier keys of its witnesses. */
             witnesses?: string[];
         };
         NewPerson: {
@@ -2645,6 +2733,7 @@ export interface components {
             ask?: string;
             /** @description A hit of your agency. */
             hit?: string;
+            /** @description Id of the picture. */
             picture: string;
             /** @description Id of the read. */
             read: string;
@@ -2731,6 +2820,7 @@ export interface components {
              * @description Bytes of the encrypted payload.
              */
             payload_size: number;
+            /** @description Id of the picture. */
             picture: string;
         };
         OpenedPictures: {
@@ -2741,6 +2831,7 @@ export interface components {
              * @description When, RFC 3339.
              */
             at: string;
+            /** @description Pictures that came. */
             pictures: components["schemas"]["OpenedPicture"][];
             /** @description The receipt, a porchlight-receipt/v1 text. */
             receipt: string;
@@ -2783,12 +2874,18 @@ export interface components {
              * @description Index of the entry in the ledger.
              */
             entry: number;
+            /** @description The hour in which it was recorded, UTC. */
             hour: string;
             /** @description Verifier key of its ledger. */
             key: string;
+            /** @description Origin of the other exchange's ledger. */
             origin: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How many cosignatures its ledger needs.
+             */
             quorum: number;
+            /** @description Where it is. */
             url: string;
             /** @description Verifier keys of the witnesses whose word is taken. */
             witnesses: string[];
@@ -2802,12 +2899,16 @@ export interface components {
             name: string;
             /** @description requester, investigator, custodian, admin, moderator, auditor, operator. */
             roles: string[];
-            /** @enum {string} */
+            /**
+             * @description Two letters.
+             * @enum {string}
+             */
             state: "invited" | "enrolled" | "removed";
         };
         PictureAsk: {
             /** @description ORI. */
             asker: string;
+            /** @description Name of the agency that asks. */
             asker_name: string;
             /**
              * Format: date-time
@@ -2825,7 +2926,9 @@ export interface components {
             id: string;
             /** @description ORI of the agency whose camera took it. */
             owner: string;
+            /** @description Name of the agency whose camera it is. */
             owner_name: string;
+            /** @description Id of the picture. */
             picture: string;
             /** @description Id of the read. */
             read: string;
@@ -2845,6 +2948,7 @@ export interface components {
             minutes: number;
         };
         PictureOf: {
+            /** @description Id of the picture. */
             picture: string;
             /** @description Id of the read. */
             read: string;
@@ -2870,6 +2974,7 @@ export interface components {
             ask?: string;
             /** @description A hit of your agency. */
             hit?: string;
+            /** @description Pictures that came. */
             pictures: components["schemas"]["PictureOf"][];
             /** @description Entry of your search. */
             search?: string;
@@ -2878,17 +2983,23 @@ export interface components {
             area?: components["schemas"]["GeoPolygon"];
             /** @description Another agency that it is for: its ORI, or its name where it has none here. */
             behalf?: string;
+            /** @description Which cameras, or how many. */
             cameras?: string[];
             /** @description Case number. */
             case: string;
+            /** @description Colour of the vehicle. */
             color?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description From when.
+             */
             from: string;
             /**
              * @description Kind of the agency: municipal, county and so on.
              * @enum {string}
              */
             kind: "plate" | "area" | "convoy";
+            /** @description Make of the vehicle. */
             make?: string;
             /** @description What it is for, in words. */
             note: string;
@@ -2902,8 +3013,12 @@ export interface components {
             plate?: string;
             /** @description ISO 3166, such as US-IL. */
             region?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
             to: string;
+            /** @description Type of the vehicle. */
             type?: string;
         };
         PrivateEntry: {
@@ -2972,7 +3087,10 @@ export interface components {
             receipt: string;
         };
         ProposalView: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Index of the entry of the approval; 0 while there is none.
+             */
             approve_entry: number;
             /** @description Name; empty until somebody approved. */
             approver: string;
@@ -3037,18 +3155,26 @@ export interface components {
             id: string;
             /** @description Its name. */
             name: string;
+            /** @description ORI of the agency whose reads they are. */
             owner: string;
             /** @description The person. */
             person: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Which reads, or how many.
+             */
             reads: number;
             /** @description Why, in words. */
             reason: string;
+            /** @description Id of the search. */
             search: string;
         };
         ReadView: {
+            /** @description Id of the camera. */
             camera: string;
+            /** @description What its agency calls the camera. */
             camera_name: string;
+            /** @description Colour of the vehicle. */
             color: string;
             /**
              * Format: int64
@@ -3062,16 +3188,24 @@ export interface components {
             heading: number;
             /** @description Its id. */
             id: string;
+            /** @description Make of the vehicle. */
             make: string;
+            /** @description ORI of the agency whose reads they are. */
             owner: string;
             /** @description Empty: none. */
             picture: string;
             /** @description Longitude, latitude. */
             place: number[];
+            /** @description Letters and digits. */
             plate: string;
+            /** @description ISO 3166, such as US-IL; empty if unknown. */
             region: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When, by the camera's clock.
+             */
             seen: string;
+            /** @description Type of the vehicle. */
             type: string;
         };
         Reason: {
@@ -3103,6 +3237,7 @@ export interface components {
             entries: string[];
         };
         RemovedPeer: {
+            /** @description Origin of the other exchange's ledger. */
             origin: string;
         };
         RequestActBody: {
@@ -3222,7 +3357,10 @@ export interface components {
              * @description When it was published.
              */
             published?: string;
-            /** @enum {string} */
+            /**
+             * @description Two letters.
+             * @enum {string}
+             */
             state: "pending" | "open" | "resolved" | "expired" | "rejected";
             /** @description IANA zone in which people read the window. */
             time_zone: string;
@@ -3243,6 +3381,7 @@ export interface components {
             agency: string;
             /** @description Why, in words. */
             reason: string;
+            /** @description Two letters. */
             state: string;
         };
         RestrictionView: {
@@ -3253,9 +3392,11 @@ export interface components {
              * @description Index of the entry in the ledger.
              */
             entry: number;
+            /** @description The hour in which it was recorded, UTC. */
             hour: string;
             /** @description Its name. */
             name: string;
+            /** @description Two letters. */
             state: string;
         };
         RetentionView: {
@@ -3269,6 +3410,7 @@ export interface components {
              * @description Of that setting.
              */
             entry: number;
+            /** @description What the law of its state says. */
             law: string;
             /**
              * Format: int64
@@ -3280,6 +3422,7 @@ export interface components {
              * @description The shortest of law, setting and 30 days.
              */
             minutes: number;
+            /** @description ORI of the agency whose reads they are. */
             owner: string;
         };
         RowAside: {
@@ -3297,17 +3440,23 @@ export interface components {
             area?: components["schemas"]["GeoPolygon"];
             /** @description Another agency that it is for: its ORI, or its name where it has none here. */
             behalf?: string;
+            /** @description Which cameras, or how many. */
             cameras?: string[];
             /** @description Case number. */
             case: string;
+            /** @description Colour of the vehicle. */
             color?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description From when.
+             */
             from: string;
             /**
              * @description Kind of the agency: municipal, county and so on.
              * @enum {string}
              */
             kind: "plate" | "area" | "convoy";
+            /** @description Make of the vehicle. */
             make?: string;
             /** @description What it is for, in words. */
             note: string;
@@ -3321,8 +3470,12 @@ export interface components {
             plate?: string;
             /** @description ISO 3166, such as US-IL. */
             region?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
             to: string;
+            /** @description Type of the vehicle. */
             type?: string;
         };
         SealedMessage: {
@@ -3336,12 +3489,16 @@ export interface components {
             search: components["schemas"]["SearchView"];
         };
         SearchFile: {
+            /** @description The file. */
             content: string;
             /** @description Its name. */
             name: string;
             /** @description The receipt, a porchlight-receipt/v1 text. */
             receipt: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Rows of the file.
+             */
             rows: number;
         };
         SearchPreview: {
@@ -3349,10 +3506,17 @@ export interface components {
             agencies: components["schemas"]["ForecastView"][];
             /** @description Kind of the agency it is for, or empty. */
             behalf: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Which cameras, or how many.
+             */
             cameras: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How far back it looks.
+             */
             look_back_hours: number;
+            /** @description Other exchanges, by their origins. */
             peers: string[];
             /** @description What offense, note and case number mean. */
             purposes: string[];
@@ -3378,8 +3542,12 @@ export interface components {
              * @description To the hour where it is somebody else's.
              */
             at: string;
+            /** @description Kind of the agency that it is for; empty for the own. */
             behalf: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Which cameras, or how many.
+             */
             cameras: number;
             /**
              * Format: int64
@@ -3390,11 +3558,19 @@ export interface components {
             id: string;
             /** @description Kind of the agency: municipal, county and so on. */
             kind: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How far back it looks.
+             */
             look_back_hours: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How many agencies were asked.
+             */
             networks: number;
+            /** @description NIBRS code, or a word for what is no crime. */
             offense: string;
+            /** @description What offense and reason mean. */
             purposes: string[];
         };
         ShareInput: {
@@ -3429,15 +3605,18 @@ export interface components {
             name: string;
             /** @description Originating Agency Identifier, e.g. IL0160000. */
             ori: string;
+            /** @description Two letters. */
             state: string;
         };
         SharingPeer: {
             /** @enum {string} */
             change: "stays" | "added" | "removed";
+            /** @description Origin of the other exchange's ledger. */
             origin: string;
         };
         SharingPreview: {
             agencies: components["schemas"]["SharingAgency"][];
+            /** @description Other exchanges, by their origins. */
             peers: components["schemas"]["SharingPeer"][];
         };
         SharingSetting: {
@@ -3467,15 +3646,18 @@ export interface components {
              * @description Of the act that made it; 0 where none was ever made: nobody.
              */
             entry: number;
+            /** @description The hour in which it was recorded, UTC. */
             hour: string;
             /** @description Kind of the agency: municipal, county and so on. */
             kind: string;
             /** @description Its name. */
             name: string;
+            /** @description ORI of the agency whose reads they are. */
             owner: string;
             /** @description ORIs of the agencies it lets in now. */
             reaches: string[];
             setting: components["schemas"]["SharingSetting"];
+            /** @description Two letters. */
             state: string;
             /** @description The entry does not show an administrator's signature, so nobody is let in. */
             unproved: boolean;
@@ -3483,6 +3665,7 @@ export interface components {
         SightingView: {
             /** @description Id of the camera. */
             camera: string;
+            /** @description What its agency calls the camera. */
             camera_name: string;
             /**
              * Format: int64
@@ -3498,16 +3681,26 @@ export interface components {
             heading: number;
             /** @description Id of the picture; empty if there is none. */
             image?: string;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees north.
+             */
             lat: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Degrees east.
+             */
             lon: number;
             /** @description An alternative of the camera, not its first reading. */
             other: boolean;
             /** @description Id of the read. */
             read: string;
+            /** @description ISO 3166, such as US-IL; empty if unknown. */
             region?: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When, by the camera's clock.
+             */
             seen: string;
             /** @description The reading that fits. */
             text: string;
@@ -3532,6 +3725,7 @@ export interface components {
             token: string;
         };
         TraceRowRequest: {
+            /** @description The last cell of a row. */
             mark: string;
         };
         TracedRow: {
@@ -3597,8 +3791,11 @@ export interface components {
             since: string;
         };
         Vehicle: {
+            /** @description Colour of the vehicle. */
             color: string;
+            /** @description Make of the vehicle. */
             make: string;
+            /** @description Type of the vehicle. */
             type: string;
         };
         ViewInput: {
@@ -3615,18 +3812,21 @@ export interface components {
             basis: string;
             /** @description Case number. */
             case?: string;
+            /** @description Further description. */
             details?: string;
             /**
              * Format: date-time
              * @description Until when.
              */
             expires: string;
+            /** @description Letters and digits. */
             plate: string;
             /**
              * @description Empty: that of the list.
              * @enum {string}
              */
             reason?: "" | "stolen-vehicle" | "stolen-plate" | "wanted-person" | "missing-person" | "bolo" | "custom";
+            /** @description ISO 3166, such as US-IL; empty if unknown. */
             region?: string;
             vehicle?: components["schemas"]["Vehicle"];
         };
@@ -4139,6 +4339,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the camera. */
                 camera: string;
             };
             cookie?: never;
@@ -4180,6 +4381,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the camera. */
                 camera: string;
             };
             cookie?: never;
@@ -5753,6 +5955,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the request for correction. */
                 correction: string;
             };
             cookie?: never;
@@ -5789,6 +5992,7 @@ export interface operations {
             query?: {
                 /** @description Only those before this time; default: now. */
                 before?: string;
+                /** @description How many at most. */
                 limit?: number;
             };
             header?: never;
@@ -5854,6 +6058,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of the hit. */
                 hit: string;
             };
             cookie?: never;
@@ -5890,6 +6095,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the hit. */
                 hit: string;
             };
             cookie?: never;
@@ -5926,6 +6132,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of the hit. */
                 hit: string;
             };
             cookie?: never;
@@ -5960,6 +6167,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the hit. */
                 hit: string;
             };
             cookie?: never;
@@ -6205,6 +6413,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description Id of the list. */
                 list: string;
             };
             cookie?: never;
@@ -6241,6 +6450,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the list. */
                 list: string;
             };
             cookie?: never;
@@ -6282,6 +6492,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the list. */
                 list: string;
             };
             cookie?: never;
@@ -6323,6 +6534,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the list. */
                 list: string;
             };
             cookie?: never;
@@ -6364,6 +6576,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the list. */
                 list: string;
             };
             cookie?: never;
@@ -6400,6 +6613,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of the list. */
                 list: string;
             };
             cookie?: never;
@@ -6537,6 +6751,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the ask. */
                 ask: string;
             };
             cookie?: never;
@@ -6819,6 +7034,7 @@ export interface operations {
             query?: {
                 /** @description Only those before this time; default: now. */
                 before?: string;
+                /** @description How many at most. */
                 limit?: number;
             };
             header?: never;
