@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"testing"
 )
 
@@ -37,12 +36,12 @@ func playInBrowser(t *testing.T, script string, out any) *town {
 }
 
 // playOn runs a script of app/test against the town as server shows it.
-func playOn(t *testing.T, w *town, server http.Handler, script string, out any) {
+func playOn(t *testing.T, w *town, server http.Handler, name string, out any) {
 	t.Helper()
 	site := httptest.NewServer(server)
 	defer site.Close()
-	cmd := exec.CommandContext(t.Context(), "node", "test/"+script, site.URL, w.request, os.Getenv("PORCHLIGHT_SHOTS"))
-	cmd.Dir, cmd.Stderr = "app", os.Stderr
+	cmd := script(t, name, site.URL, w.request)
+	cmd.Stderr = os.Stderr
 	text, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)

@@ -8,7 +8,6 @@ import (
 	"image/jpeg"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -17,7 +16,6 @@ import (
 	"filippo.io/age"
 
 	"porchlight/identity"
-	"porchlight/internal/actor"
 	"porchlight/internal/testworld"
 	"porchlight/plate"
 	"porchlight/plate/image"
@@ -61,16 +59,8 @@ func TestPicturesInTheBrowser(t *testing.T) {
 	asker := w.Sheriff.Custodian
 	_, err := asker.PublishVault(ctx, roster.ForPlates)
 	check(t, err)
-	links := map[string]string{}
-	for name, role := range map[string]string{"Ada Example": "admin", "Inga Example": "investigator"} {
-		token, inv := actor.Invitation()
-		_, err := w.Police.Admin.Act(ctx, "/people", web.NewPerson{NewInvitation: inv, Name: name, Agency: w.Police.ORI, Role: role}, nil)
-		check(t, err)
-		links[role] = w.URL + "/enrol#" + token
-	}
-
-	cmd := exec.CommandContext(ctx, "node", "test/pictures.mjs", w.URL, links["admin"], links["investigator"], os.Getenv("PORCHLIGHT_SHOTS"))
-	cmd.Dir = "app"
+	cmd := script(t, "pictures.mjs", w.URL, invited(t, w.Police.Admin, "Ada Example", w.Police.ORI, identity.RoleAdmin),
+		invited(t, w.Police.Admin, "Inga Example", w.Police.ORI, identity.RoleInvestigator))
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	in, err := cmd.StdinPipe()

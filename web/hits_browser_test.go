@@ -4,16 +4,13 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"testing"
 	"time"
 
-	"porchlight/internal/actor"
+	"porchlight/identity"
 	"porchlight/internal/testworld"
 	"porchlight/plate"
 	"porchlight/plate/intake"
-	"porchlight/web"
 	"porchlight/web/app"
 )
 
@@ -32,9 +29,7 @@ func TestHitsInTheBrowser(t *testing.T) {
 	defer func() { stop(); <-run }()
 	camera, err := w.Police.Admin.AddSigningCamera(ctx, "Main St / 5th, northbound", -89.65, 39.75)
 	check(t, err)
-	token, invitation := actor.Invitation()
-	_, err = w.Police.Admin.Act(ctx, "/people", web.NewPerson{NewInvitation: invitation, Name: "Inez Investigator", Agency: w.Police.ORI, Role: "investigator"}, nil)
-	check(t, err)
+	link := invited(t, w.Police.Admin, "Inez Investigator", w.Police.ORI, identity.RoleInvestigator)
 
 	// The script tells the camera what to read.
 	road := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -45,9 +40,5 @@ func TestHitsInTheBrowser(t *testing.T) {
 		}
 	}))
 	defer road.Close()
-	cmd := exec.CommandContext(ctx, "node", "test/hits.mjs", w.URL, w.URL+"/enrol#"+token, road.URL, os.Getenv("PORCHLIGHT_SHOTS"))
-	cmd.Dir = "app"
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	play(t, "hits.mjs", w.URL, link, road.URL)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -35,8 +34,8 @@ func TestAuditInTheBrowser(t *testing.T) {
 
 	site := httptest.NewServer(newTown(t).server)
 	defer site.Close()
-	cmd := exec.CommandContext(t.Context(), "node", "test/logs.mjs", site.URL, log, state, os.Getenv("PORCHLIGHT_SHOTS"))
-	cmd.Dir, cmd.Stderr = "app", os.Stderr
+	cmd := script(t, "logs.mjs", site.URL, log, state)
+	cmd.Stderr = os.Stderr
 	text, err := cmd.Output()
 	check(t, err)
 	var seen struct {

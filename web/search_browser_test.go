@@ -5,16 +5,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"porchlight/exchange"
 	"porchlight/identity"
 	"porchlight/internal/actor"
 	"porchlight/internal/testworld"
@@ -27,22 +20,7 @@ import (
 // Those of Illinois keep pictures, the police 26 of another plate.
 func TestSearchInTheBrowser(t *testing.T) {
 	ctx := t.Context()
-	listener, err := net.Listen("tcp", "localhost:0")
-	check(t, err)
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	check(t, err)
-	cfg := exchange.Config{Dir: filepath.Join(t.TempDir(), "x"), Name: "Elm County", BaseURL: "http://localhost:" + port, State: "IL"}
-	made, err := exchange.Init(ctx, cfg, countyArea)
-	check(t, err)
-	x, err := exchange.Open(ctx, cfg)
-	check(t, err)
-	defer func() { check(t, x.Close()) }()
-	site := &httptest.Server{Listener: listener, Config: &http.Server{Handler: x.Handler()}}
-	site.Start()
-	defer site.Close()
-
-	w := &testworld.World{X: x, Town: &testworld.Town{URL: cfg.BaseURL, Operator: actor.NewPerson(cfg.BaseURL, "Operator")}}
-	check(t, w.Operator.Enrol(ctx, made.OperatorLink))
+	w := operated(t)
 	police := &testworld.Agency{ORI: "IL0160000", Name: "Millbrook Police"}
 	picture := car(t)
 	for i, a := range []struct {
@@ -51,7 +29,7 @@ func TestSearchInTheBrowser(t *testing.T) {
 	}{{police, "IL"}, {&testworld.Agency{ORI: "IL0160100", Name: "Elm County Sheriff"}, "IL"}, {&testworld.Agency{ORI: "NH0010000", Name: "Granite Police"}, "NH"}} {
 		token, err := w.InviteAgencyOf(ctx, a.Agency, "municipal", a.state)
 		check(t, err)
-		check(t, a.Staff(ctx, cfg.BaseURL, token))
+		check(t, a.Staff(ctx, w.URL, token))
 		c, err := a.Admin.AddCamera(ctx, actor.FileCamera("Main St / "+a.Name, a.ORI))
 		check(t, err)
 		_, err = a.Admin.Act(ctx, "/sharing", web.SharingSetting{Audience: "exchange"}, nil)
@@ -70,15 +48,8 @@ func TestSearchInTheBrowser(t *testing.T) {
 			}
 		}
 	}
-	link := func(by *actor.Person, name, agency string, role identity.Role) string {
-		token, inv := actor.Invitation()
-		_, err := by.Act(ctx, "/people", web.NewPerson{NewInvitation: inv, Name: name, Agency: agency, Role: string(role)}, nil)
-		check(t, err)
-		return cfg.BaseURL + "/enrol#" + token
-	}
-	cmd := exec.CommandContext(ctx, "node", "test/search.mjs", cfg.BaseURL, link(police.Admin, "Ines", police.ORI, identity.RoleInvestigator),
-		link(police.Admin, "Bob", police.ORI, identity.RoleInvestigator), link(w.Operator, "Dora", "", identity.RoleAuditor), os.Getenv("PORCHLIGHT_SHOTS"))
-	cmd.Dir = "app"
+	cmd := script(t, "search.mjs", w.URL, invited(t, police.Admin, "Ines", police.ORI, identity.RoleInvestigator),
+		invited(t, police.Admin, "Bob", police.ORI, identity.RoleInvestigator), invited(t, w.Operator, "Dora", "", identity.RoleAuditor))
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	in, err := cmd.StdinPipe()

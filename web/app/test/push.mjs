@@ -34,12 +34,12 @@ try {
   const asked = [];
   context.on('request', (r) => r.serviceWorker() && r.url().startsWith('http') && asked.push(new URL(r.url()).pathname));
   const push = (data) => cdp.send('ServiceWorker.deliverPushMessage', { origin: site, registrationId: [...registrations.keys()][0], data });
-  /** What the notices on the screen say, once there are n. */
+  /** What the notices on the screen say, once there are n, or after 20 seconds. */
   const notices = (n) => page.evaluate(async (n) => {
     const { active, getNotifications } = await navigator.serviceWorker.ready.then((r) => ({ active: r.active, getNotifications: () => r.getNotifications() }));
-    for (;;) {
+    for (const until = Date.now() + 20_000; ; ) {
       const all = await getNotifications();
-      if (active && all.length === n) return all.map(({ title, body, tag }) => ({ title, body, tag }));
+      if ((active && all.length === n) || Date.now() > until) return all.map(({ title, body, tag }) => ({ title, body, tag }));
       await new Promise(requestAnimationFrame);
     }
   }, n);
