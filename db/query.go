@@ -1,38 +1,36 @@
 package db
 
 import (
-	"context"
 	"database/sql"
 	"time"
 )
 
-// Queryer runs a query: the reading side, or a transaction.
-type Queryer interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// Row is what a query found, one row of it.
+// Row is one row of what a query found.
 type Row interface{ Scan(into ...any) error }
 
-// Query runs a query and reads all its rows with scan; nil if there are none.
-func Query[T any](ctx context.Context, q Queryer, scan func(Row) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []T
-	for rows.Next() {
-		one, err := scan(rows)
+// All makes a function that reads all rows of a query with scan: nil if there
+// are none. It is called with what the query returned:
+//
+//	db.All(scanItem)(q.QueryContext(ctx, `SELECT ...`))
+func All[T any](scan func(Row) (T, error)) func(*sql.Rows, error) ([]T, error) {
+	return func(rows *sql.Rows, err error) ([]T, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, one)
+		defer rows.Close()
+		var all []T
+		for rows.Next() {
+			one, err := scan(rows)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, one)
+		}
+		return all, rows.Err()
 	}
-	return all, rows.Err()
 }
 
-// One reads a row of one column.
+// One scans a row of one column, for All.
 func One[T any](row Row) (v T, err error) {
 	err = row.Scan(&v)
 	return v, err
