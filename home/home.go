@@ -11,6 +11,7 @@
 //	home/pets      Search Party
 //	home/register  which cameras an agency was told of
 //	home/notify    tells the household
+//	home/devices   whose phones may come in
 //	home/web       its pages, for the phones of the house
 //	home/node      joins them
 //

@@ -56,6 +56,7 @@ var arrows = []struct{ pkg, may string }{
 	{"internal/eval", "purpose"},
 	{"demo", "*"},
 	{"cmd/porchlight", "*"},
+	{"home/devices", "db"},
 	// Tests only.
 	{"internal/housetest", ""}, {"internal/killtest", ""},
 }
