@@ -51,7 +51,7 @@ func (e eye) sighting(p passing, pictured bool, r *rand.Rand) (intake.Sighting, 
 		}
 	}
 	if pictured && e.vault != nil {
-		picture, err := p.rear(e.Spot)
+		picture, err := p.picture(e.Spot).JPEG()
 		if err != nil {
 			return s, err
 		}

@@ -6,8 +6,10 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
+	"porchlight/internal/streets"
 	"porchlight/plate"
 )
 
@@ -57,7 +59,6 @@ func (t *Town) Spots() []Spot {
 type vehicle struct {
 	plate string
 	plate.Vehicle
-	paint      rgb
 	home, work onRoad
 }
 
@@ -71,6 +72,12 @@ type passing struct {
 	at      time.Time
 	heading int
 	dark    bool // the camera lights with infrared
+}
+
+// picture is what the camera at spot keeps of p.
+func (p passing) picture(spot Spot) streets.Rear {
+	return streets.Rear{Seed: uint64(p.at.UnixMilli())<<8 | uint64(p.spot), Plate: p.plate, Type: p.Type, Color: p.Color, Infrared: p.dark,
+		Label: strings.ToUpper(spot.Name) + "   " + p.at.Format("2006-01-02 15:04:05")}
 }
 
 // vehicles are the residents' and those who only pass through, the same for the
@@ -118,12 +125,7 @@ func (t *Town) vehicles() []vehicle {
 
 var colors = []string{"black", "white", "gray", "silver", "red", "blue", "green", "brown"}
 
-var paints = map[string]rgb{"black": hex(0x191b1e), "white": hex(0xe3e3df), "gray": hex(0x6b7075), "silver": hex(0xaeb3b6),
-	"red": hex(0x8e1f22), "blue": hex(0x274b78), "green": hex(0x2f4f40), "brown": hex(0x5b4636)}
-
-func (v *vehicle) dress(kind, color string) {
-	v.Type, v.Color, v.paint = kind, color, paints[color]
-}
+func (v *vehicle) dress(kind, color string) { v.Type, v.Color = kind, color }
 
 // A wantedPlate is a vehicle that somebody looks for.
 type wantedPlate struct {

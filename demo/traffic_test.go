@@ -74,17 +74,17 @@ func TestRear(t *testing.T) {
 	p := trip(spots, sought(0), onRoad{true, 300}, onRoad{true, -1000}, noon(t))[0]
 	for _, p.dark = range []bool{false, true} {
 		p.dress(map[bool]string{false: "car", true: "van"}[p.dark], "red")
-		b, err := p.rear(spots[p.spot])
+		b, err := p.picture(spots[p.spot]).JPEG()
 		if err != nil {
 			t.Fatal(err)
 		}
 		img, err := jpeg.Decode(bytes.NewReader(b))
-		if err != nil || img.Bounds().Dx() != rearW || len(b) > 120_000 {
+		if err != nil || img.Bounds().Dx() != 800 || len(b) > 120_000 {
 			t.Fatalf("%d bytes: %v", len(b), err)
 		}
 		// The plate is the brightest thing at night, and there are dark figures on it.
 		bright, dark := 0, 0
-		for x := rearW/2 - 60; x < rearW/2+60; x++ {
+		for x := img.Bounds().Dx()/2 - 60; x < img.Bounds().Dx()/2+60; x++ {
 			for y := 230; y < 310; y++ {
 				switch r, _, _, _ := img.At(x, y).RGBA(); {
 				case r > 0xd000:

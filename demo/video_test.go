@@ -3,8 +3,6 @@ package demo
 import (
 	"context"
 	"encoding/json"
-	"image"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +24,7 @@ func TestClips(t *testing.T) {
 	exact := false
 	for _, r := range town().recordings(evening) {
 		exact = exact || r.Length == 30*time.Second && r.container == "mp4" && r.Codec == "h264"
-		r.seconds = 1
+		r.Seconds = 1
 		c, err := r.make(context.Background(), dir)
 		if err != nil {
 			t.Fatal(err)
@@ -73,30 +71,5 @@ func TestClips(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".render-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
-	}
-}
-
-// What an actor paints outside its reach would stay in the picture for ever.
-func TestActorsStayInReach(t *testing.T) {
-	for _, r := range town().recordings(evening)[:3] {
-		st := bareStage(r.scene)
-		c := newCanvas(st.lens)
-		for s := 0.0; s < r.seconds; s += 0.9 {
-			for _, a := range r.cast {
-				c.touched = image.Rectangle{}
-				a.paint(c, st, s)
-				if reach := st.reach([]actor{a}, s); !c.touched.In(reach) {
-					t.Fatalf("%s at %.1f s: %T touched %v, reach %v", r.Name, s, a, c.touched, reach)
-				}
-			}
-		}
-	}
-}
-
-func TestFramesStopWhenCancelled(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := town().recordings(evening)[4].frames(ctx, io.Discard); err == nil {
-		t.Error("went on")
 	}
 }

@@ -56,6 +56,7 @@ var arrows = []struct{ pkg, may string }{
 	{"internal/apidoc", "exchange"},
 	{"internal/bench", "*"}, {"internal/bench/duckdb", ""},
 	{"internal/eval", "purpose"},
+	{"internal/streets", "vision"},
 	{"demo", "*"},
 	{"cmd/porchlight", "*"},
 	{"home/devices", "db"},

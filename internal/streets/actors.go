@@ -1,4 +1,4 @@
-package demo
+package streets
 
 import (
 	"cmp"
@@ -6,54 +6,69 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/gobold"
 	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/math/fixed"
+
+	"porchlight/vision"
 )
 
-// An actor moves through a scene.
-type actor interface {
+// An Actor moves through a scene.
+type Actor interface {
 	paint(c *canvas, st *stage, t float64) // t is seconds into the clip
 	depth(t float64) float64               // metres from the house
 	bounds(t float64) (lo, hi vec)         // the space it and its light can fill
 	heard(t float64) (rumble, steps float64)
+	seen(st *stage, t float64) (Seen, bool)
 }
 
-// A mark is where an actor is at a moment; between marks it moves evenly.
-type mark struct{ t, x, z float64 }
+// A Mark is where an actor is at a moment, seconds into the scene; between marks
+// it moves evenly. X is metres to the right, Z metres away.
+type Mark struct{ T, X, Z float64 }
 
-type route []mark
+// Route is where an actor goes.
+type Route []Mark
 
-func (r route) at(t float64) (p vec, speed float64) {
-	if len(r) == 1 || t <= r[0].t {
-		return vec{r[0].x, 0, r[0].z}, 0
+// Path is the route through marks of three numbers each: T, X, Z.
+func Path(txz ...float64) (r Route) {
+	for m := range slices.Chunk(txz, 3) {
+		r = append(r, Mark{m[0], m[1], m[2]})
+	}
+	return r
+}
+
+func (r Route) at(t float64) (p vec, speed float64) {
+	if len(r) == 1 || t <= r[0].T {
+		return vec{r[0].X, 0, r[0].Z}, 0
 	}
 	for i := 1; i < len(r); i++ {
-		if a, b := r[i-1], r[i]; t <= b.t {
-			k := (t - a.t) / (b.t - a.t)
-			return vec{mix(a.x, b.x, k), 0, mix(a.z, b.z, k)}, (b.x - a.x) / (b.t - a.t)
+		if a, b := r[i-1], r[i]; t <= b.T {
+			k := (t - a.T) / (b.T - a.T)
+			return vec{mix(a.X, b.X, k), 0, mix(a.Z, b.Z, k)}, (b.X - a.X) / (b.T - a.T)
 		}
 	}
 	l := r[len(r)-1]
-	return vec{l.x, 0, l.z}, 0
+	return vec{l.X, 0, l.Z}, 0
 }
 
 // walked is the way gone until t in metres, which drives wheels and legs.
-func (r route) walked(t float64) float64 {
+func (r Route) walked(t float64) float64 {
 	d := 0.0
-	for i := 1; i < len(r) && t > r[i-1].t; i++ {
+	for i := 1; i < len(r) && t > r[i-1].T; i++ {
 		a, b := r[i-1], r[i]
-		d += math.Hypot(b.x-a.x, b.z-a.z) * clamp((t-a.t)/(b.t-a.t), 0, 1)
+		d += math.Hypot(b.X-a.X, b.Z-a.Z) * clamp((t-a.T)/(b.T-a.T), 0, 1)
 	}
 	return d
 }
 
-// shape is a kind of vehicle: its side seen with the front to the right, from the
+// Shape is a kind of vehicle: its side seen with the front to the right, from the
 // rear bumper over the roof to the front bumper (metres from the middle, metres
 // above the road), the belt line where windows begin, and its width.
-type shape struct {
+type Shape struct {
+	name         string // its type in the words of plate.Vehicle
 	line         []pt
 	belt, width  float64
 	front, back_ float64 // axles
@@ -62,53 +77,129 @@ type shape struct {
 	boxy         bool
 }
 
+// Shapes of vehicles.
 var (
-	sedan = shape{line: []pt{{-2.3, .3}, {-2.34, .66}, {-2.24, .95}, {-1.62, 1.02}, {-.92, 1.41}, {.3, 1.44}, {1.18, .99}, {2.05, .84}, {2.3, .62}, {2.32, .3}},
+	Sedan = Shape{name: "car", line: []pt{{-2.3, .3}, {-2.34, .66}, {-2.24, .95}, {-1.62, 1.02}, {-.92, 1.41}, {.3, 1.44}, {1.18, .99}, {2.05, .84}, {2.3, .62}, {2.32, .3}},
 		belt: .97, width: 1.8, front: 1.4, back_: -1.38, glass: [2]int{3, 5}, pillars: []float64{-.28}}
-	suv = shape{line: []pt{{-2.28, .36}, {-2.34, .8}, {-2.26, 1.08}, {-2.02, 1.64}, {-1.5, 1.72}, {.3, 1.72}, {1.1, 1.12}, {2.1, 1.0}, {2.34, .74}, {2.34, .36}},
+	SUV = Shape{name: "suv", line: []pt{{-2.28, .36}, {-2.34, .8}, {-2.26, 1.08}, {-2.02, 1.64}, {-1.5, 1.72}, {.3, 1.72}, {1.1, 1.12}, {2.1, 1.0}, {2.34, .74}, {2.34, .36}},
 		belt: 1.08, width: 1.92, front: 1.42, back_: -1.4, glass: [2]int{2, 5}, pillars: []float64{-1.15, -.15}}
-	hatch = shape{line: []pt{{-1.95, .32}, {-2, .7}, {-1.94, 1.0}, {-1.5, 1.45}, {-1.0, 1.52}, {.3, 1.5}, {1.12, 1.0}, {1.78, .86}, {1.98, .6}, {1.98, .32}},
+	Hatch = Shape{name: "car", line: []pt{{-1.95, .32}, {-2, .7}, {-1.94, 1.0}, {-1.5, 1.45}, {-1.0, 1.52}, {.3, 1.5}, {1.12, 1.0}, {1.78, .86}, {1.98, .6}, {1.98, .32}},
 		belt: .98, width: 1.74, front: 1.22, back_: -1.22, glass: [2]int{2, 5}, pillars: []float64{-.3}}
-	van = shape{line: []pt{{-2.9, .4}, {-2.95, .9}, {-2.95, 2.5}, {-2.7, 2.62}, {1.3, 2.62}, {1.65, 2.5}, {2.3, 1.45}, {2.85, 1.2}, {3.0, .8}, {3.0, .4}},
+	Van = Shape{name: "van", line: []pt{{-2.9, .4}, {-2.95, .9}, {-2.95, 2.5}, {-2.7, 2.62}, {1.3, 2.62}, {1.65, 2.5}, {2.3, 1.45}, {2.85, 1.2}, {3.0, .8}, {3.0, .4}},
 		belt: 1.42, width: 2.05, front: 2.05, back_: -1.8, glass: [2]int{-1, 5}, boxy: true}
 )
 
-// A car drives along the street; with nose +1 its front points to the right, 0
-// towards the house.
-type car struct {
-	shape
-	body  rgb
-	plate string
-	nose  float64
-	route route
-	sign  string // painted on a van's side
+// Shapes by what people call them.
+var Shapes = map[string]Shape{"car": Sedan, "hatch": Hatch, "suv": SUV, "van": Van}
+
+// Paints are the colors of vehicles.
+var Paints = map[string]RGB{"red": Hex(0x8e1f22), "blue": Hex(0x274b78), "silver": Hex(0xaeb3b6), "black": Hex(0x191b1e), "white": Hex(0xe3e3df),
+	"gray": Hex(0x6b7075), "green": Hex(0x2f4f40), "brown": Hex(0x5b4636), "sand": Hex(0xa89777)}
+
+// Way is which way something faces.
+type Way int
+
+const (
+	Nearer    Way = iota // towards the camera
+	Rightward            // of the frame
+	Leftward
+	Farther
+)
+
+// axes are the directions ahead of a vehicle and across it.
+func (w Way) axes() (ahead, aside vec) {
+	switch w {
+	case Rightward:
+		return vec{1, 0, 0}, vec{0, 0, -1}
+	case Leftward:
+		return vec{-1, 0, 0}, vec{0, 0, -1}
+	case Farther:
+		return vec{0, 0, 1}, vec{1, 0, 0}
+	}
+	return vec{0, 0, -1}, vec{-1, 0, 0}
 }
 
-func (v car) depth(t float64) float64 { p, _ := v.route.at(t); return p.Z }
+// sign is -1 for what is mirrored.
+func (w Way) sign() float64 {
+	if w == Leftward {
+		return -1
+	}
+	return 1
+}
 
-func (v car) bounds(t float64) (lo, hi vec) {
-	p, _ := v.route.at(t)
+// A Car drives along the street.
+type Car struct {
+	Shape
+	Body  RGB
+	Color string // its name, if it has one
+	Plate string
+	Way   Way // its front
+	Route Route
+	Sign  string // painted on a van's side
+}
+
+func (v Car) depth(t float64) float64 { p, _ := v.Route.at(t); return p.Z }
+
+func (v Car) bounds(t float64) (lo, hi vec) {
+	p, _ := v.Route.at(t)
 	lo, hi = p.sub(vec{5, 1.3, 3.4}), p.add(vec{5, 3.4, 3.4})
-	if v.nose > 0 {
+	switch v.Way {
+	case Rightward:
 		hi.X += 8.5
-	} else if v.nose < 0 {
+	case Leftward:
 		lo.X -= 8.5
 	}
 	return lo, hi
 }
 
-func (v car) heard(t float64) (float64, float64) {
-	p, speed := v.route.at(t)
+func (v Car) seen(st *stage, t float64) (Seen, bool) {
+	at, _ := v.Route.at(t)
+	if math.Abs(at.X) > 34 || at.Z > 120 || at.Z < st.lens.at.Z+3 {
+		return Seen{}, false
+	}
+	ahead, aside := v.Way.axes()
+	place := func(u, h, w float64) vec { return at.add(ahead.mul(u)).add(aside.mul(w)).add(vec{0, h, 0}) }
+	var all []vec
+	for _, p := range v.line {
+		half := v.width/2 - .28*math.Max(0, p.Y-v.belt)
+		all = append(all, place(p.X, p.Y, half), place(p.X, p.Y, -half))
+	}
+	all = append(all, place(v.front, 0, v.width/2), place(v.front, 0, -v.width/2), place(v.back_, 0, v.width/2), place(v.back_, 0, -v.width/2))
+	b, _, ok := st.boxOf(all...)
+	s := Seen{Kind: v.kind(), Box: b, Type: v.name, Color: v.Color}
+	if v.Way == Nearer || v.Way == Farther {
+		u, h := v.plateAt(v.Way == Farther)
+		var whole bool
+		s.Where, whole, _ = st.boxOf(place(u, h-plateH/2, -plateW/2), place(u, h-plateH/2, plateW/2), place(u, h+plateH/2, -plateW/2), place(u, h+plateH/2, plateW/2))
+		if whole {
+			s.Plate = strings.ReplaceAll(v.Plate, " ", "")
+		} else {
+			s.Where = vision.Box{}
+		}
+	}
+	return s, ok
+}
+
+// A number plate of the United States, in metres.
+const plateW, plateH = .31, .156
+
+// plateAt is where a plate's middle hangs: along the vehicle and above the road.
+func (v Car) plateAt(rear bool) (u, h float64) {
+	if rear {
+		return v.line[0].X, .62
+	}
+	return v.line[len(v.line)-1].X, .43
+}
+
+func (v Car) heard(t float64) (float64, float64) {
+	p, speed := v.Route.at(t)
 	return math.Abs(speed) / 9 / (1 + math.Pow(p.len()/13, 2.2)), 0
 }
 
-func (v car) paint(c *canvas, st *stage, t float64) {
-	at, _ := v.route.at(t)
-	ahead, aside := vec{v.nose, 0, 0}, vec{0, 0, -1}
-	if v.nose == 0 {
-		ahead, aside = vec{0, 0, -1}, vec{-1, 0, 0}
-	}
-	if math.Abs(at.X) > 34 {
+func (v Car) paint(c *canvas, st *stage, t float64) {
+	at, _ := v.Route.at(t)
+	ahead, aside := v.Way.axes()
+	if math.Abs(at.X) > 34 || at.Z > 120 || at.Z < st.lens.at.Z {
 		return
 	}
 	// place turns plan coordinates (along, up, aside) into the scene.
@@ -134,9 +225,9 @@ func (v car) paint(c *canvas, st *stage, t float64) {
 		s, co := math.Sincos(float64(i) * 2 * math.Pi / 28)
 		shadow = append(shadow, place((length+.12)*math.Copysign(math.Pow(math.Abs(co), .45), co), .01, (v.width/2+.1)*math.Copysign(math.Pow(math.Abs(s), .45), s)))
 	}
-	c.flat(c.outline(shadow), color.RGBA{6, 7, 10, map[bool]uint8{true: 190, false: 150}[st.mood == "day"]})
+	c.flat(c.outline(shadow), color.RGBA{6, 7, 10, map[bool]uint8{true: 190, false: 150}[st.Mood == "day"]})
 
-	gloss := func(p, n vec, paint rgb, amount float64) color.RGBA {
+	gloss := func(p, n vec, paint RGB, amount float64) color.RGBA {
 		view := p.sub(st.lens.at).unit()
 		r := view.sub(n.mul(2 * view.dot(n)))
 		r.Y = math.Abs(r.Y) + .05
@@ -144,9 +235,9 @@ func (v car) paint(c *canvas, st *stage, t float64) {
 		k := amount * (.25 + .75*facing*facing)
 		return st.show(st.shade(p, n, paint).to(st.sky(r.unit()), clamp(k, 0, .6)))
 	}
-	plate := st.plateImage(v.plate)
+	plate := st.plateImage(v.Plate)
 	rightward := 1.0 // whether aside points to the right of the frame, so that plates read
-	if v.nose == 0 || st.lens.px(place(0, .5, .2)).X < st.lens.px(place(0, .5, -.2)).X {
+	if st.lens.px(place(0, .5, .2)).X < st.lens.px(place(0, .5, -.2)).X {
 		rightward = -1
 	}
 	// Strips across the body, those that face the camera, farthest first.
@@ -172,41 +263,38 @@ func (v car) paint(c *canvas, st *stage, t float64) {
 			end := i <= 1 || i >= len(v.line)-3
 			if i == v.glass[0] || i == v.glass[1] {
 				if math.Abs(w) < half(h)-.13 {
-					return gloss(p, n, hex(0x14191d), .7)
+					return gloss(p, n, Hex(0x14191d), .7)
 				}
 			}
 			if end {
 				tail := i <= 1
-				middle := .43 // of the plate
-				if tail {
-					middle = .62
-				}
-				if math.Abs(w) < .155 && math.Abs(h-middle) < .078 {
-					x, y := int((.155+w*rightward)/.31*float64(plate.Rect.Dx())), int((middle+.078-h)/.156*float64(plate.Rect.Dy()))
+				_, middle := v.plateAt(tail)
+				if math.Abs(w) < plateW/2 && math.Abs(h-middle) < plateH/2 {
+					x, y := int((plateW/2+w*rightward)/plateW*float64(plate.Rect.Dx())), int((middle+plateH/2-h)/plateH*float64(plate.Rect.Dy()))
 					k := float64(plate.GrayAt(x, y).Y) / 255
-					v := st.shade(p, n, hex(0x1e2b56).to(hex(0xf2f2ee), k))
-					if tail && st.mood != "day" {
-						v = v.add(rgb{.1, .1, .09}.mul(k))
+					v := st.shade(p, n, Hex(0x1e2b56).to(Hex(0xf2f2ee), k))
+					if tail && st.Mood != "day" {
+						v = v.add(RGB{.1, .1, .09}.mul(k))
 					}
 					return st.show(v)
 				}
 				wide := v.width/2 - .09
 				if e := math.Abs(w); e > wide-.44 && e < wide && h > .6+.1*(wide-e) && h < .79 {
 					if tail {
-						return st.show(st.shade(p, n, hex(0x8a1512)).add(rgb{.3, .015, .01}.mul(v.lights(st))))
+						return st.show(st.shade(p, n, Hex(0x8a1512)).add(RGB{.3, .015, .01}.mul(v.lights(st))))
 					}
 					bulb := clamp(1.3-math.Hypot(e-wide+.2, h-.69)/.09, 0, 1)
-					return st.show(st.shade(p, n, hex(0x6d757c).to(hex(0xe8edf2), bulb)).add(rgb{1.4, 1.35, 1.15}.mul(v.lights(st) * bulb)))
+					return st.show(st.shade(p, n, Hex(0x6d757c).to(Hex(0xe8edf2), bulb)).add(RGB{1.4, 1.35, 1.15}.mul(v.lights(st) * bulb)))
 				}
 				grille := !tail && math.Abs(w) < .46 && h > .56 && h < .7
 				if grille && math.Mod(h, .045) < .02 {
-					return st.show(st.shade(p, n, hex(0x55595d)))
+					return st.show(st.shade(p, n, Hex(0x55595d)))
 				}
 				if grille || h < .5 && math.Abs(w) < .6 && !tail || h < .42 {
-					return st.show(st.shade(p, n, hex(0x1c1d1f)))
+					return st.show(st.shade(p, n, Hex(0x1c1d1f)))
 				}
 			}
-			return gloss(p, n, v.body, .5)
+			return gloss(p, n, v.Body, .5)
 		}
 		strips = append(strips, strip{ring, mid.sub(st.lens.at).len(), s})
 	}
@@ -252,12 +340,12 @@ func (v car) paint(c *canvas, st *stage, t float64) {
 			glass = glass && math.Abs(u-q) > .045
 		}
 		if glass {
-			return gloss(p, n, hex(0x12171b), .8)
+			return gloss(p, n, Hex(0x12171b), .8)
 		}
-		if v.sign != "" && st.signAt(v.sign, u*near*signed(v.nose), h) {
-			return gloss(p, n, hex(0x2a5d50), .2)
+		if v.Sign != "" && st.signAt(v.Sign, u*near*v.Way.sign(), h) {
+			return gloss(p, n, Hex(0x2a5d50), .2)
 		}
-		return gloss(p, n, v.body.mul(.96), .4)
+		return gloss(p, n, v.Body.mul(.96), .4)
 	})
 	c.face(lower, func(p vec) color.RGBA {
 		u, h, _ := local(p)
@@ -267,29 +355,29 @@ func (v car) paint(c *canvas, st *stage, t float64) {
 			if d := math.Hypot(u-axle, h-.36); d < .43 {
 				return color.RGBA{9, 9, 11, 255}
 			} else if d < .47 {
-				return gloss(p, n, v.body.mul(.7), .2)
+				return gloss(p, n, v.Body.mul(.7), .2)
 			}
 		}
 		if h < .34 {
-			return st.show(st.shade(p, out, hex(0x17181a)))
+			return st.show(st.shade(p, out, Hex(0x17181a)))
 		}
 		for _, seam := range []float64{1.02, -.24, -1.2} {
 			if !v.boxy && math.Abs(u-seam) < .014 && h > .42 || v.boxy && (math.Abs(u-.62) < .016 || math.Abs(u-1.7) < .016) {
-				return gloss(p, n, v.body.mul(.35), .1)
+				return gloss(p, n, v.Body.mul(.35), .1)
 			}
 		}
 		if h > .8 && h < .845 && (u > -.42 && u < -.3 || u > .76 && u < .88) && !v.boxy {
-			return gloss(p, n, hex(0xb9bcc0), .6)
+			return gloss(p, n, Hex(0xb9bcc0), .6)
 		}
 		if u > length-.34 && h > .58 && h < .8 {
-			return st.show(st.shade(p, n, hex(0xd7dde2)).add(rgb{.7, .68, .6}.mul(v.lights(st))))
+			return st.show(st.shade(p, n, Hex(0xd7dde2)).add(RGB{.7, .68, .6}.mul(v.lights(st))))
 		}
 		if u < -length+.26 && h > .6 && h < .86 {
-			return st.show(st.shade(p, n, hex(0x8a1512)).add(rgb{.25, .012, .01}.mul(v.lights(st))))
+			return st.show(st.shade(p, n, Hex(0x8a1512)).add(RGB{.25, .012, .01}.mul(v.lights(st))))
 		}
-		return gloss(p, n, v.body, .42)
+		return gloss(p, n, v.Body, .42)
 	})
-	spin := v.route.walked(t) / .34
+	spin := v.Route.walked(t) / .34
 	for _, axle := range []float64{v.front, v.back_} {
 		ring := make([]vec, 26)
 		for i := range ring {
@@ -300,11 +388,11 @@ func (v car) paint(c *canvas, st *stage, t float64) {
 			u, h, _ := local(p)
 			x, y := u-axle, h-.345
 			d := math.Hypot(x, y)
-			tone := hex(0x141415)
+			tone := Hex(0x141415)
 			if d < .225 {
-				tone = hex(0x8d9196)
+				tone = Hex(0x8d9196)
 				if a := math.Mod(math.Atan2(y, x)+spin+40*math.Pi, 2*math.Pi/5); d > .06 && a > .42 && d < .2 {
-					tone = hex(0x2c2d30)
+					tone = Hex(0x2c2d30)
 				}
 			}
 			return st.show(st.shade(p, out, tone))
@@ -321,20 +409,20 @@ func signed(v float64) float64 {
 }
 
 // lights is how strongly the lamps burn.
-func (v car) lights(st *stage) float64 {
-	if st.mood == "day" || len(v.route) == 1 {
+func (v Car) lights(st *stage) float64 {
+	if st.Mood == "day" || len(v.Route) == 1 {
 		return 0
 	}
 	return 1
 }
 
 // shine lights the road ahead and lets the lamps glare.
-func (v car) shine(c *canvas, st *stage, place func(u, h, w float64) vec, near float64) {
+func (v Car) shine(c *canvas, st *stage, place func(u, h, w float64) vec, near float64) {
 	if v.lights(st) == 0 {
 		return
 	}
 	length := v.line[len(v.line)-1].X
-	dark := map[string]float64{"dusk": .5, "night": 1, "infrared": .8}[st.mood]
+	dark := map[string]float64{"dusk": .5, "night": 1, "infrared": .8}[st.Mood]
 	a, b := place(length+.4, 0, 0), place(length+9, 0, 0)
 	ahead := b.sub(a).unit()
 	ring := []vec{place(length+.2, 0, -1), place(length+9.5, 0, -2.4), place(length+9.5, 0, 2.4), place(length+.2, 0, 1)}
@@ -343,7 +431,7 @@ func (v car) shine(c *canvas, st *stage, place func(u, h, w float64) vec, near f
 	box := image.Rect(int(x0), int(y0), int(x1)+1, int(y1)+1).Intersect(c.Rect)
 	for y := box.Min.Y; y < box.Max.Y; y++ {
 		for x := box.Min.X; x < box.Max.X; x++ {
-			r := st.lens.rays[y*frameW+x]
+			r := st.lens.rays[y*st.lens.w+x]
 			if r.Y >= 0 {
 				continue
 			}
@@ -355,7 +443,7 @@ func (v car) shine(c *canvas, st *stage, place func(u, h, w float64) vec, near f
 			}
 			spread := .75 + u*.17
 			k := dark * 62 * math.Exp(-w*w/spread/spread) * clamp(u+.2, 0, 1) * (1 - u/9) * (1 - u/9)
-			c.light(x, y, st.tint(rgb{1, .95, .8}).mul(k))
+			c.light(x, y, st.tint(RGB{1, .95, .8}).mul(k))
 		}
 	}
 	c.touched = c.touched.Union(box)
@@ -363,10 +451,10 @@ func (v car) shine(c *canvas, st *stage, place func(u, h, w float64) vec, near f
 	toUs := st.lens.at.sub(head).unit().dot(ahead)
 	size := st.lens.scale(head)
 	k := clamp(.35+toUs, 0, 1)
-	c.glow(st.lens.px(head), size*(.5+1.3*k), st.tint(rgb{1, .95, .82}).mul(.55*dark*(.4+k)))
-	c.glow(st.lens.px(head), size*.2, rgb{1, 1, .95}.mul(.5+.5*k))
+	c.glow(st.lens.px(head), size*(.5+1.3*k), st.tint(RGB{1, .95, .82}).mul(.55*dark*(.4+k)))
+	c.glow(st.lens.px(head), size*.2, RGB{1, 1, .95}.mul(.5+.5*k))
 	k = clamp(.45-toUs, 0, 1)
-	c.glow(st.lens.px(tail), st.lens.scale(tail)*(.35+.5*k), st.tint(rgb{.9, .08, .05}).mul(.7*dark*k))
+	c.glow(st.lens.px(tail), st.lens.scale(tail)*(.35+.5*k), st.tint(RGB{.9, .08, .05}).mul(.7*dark*k))
 }
 
 var bold = func() *opentype.Font {
@@ -450,28 +538,38 @@ func (st *stage) signAt(text string, u, h float64) bool {
 	return img.GrayAt(int(x*float64(img.Rect.Dx())), int(y*float64(img.Rect.Dy()))).Y > 110
 }
 
-// A walker goes along the street, perhaps with a dog or on a bicycle.
-type walker struct {
-	route                route
-	height               float64
-	coat, trousers       rgb
-	hair, skin           rgb
-	hood, bag, dog, bike bool
+// A Walker goes along the street, perhaps with a dog or on a bicycle.
+type Walker struct {
+	Route                Route
+	Height               float64 // metres
+	Coat, Trousers       RGB
+	Hair, Skin           RGB
+	Hood, Bag, Dog, Bike bool
 }
 
-func (w walker) depth(t float64) float64 { p, _ := w.route.at(t); return p.Z }
+func (w Walker) seen(st *stage, t float64) (Seen, bool) {
+	p, _ := w.Route.at(t)
+	wide, kind := .38, vision.Kind("person")
+	if w.Bike {
+		wide = .85
+	}
+	b, _, ok := st.boxOf(p.add(vec{-wide, 0, 0}), p.add(vec{wide, 0, 0}), p.add(vec{-wide, w.Height, 0}), p.add(vec{wide, w.Height, 0}))
+	return Seen{Kind: kind, Box: b}, ok && p.Z > st.lens.at.Z
+}
 
-func (w walker) bounds(t float64) (lo, hi vec) {
-	p, _ := w.route.at(t)
+func (w Walker) depth(t float64) float64 { p, _ := w.Route.at(t); return p.Z }
+
+func (w Walker) bounds(t float64) (lo, hi vec) {
+	p, _ := w.Route.at(t)
 	return p.sub(vec{2.2, .4, .6}), p.add(vec{2.2, 2.3, .6})
 }
 
-func (w walker) heard(t float64) (float64, float64) {
-	p, speed := w.route.at(t)
-	if speed == 0 || w.bike {
+func (w Walker) heard(t float64) (float64, float64) {
+	p, speed := w.Route.at(t)
+	if speed == 0 || w.Bike {
 		return 0, 0
 	}
-	phase := math.Mod(w.route.walked(t)/.72, 1)
+	phase := math.Mod(w.Route.walked(t)/.72, 1)
 	return 0, math.Exp(-phase*14) / (1 + math.Pow(p.len()/8, 2))
 }
 
@@ -494,7 +592,7 @@ func (st *stage) figure(c *canvas, foot vec, dir float64) figure {
 func (f figure) at(a, b float64) pt { return f.origin.add(f.ahead.mul(a)).add(f.up.mul(b)) }
 
 // tone lights a paint where the figure stands.
-func (f figure) tone(paint rgb, h float64) color.RGBA {
+func (f figure) tone(paint RGB, h float64) color.RGBA {
 	return f.st.show(f.st.shade(f.foot.add(vec{0, h, 0}), vec{-.3, .25, -.9}.unit(), paint))
 }
 
@@ -524,41 +622,41 @@ func (f figure) shadow(length, width float64) {
 	f.c.flat(ring, color.RGBA{5, 6, 8, 95})
 }
 
-func (w walker) paint(c *canvas, st *stage, t float64) {
-	p, speed := w.route.at(t)
+func (w Walker) paint(c *canvas, st *stage, t float64) {
+	p, speed := w.Route.at(t)
 	if math.Abs(p.X) > 30 {
 		return
 	}
 	dir := signed(speed)
 	if speed == 0 { // keep facing the way one came
-		for i := 1; i < len(w.route); i++ {
-			if w.route[i].t <= t && w.route[i].x != w.route[i-1].x {
-				dir = signed(w.route[i].x - w.route[i-1].x)
+		for i := 1; i < len(w.Route); i++ {
+			if w.Route[i].T <= t && w.Route[i].X != w.Route[i-1].X {
+				dir = signed(w.Route[i].X - w.Route[i-1].X)
 			}
 		}
 	}
-	if w.dog {
+	if w.Dog {
 		w.paintDog(c, st, vec{p.X + dir*1.25, 0, p.Z - .25}, dir, t)
 	}
 	f := st.figure(c, p, dir)
 	f.shadow(.42, .2)
-	k := w.height / 1.75
-	phase := w.route.walked(t) / (.72 * 2) * 2 * math.Pi
+	k := w.Height / 1.75
+	phase := w.Route.walked(t) / (.72 * 2) * 2 * math.Pi
 	stride, bob := 1.0, .018*math.Cos(2*phase)
 	if speed == 0 {
 		stride, phase, bob = .12, 0, .004*math.Sin(t*2)
 	}
 	hipA, hipB := 0.0, .93*k+bob
-	if w.bike {
+	if w.Bike {
 		hipA, hipB = -.18, 1.0
-		phase = w.route.walked(t) * 1.9
+		phase = w.Route.walked(t) * 1.9
 		w.paintBike(f, t)
 	}
 	// A leg bends at the knee; far limbs are darker.
 	leg := func(ph float64, far bool) {
 		dim := map[bool]float64{true: .62, false: 1}[far]
 		var knee, ankle pt
-		if w.bike {
+		if w.Bike {
 			foot := pt{.0 + .17*math.Cos(ph), .34 + .17*math.Sin(ph)}
 			mid := lerp(pt{hipA, hipB}, foot, .5)
 			knee, ankle = pt{mid.X + .24, mid.Y + .08}, foot
@@ -568,28 +666,28 @@ func (w walker) paint(c *canvas, st *stage, t float64) {
 			knee = pt{hipA + .45*k*math.Sin(thigh), hipB - .45*k*math.Cos(thigh)}
 			ankle = pt{knee.X + .43*k*math.Sin(thigh-bend), knee.Y - .43*k*math.Cos(thigh-bend)}
 		}
-		cloth, shoe := f.tone(w.trousers.mul(dim), .6), f.tone(hex(0x2b2622).mul(dim), .1)
+		cloth, shoe := f.tone(w.Trousers.mul(dim), .6), f.tone(Hex(0x2b2622).mul(dim), .1)
 		f.limb(hipA, hipB, knee.X, knee.Y, .088*k, .066*k, cloth)
 		f.limb(knee.X, knee.Y, ankle.X, ankle.Y, .064*k, .046*k, cloth)
 		f.limb(ankle.X-.03, ankle.Y-.03, ankle.X+.14*k, ankle.Y-.045, .045*k, .034*k, shoe)
 	}
 	lean := .05
-	if w.bike {
+	if w.Bike {
 		lean = .34
 	}
 	neckA, neckB := hipA+lean*.55*k, hipB+.53*k
-	if w.bike {
+	if w.Bike {
 		neckB = hipB + .5
 	}
 	arm := func(ph float64, far bool) {
 		dim := map[bool]float64{true: .58, false: .88}[far]
 		shA, shB := neckA-.01, neckB-.06
 		var el, hand pt
-		if w.bike {
+		if w.Bike {
 			el, hand = pt{shA + .18, shB - .26}, pt{.42, 1.02}
 		} else {
 			swing := stride * .5 * math.Sin(ph)
-			if w.hood && speed != 0 {
+			if w.Hood && speed != 0 {
 				swing *= .25 // hands in pockets
 			}
 			el = pt{shA + .29*k*math.Sin(swing-.06), shB - .29*k*math.Cos(swing)}
@@ -600,49 +698,49 @@ func (w walker) paint(c *canvas, st *stage, t float64) {
 			}
 			hand = pt{el.X + .26*k*math.Sin(fore), el.Y - .26*k*math.Cos(fore)}
 		}
-		cloth := f.tone(w.coat.mul(dim), 1.2)
-		f.limb(hand.X, hand.Y, hand.X+.02, hand.Y-.05, .04*k, .036*k, f.tone(w.skin.mul(dim), 1))
+		cloth := f.tone(w.Coat.mul(dim), 1.2)
+		f.limb(hand.X, hand.Y, hand.X+.02, hand.Y-.05, .04*k, .036*k, f.tone(w.Skin.mul(dim), 1))
 		f.limb(shA, shB, el.X, el.Y, .066*k, .054*k, cloth)
 		f.limb(el.X, el.Y, hand.X, hand.Y, .053*k, .042*k, cloth)
-		if w.dog && !far {
+		if w.Dog && !far {
 			a, b := f.at(hand.X, hand.Y), f.at(1.55, .52)
-			c.flat([]pt{a, b, b.add(pt{0, 1.2}), a.add(pt{0, 1.2})}, f.tone(hex(0x39302a), .7))
+			c.flat([]pt{a, b, b.add(pt{0, 1.2}), a.add(pt{0, 1.2})}, f.tone(Hex(0x39302a), .7))
 		}
 	}
 	arm(phase, true)
 	leg(phase+math.Pi, true)
 	leg(phase, false)
-	if w.bag {
-		f.limb(neckA-.2*k, neckB-.16*k, hipA-.17*k, hipB+.12*k, .1*k, .12*k, f.tone(hex(0x2f3f55), 1.2))
+	if w.Bag {
+		f.limb(neckA-.2*k, neckB-.16*k, hipA-.17*k, hipB+.12*k, .1*k, .12*k, f.tone(Hex(0x2f3f55), 1.2))
 	}
 	// Body: a coat over the hips, a lit edge towards the lamps.
-	f.limb(hipA, hipB-.02, neckA, neckB-.1, .135*k, .15*k, f.tone(w.coat, 1.1))
-	f.limb(hipA-.045, hipB+.04, neckA-.05, neckB-.12, .07*k, .08*k, f.tone(w.coat.mul(1.18), 1.3))
-	f.limb(hipA, hipB-.09, hipA, hipB+.02, .132*k, .13*k, f.tone(w.coat.mul(.92), .9))
+	f.limb(hipA, hipB-.02, neckA, neckB-.1, .135*k, .15*k, f.tone(w.Coat, 1.1))
+	f.limb(hipA-.045, hipB+.04, neckA-.05, neckB-.12, .07*k, .08*k, f.tone(w.Coat.mul(1.18), 1.3))
+	f.limb(hipA, hipB-.09, hipA, hipB+.02, .132*k, .13*k, f.tone(w.Coat.mul(.92), .9))
 	arm(phase+math.Pi, false)
 	// Head.
 	hA, hB := neckA+.05*k, neckB+.165*k
-	f.limb(neckA, neckB-.02, hA-.02, hB-.08, .06*k, .055*k, f.tone(w.skin.mul(.8), 1.5))
-	f.limb(hA, hB-.035, hA+.012, hB+.045, .087*k, .1*k, f.tone(w.skin, 1.6))
+	f.limb(neckA, neckB-.02, hA-.02, hB-.08, .06*k, .055*k, f.tone(w.Skin.mul(.8), 1.5))
+	f.limb(hA, hB-.035, hA+.012, hB+.045, .087*k, .1*k, f.tone(w.Skin, 1.6))
 	switch {
-	case w.bike:
-		f.limb(hA-.06, hB+.07, hA+.09, hB+.08, .085*k, .07*k, f.tone(hex(0xd8d4c8), 1.7))
-	case w.hood:
-		f.limb(hA-.045, hB-.07, hA-.035, hB+.06, .1*k, .115*k, f.tone(w.coat.mul(.9), 1.6))
-		f.limb(hA-.01, hB+.09, hA+.05, hB+.085, .055*k, .05*k, f.tone(w.coat.mul(.95), 1.7))
+	case w.Bike:
+		f.limb(hA-.06, hB+.07, hA+.09, hB+.08, .085*k, .07*k, f.tone(Hex(0xd8d4c8), 1.7))
+	case w.Hood:
+		f.limb(hA-.045, hB-.07, hA-.035, hB+.06, .1*k, .115*k, f.tone(w.Coat.mul(.9), 1.6))
+		f.limb(hA-.01, hB+.09, hA+.05, hB+.085, .055*k, .05*k, f.tone(w.Coat.mul(.95), 1.7))
 	default:
-		f.limb(hA-.05, hB+.02, hA+.02, hB+.075, .085*k, .085*k, f.tone(w.hair, 1.7))
+		f.limb(hA-.05, hB+.02, hA+.02, hB+.075, .085*k, .085*k, f.tone(w.Hair, 1.7))
 	}
 }
 
-func (w walker) paintDog(c *canvas, st *stage, at vec, dir, t float64) {
+func (w Walker) paintDog(c *canvas, st *stage, at vec, dir, t float64) {
 	f := st.figure(c, at, dir)
 	f.shadow(.4, .12)
-	fur, dark := hex(0x8a6238), hex(0x5c4024)
-	ph := w.route.walked(t) / .5 * 2 * math.Pi
+	fur, dark := Hex(0x8a6238), Hex(0x5c4024)
+	ph := w.Route.walked(t) / .5 * 2 * math.Pi
 	for i, a := range []float64{.24, -.26, .28, -.22} {
 		s := .1 * math.Sin(ph+float64(i)*2.1)
-		tone := f.tone(map[bool]rgb{true: dark, false: fur}[i < 2], .3)
+		tone := f.tone(map[bool]RGB{true: dark, false: fur}[i < 2], .3)
 		f.limb(a, .32, a+s*.5, .17, .045, .032, tone)
 		f.limb(a+s*.5, .17, a+s, .03, .03, .026, tone)
 	}
@@ -654,25 +752,25 @@ func (w walker) paintDog(c *canvas, st *stage, at vec, dir, t float64) {
 	f.limb(-.33, .45, -.46, .6+wag, .03, .016, f.tone(fur, .5))
 }
 
-func (w walker) paintBike(f figure, t float64) {
-	metal, tyre := f.tone(hex(0x2c6a7d), .6), f.tone(hex(0x1b1b1c), .3)
+func (w Walker) paintBike(f figure, t float64) {
+	metal, tyre := f.tone(Hex(0x2c6a7d), .6), f.tone(Hex(0x1b1b1c), .3)
 	for _, a := range []float64{-.52, .54} {
 		for i := range 28 {
 			s0, c0 := math.Sincos(float64(i) * math.Pi / 14)
 			s1, c1 := math.Sincos(float64(i+1) * math.Pi / 14)
 			f.limb(a+.34*c0, .35+.34*s0, a+.34*c1, .35+.34*s1, .019, .019, tyre)
 		}
-		spin := w.route.walked(t) / .34
+		spin := w.Route.walked(t) / .34
 		for i := range 4 {
 			s, c := math.Sincos(-spin + float64(i)*math.Pi/4)
-			f.limb(a-.32*c, .35-.32*s, a+.32*c, .35+.32*s, .004, .004, f.tone(hex(0x77797c), .4))
+			f.limb(a-.32*c, .35-.32*s, a+.32*c, .35+.32*s, .004, .004, f.tone(Hex(0x77797c), .4))
 		}
 	}
 	for _, l := range [][4]float64{{-.52, .35, -.06, .33}, {-.06, .33, -.2, .9}, {-.2, .82, .38, .86}, {-.06, .33, .38, .84}, {.36, .98, .54, .35}, {-.52, .35, -.17, .78}, {.36, 1.0, .45, 1.03}, {-.3, .93, -.1, .93}} {
 		f.limb(l[0], l[1], l[2], l[3], .022, .022, metal)
 	}
-	if f.st.mood != "day" {
-		f.c.glow(f.at(.47, .95), f.pixelsMetre*.55, f.st.tint(rgb{1, .97, .85}).mul(.6))
-		f.c.glow(f.at(-.42, .8), f.pixelsMetre*.22, f.st.tint(rgb{1, .1, .06}))
+	if f.st.Mood != "day" {
+		f.c.glow(f.at(.47, .95), f.pixelsMetre*.55, f.st.tint(RGB{1, .97, .85}).mul(.6))
+		f.c.glow(f.at(-.42, .8), f.pixelsMetre*.22, f.st.tint(RGB{1, .1, .06}))
 	}
 }

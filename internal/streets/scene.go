@@ -1,4 +1,4 @@
-package demo
+package streets
 
 import (
 	"cmp"
@@ -11,35 +11,47 @@ import (
 
 // A scene is what a camera of Maple Grove saw: where it hangs, the light, what
 // stands there and who passes.
-type scene struct {
-	seed    uint64
-	mood    string // day, dusk, night, or infrared (a doorbell's night mode)
-	drive   bool   // looks along the driveway instead of across the street
-	seconds float64
-	parked  []car
-	cast    []actor
-	label   string // burnt into the frame
+type Scene struct {
+	Seed    uint64
+	Mood    string // day, dusk, night, or infrared (a camera's night mode)
+	View    View
+	W, H    int // pixels, even; 0: 1280 by 720
+	Rate    int // frames a second; 0: 15
+	Seconds float64
+	Parked  []Car
+	Cast    []Actor
+	Sway    float64 // how far the wind moves the nearest tree, metres; Roadside only
+	Label   string  // burnt into the frame
 }
+
+// View is where a scene's camera hangs.
+type View int
+
+const (
+	Porch    View = iota // a doorbell that looks across the street
+	Driveway             // under the eaves, along the driveway
+	Roadside             // a plate camera beside a road that runs away from it
+)
 
 // weather is the light of a scene.
 type weather struct {
-	ambient, sun rgb
+	ambient, sun RGB
 	toSun        vec
 	lamps        []lamp
 	exposure     float64
 	mono         bool
-	sky          func(r vec) rgb
+	sky          func(r vec) RGB
 	curve        [4096]uint8 // display values by the root of an eighth of the light
 }
 
 // A lamp is a point of light; power is what it throws on a wall one metre away.
 type lamp struct {
 	at    vec
-	power rgb
+	power RGB
 }
 
 // shade lights a matt surface.
-func (w *weather) shade(p, normal vec, paint rgb) rgb {
+func (w *weather) shade(p, normal vec, paint RGB) RGB {
 	in := w.ambient.mul(0.75 + 0.25*normal.Y).add(w.sun.mul(math.Max(0, normal.dot(w.toSun))))
 	for _, l := range w.lamps {
 		d := l.at.sub(p)
@@ -51,27 +63,27 @@ func (w *weather) shade(p, normal vec, paint rgb) rgb {
 }
 
 // show turns light into a display colour, as a small sensor would.
-func (w *weather) show(v rgb) color.RGBA {
+func (w *weather) show(v RGB) color.RGBA {
 	if w.mono {
 		g := .45*v.R + .4*v.G + .15*v.B
-		v = rgb{g, g, g * 1.04}
+		v = RGB{g, g, g * 1.04}
 	}
 	f := func(x float64) uint8 { return w.curve[int(math.Sqrt(clamp(x, 0, 8)/8)*float64(len(w.curve)-1))] }
 	return color.RGBA{f(v.R), f(v.G), f(v.B), 255}
 }
 
 // tint takes the colour out of a glow when the camera sees none.
-func (w *weather) tint(v rgb) rgb {
+func (w *weather) tint(v RGB) RGB {
 	if w.mono {
 		g := (v.R + v.G + v.B) / 3
-		return rgb{g, g, g}
+		return RGB{g, g, g}
 	}
 	return v
 }
 
 var (
-	sodium   = rgb{1, .62, .28}
-	warm     = rgb{1, .72, .42}
+	sodium   = RGB{1, .62, .28}
+	warm     = RGB{1, .72, .42}
 	upward   = vec{0, 1, 0}
 	toCamera = vec{0, 0, -1}
 )
@@ -80,28 +92,28 @@ func newWeather(mood string, lens *lens) *weather {
 	porch := lamp{lens.at.add(vec{-1.1, .75, .1}), warm.mul(.55)}
 	street := []lamp{{vec{-9.5, 6.4, 17.6}, sodium.mul(17)}, {vec{24, 6.4, 17.6}, sodium.mul(17)}}
 	w := &weather{toSun: vec{-.55, .62, -.5}.unit()}
-	horizon, zenith, cloud := hex(0xd9e4ee), hex(0x5f97d0), hex(0xf4f6f8)
+	horizon, zenith, cloud := Hex(0xd9e4ee), Hex(0x5f97d0), Hex(0xf4f6f8)
 	switch mood {
 	case "day":
-		w.ambient, w.sun, w.exposure = rgb{.42, .46, .52}, rgb{.95, .9, .8}, 1.5
+		w.ambient, w.sun, w.exposure = RGB{.42, .46, .52}, RGB{.95, .9, .8}, 1.5
 	case "dusk":
-		w.ambient, w.sun, w.exposure = rgb{.145, .15, .21}, rgb{.03, .02, .02}, 2.1
+		w.ambient, w.sun, w.exposure = RGB{.145, .15, .21}, RGB{.03, .02, .02}, 2.1
 		w.lamps = append(street, lamp{porch.at, warm.mul(.3)})
-		horizon, zenith, cloud = hex(0xe49a6a).mul(.75), hex(0x33507f).mul(.7), hex(0xa8717a).mul(.7)
+		horizon, zenith, cloud = Hex(0xe49a6a).mul(.75), Hex(0x33507f).mul(.7), Hex(0xa8717a).mul(.7)
 	case "night":
-		w.ambient, w.exposure = rgb{.017, .02, .034}, 3.4
+		w.ambient, w.exposure = RGB{.017, .02, .034}, 3.4
 		w.lamps = append(street, porch)
-		horizon, zenith, cloud = hex(0x3a3d4c).mul(.5), hex(0x0c1322).mul(.5), hex(0x3b3846).mul(.4)
+		horizon, zenith, cloud = Hex(0x3a3d4c).mul(.5), Hex(0x0c1322).mul(.5), Hex(0x3b3846).mul(.4)
 	case "infrared":
-		w.ambient, w.exposure, w.mono = rgb{.03, .03, .03}, 2.2, true
-		w.lamps = []lamp{{lens.at.add(vec{0, .05, 0}), rgb{6.5, 6.5, 6.5}}, {street[0].at, rgb{4, 4, 4}}}
-		horizon, zenith, cloud = hex(0x2a2a2a).mul(.5), hex(0x101010).mul(.4), hex(0x303030).mul(.4)
+		w.ambient, w.exposure, w.mono = RGB{.03, .03, .03}, 2.2, true
+		w.lamps = []lamp{{lens.at.add(vec{0, .05, 0}), RGB{6.5, 6.5, 6.5}}, {street[0].at, RGB{4, 4, 4}}}
+		horizon, zenith, cloud = Hex(0x2a2a2a).mul(.5), Hex(0x101010).mul(.4), Hex(0x303030).mul(.4)
 	}
 	for i := range w.curve {
 		x := float64(i) / float64(len(w.curve)-1)
 		w.curve[i] = uint8(clamp(math.Pow(1-math.Exp(-8*x*x*w.exposure), 1/2.2)*255+.5, 0, 255))
 	}
-	w.sky = func(r vec) rgb {
+	w.sky = func(r vec) RGB {
 		h := clamp(r.Y*1.7, 0, 1)
 		base := horizon.to(zenith, math.Sqrt(h))
 		k := clamp((clouds(r.X/(r.Y+.18)*1.3+9, r.Z/(r.Y+.18)*.8)-.45)*2.4, 0, .8)
@@ -113,7 +125,7 @@ func newWeather(mood string, lens *lens) *weather {
 // stage is a scene's still part: everything behind the actors, and the layers
 // that hide them.
 type stage struct {
-	scene
+	Scene
 	*weather
 	lens   *lens
 	back   *canvas
@@ -121,6 +133,7 @@ type stage struct {
 	r      *rand.Rand
 	// lettered holds plates and signs already drawn.
 	lettered map[string]*image.Gray
+	leaves   []swaying // of the tree that the wind moves, Roadside
 }
 
 // A layer hides actors that pass farther away than z.
@@ -140,27 +153,34 @@ const (
 )
 
 // bareStage has the camera and the light.
-func bareStage(s scene) *stage {
+func bareStage(s Scene) *stage {
 	at, wide, pitch := vec{0, 1.42, 0}, 124.0, 0.075
-	if s.drive {
+	switch s.View {
+	case Driveway:
 		at, wide, pitch = vec{4.1, 2.3, .2}, 96, 0.20
+	case Roadside:
+		at, wide, pitch = vec{1.0, 3.3, 0}, 34, 0.165
 	}
-	l := newLens(at, wide, pitch)
-	return &stage{scene: s, lens: l, weather: newWeather(s.mood, l), back: newCanvas(l), lettered: map[string]*image.Gray{},
-		r: rand.New(rand.NewPCG(s.seed, 0x5ce7e))}
+	l := newLens(s.W, s.H, at, wide, pitch)
+	return &stage{Scene: s, lens: l, weather: newWeather(s.Mood, l), back: newCanvas(l), lettered: map[string]*image.Gray{},
+		r: rand.New(rand.NewPCG(s.Seed, 0x5ce7e))}
 }
 
-func newStage(s scene) *stage {
+func newStage(s Scene) *stage {
 	st := bareStage(s)
 	st.skyAndGround()
+	if s.View == Roadside {
+		st.alongTheRoad()
+		return st
+	}
 	st.acrossTheStreet()
 	st.street()
-	for _, p := range st.parked {
+	for _, p := range st.Parked {
 		p.paint(st.layer(p.depth(0)-.9), st, 0)
 	}
 	st.mailbox(st.layer(9.7))
 	st.frontYard(st.layer(5.4))
-	if !s.drive {
+	if s.View == Porch {
 		st.porch(st.layer(1.4))
 	}
 	slices.SortStableFunc(st.layers, func(a, b layer) int { return cmp.Compare(b.z, a.z) })
@@ -173,7 +193,7 @@ func (st *stage) layer(z float64) *canvas {
 }
 
 // paint is a matt shader of one colour with a little grain.
-func (st *stage) paint(normal vec, c rgb, grain float64) shader {
+func (st *stage) paint(normal vec, c RGB, grain float64) shader {
 	return func(p vec) color.RGBA {
 		k := 1 + grain*(clouds(p.X*9+p.Z*3, p.Y*9+p.Z*7)-.5)
 		return st.show(st.shade(p, normal, c.mul(k)))
@@ -182,10 +202,10 @@ func (st *stage) paint(normal vec, c rgb, grain float64) shader {
 
 func (st *stage) skyAndGround() {
 	c := st.back
-	for y := range frameH {
-		for x := range frameW {
-			r := st.lens.rays[y*frameW+x]
-			var v rgb
+	for y := range st.lens.h {
+		for x := range st.lens.w {
+			r := st.lens.rays[y*st.lens.w+x]
+			var v RGB
 			if r.Y < -1e-3 {
 				t := st.lens.at.Y / -r.Y
 				p := st.lens.at.add(r.mul(t))
@@ -204,7 +224,7 @@ func (st *stage) skyAndGround() {
 	// The wood behind the town.
 	for layer := range 2 {
 		z := 90 - float64(layer)*25
-		tone := hex(0x2b3a2c).to(hex(0x47503a), float64(layer)*.5)
+		tone := Hex(0x2b3a2c).to(Hex(0x47503a), float64(layer)*.5)
 		var ring []vec
 		for x := -170.0; x <= 170; x += 1.5 {
 			ring = append(ring, vec{x, 5 + 5*clouds(x*.07+float64(layer)*50, 3) + 2.2*noise(x*.6, float64(layer)), z})
@@ -219,21 +239,24 @@ func (st *stage) skyAndGround() {
 }
 
 // ground is the paint of a point of the ground.
-func (st *stage) ground(p vec) rgb {
+func (st *stage) ground(p vec) RGB {
 	x, z := p.X, p.Z
-	grass := func() rgb {
+	if st.View == Roadside {
+		return st.roadGround(p)
+	}
+	grass := func() RGB {
 		n, fine := clouds(x*.35, z*.35), noise(x*14, z*14)
-		g := hex(0x5d7a3d).to(hex(0x8c8a4c), clamp(n*1.5-.4, 0, 1))
+		g := Hex(0x5d7a3d).to(Hex(0x8c8a4c), clamp(n*1.5-.4, 0, 1))
 		blades := noise(x*60, z*23)
 		k := .62 + .4*fine + .25*(blades-.5)
-		if st.seed%2 == 0 && clouds(x*.8+5, z*.8) > .5 && speck(int(math.Floor(x*15+noise(z*9, x*9)*3)), int(math.Floor(z*15))) > .93 {
-			return hex(0xb5742f).mul(.8) // fallen leaves
+		if st.Seed%2 == 0 && clouds(x*.8+5, z*.8) > .5 && speck(int(math.Floor(x*15+noise(z*9, x*9)*3)), int(math.Floor(z*15))) > .93 {
+			return Hex(0xb5742f).mul(.8) // fallen leaves
 		}
 		return g.mul(k)
 	}
-	concrete := func(slab float64, along float64) rgb {
+	concrete := func(slab float64, along float64) RGB {
 		n := clouds(x*1.2+3, z*1.2)
-		v := hex(0xaea99f).mul(.82 + .3*n + .1*(noise(x*40, z*40)-.5))
+		v := Hex(0xaea99f).mul(.82 + .3*n + .1*(noise(x*40, z*40)-.5))
 		if f := math.Mod(math.Abs(along), slab); f < .025 || f > slab-.025 {
 			v = v.mul(.62)
 		}
@@ -251,20 +274,20 @@ func (st *stage) ground(p vec) rgb {
 		return concrete(1.1, z)
 	case z > kerbNear && z < kerbFar:
 		n := clouds(x*.5, z*.9)
-		v := hex(0x63625f).mul(.72 + .4*n + .22*(noise(x*46, z*46)-.5))
+		v := Hex(0x63625f).mul(.72 + .4*n + .22*(noise(x*46, z*46)-.5))
 		for _, wheel := range []float64{11.9, 13.4, 15.6, 17.1} { // worn tracks
 			v = v.mul(1 + .1*math.Exp(-math.Pow((z-wheel)/.33, 2)))
 		}
 		crack := math.Abs(z - 14.4 - .35*(clouds(x*.3, 8)-.5)*4)
 		if crack < .035 || math.Abs(x-13.7*math.Round(x/13.7)-.8*(noise(z, 4)-.5)) < .03 {
-			v = hex(0x2f2f2f) // tar
+			v = Hex(0x2f2f2f) // tar
 		}
 		if z < kerbNear+.35 || z > kerbFar-.35 {
-			v = v.to(hex(0x8f8c86), .55).mul(.85)
+			v = v.to(Hex(0x8f8c86), .55).mul(.85)
 		}
 		return v
 	case z > kerbNear-.18 && z < kerbNear, z > kerbFar && z < kerbFar+.18:
-		return hex(0xb9b5ab)
+		return Hex(0xb9b5ab)
 	}
 	return grass()
 }
@@ -293,12 +316,12 @@ func sideOf(c *canvas, x float64) vec {
 
 // acrossTheStreet builds the neighbours' houses and trees, farthest first.
 func (st *stage) acrossTheStreet() {
-	sidings := []rgb{hex(0xd8d3c4), hex(0x9fb0b8), hex(0xb8a184), hex(0xa9b294), hex(0xc9c9c9), hex(0x8d6a5a)}
-	roofs := []rgb{hex(0x4d4a4a), hex(0x5b4a42), hex(0x3f454b)}
+	sidings := []RGB{Hex(0xd8d3c4), Hex(0x9fb0b8), Hex(0xb8a184), Hex(0xa9b294), Hex(0xc9c9c9), Hex(0x8d6a5a)}
+	roofs := []RGB{Hex(0x4d4a4a), Hex(0x5b4a42), Hex(0x3f454b)}
 	order := []float64{-47, 43, -30, 27, -14, 14.5, .2}
 	for i, x := range order {
 		st.tree(st.back, vec{x + 7.4, 0, facade + 9 + 3*st.r.Float64()}, 8+3*st.r.Float64(), 3.6)
-		st.house(x+st.r.Float64(), 9.5+3*st.r.Float64(), facade+st.r.Float64()*1.5, sidings[(i*2+int(st.seed))%len(sidings)], roofs[(i+int(st.seed))%3], st.r.Float64() < .5, i%3 != 2)
+		st.house(x+st.r.Float64(), 9.5+3*st.r.Float64(), facade+st.r.Float64()*1.5, sidings[(i*2+int(st.Seed))%len(sidings)], roofs[(i+int(st.Seed))%3], st.r.Float64() < .5, i%3 != 2)
 		if i%2 == 0 {
 			st.bush(st.back, vec{x - 4.5, 0, facade - .8}, .9)
 			st.bush(st.back, vec{x - 3.2, 0, facade - .7}, .7)
@@ -308,7 +331,7 @@ func (st *stage) acrossTheStreet() {
 }
 
 // house stands at z, its middle at x, width w; gable turns its gable to the street.
-func (st *stage) house(x, w, z float64, siding, roof rgb, gable, lit bool) {
+func (st *stage) house(x, w, z float64, siding, roof RGB, gable, lit bool) {
 	c := st.back
 	x0, x1, depth, eave := x-w/2, x+w/2, 8.0, 3.0
 	tall := st.r.Float64() < .45
@@ -318,10 +341,10 @@ func (st *stage) house(x, w, z float64, siding, roof rgb, gable, lit bool) {
 	ridge := eave + 2.3
 	door := x + w*.12
 	glow := func(k int) float64 {
-		if !lit || st.mood == "day" {
+		if !lit || st.Mood == "day" {
 			return 0
 		}
-		return speck(k, int(st.seed)+int(x*3))
+		return speck(k, int(st.Seed)+int(x*3))
 	}
 	front := func(p vec) color.RGBA {
 		u, v := p.X-x0, p.Y
@@ -331,17 +354,17 @@ func (st *stage) house(x, w, z float64, siding, roof rgb, gable, lit bool) {
 		}
 		paint = paint.mul(.94 + .12*clouds(p.X*2, p.Y*2))
 		if v < .35 {
-			paint = hex(0x8a857c)
+			paint = Hex(0x8a857c)
 		}
 		if u < .14 || u > w-.14 || v > eave-.15 && v < eave {
-			paint = hex(0xe9e6df) // corner boards and frieze
+			paint = Hex(0xe9e6df) // corner boards and frieze
 		}
 		if math.Abs(p.X-door) < .62 && v < 2.25 {
-			paint = hex(0xe4e0d6)
+			paint = Hex(0xe4e0d6)
 			if math.Abs(p.X-door) < .47 && v < 2.12 {
-				paint = []rgb{hex(0x7b2d26), hex(0x2f4a5c), hex(0x3c4a37)}[int(math.Abs(x))%3]
+				paint = []RGB{Hex(0x7b2d26), Hex(0x2f4a5c), Hex(0x3c4a37)}[int(math.Abs(x))%3]
 				if v > 1.5 && v < 1.95 && math.Abs(p.X-door) < .28 {
-					return st.show(st.shade(p, toCamera, hex(0x30383f)).add(warm.mul(.5 * glow(9))))
+					return st.show(st.shade(p, toCamera, Hex(0x30383f)).add(warm.mul(.5 * glow(9))))
 				}
 			}
 		}
@@ -364,12 +387,12 @@ func (st *stage) house(x, w, z float64, siding, roof rgb, gable, lit bool) {
 					continue
 				}
 				if dx > .47 || dy > .64 {
-					paint = hex(0xecebe6)
+					paint = Hex(0xecebe6)
 					continue
 				}
-				pane := hex(0x2b3640)
+				pane := Hex(0x2b3640)
 				if dx < .03 || dy < .03 {
-					pane = hex(0xd9d6cf)
+					pane = Hex(0xd9d6cf)
 				}
 				on := glow(k*5 + floor*31)
 				in := st.shade(p, toCamera, pane).add(st.sky(vec{(p.X - x) * .1, .35, -1}.unit()).mul(.22))
@@ -414,23 +437,23 @@ func (st *stage) house(x, w, z float64, siding, roof rgb, gable, lit bool) {
 			c.face([]vec{{s, eave - .25, z - o}, {x, ridge + .05, z - o}, {x, ridge + .05, z + depth}, {s, eave - .25, z + depth}}, shingle(vec{0, .8, -.2}.unit()))
 		}
 		for _, s := range []float64{x0 - o, x1 + o} {
-			c.face([]vec{{s, eave - .28, z - o}, {x, ridge - .02, z - o}, {x, ridge + .22, z - o}, {s, eave - .04, z - o}}, st.paint(toCamera, hex(0xe6e2d8), .1))
+			c.face([]vec{{s, eave - .28, z - o}, {x, ridge - .02, z - o}, {x, ridge + .22, z - o}, {s, eave - .04, z - o}}, st.paint(toCamera, Hex(0xe6e2d8), .1))
 		}
 	} else {
 		c.face([]vec{{x0 - o, eave - .12, z - o}, {x1 + o, eave - .12, z - o}, {x1 + o - .5, ridge, z + depth/2}, {x0 - o + .5, ridge, z + depth/2}}, shingle(vec{0, .82, -.57}))
-		c.face([]vec{{x0 - o, eave - .3, z - o}, {x1 + o, eave - .3, z - o}, {x1 + o, eave - .1, z - o}, {x0 - o, eave - .1, z - o}}, st.paint(toCamera, hex(0xe6e2d8), .1))
+		c.face([]vec{{x0 - o, eave - .3, z - o}, {x1 + o, eave - .3, z - o}, {x1 + o, eave - .1, z - o}, {x0 - o, eave - .1, z - o}}, st.paint(toCamera, Hex(0xe6e2d8), .1))
 	}
 	// A porch roof over the door, with its lamp.
-	white := st.paint(toCamera, hex(0xe9e6df), .1)
+	white := st.paint(toCamera, Hex(0xe9e6df), .1)
 	c.face([]vec{{door - 1.5, 2.6, z - 1.5}, {door + 1.5, 2.6, z - 1.5}, {door + 1.3, 3.05, z}, {door - 1.3, 3.05, z}}, shingle(vec{0, .9, -.4}.unit()))
 	c.face([]vec{{door - 1.5, 2.42, z - 1.5}, {door + 1.5, 2.42, z - 1.5}, {door + 1.5, 2.6, z - 1.5}, {door - 1.5, 2.6, z - 1.5}}, white)
 	for _, px := range []float64{door - 1.4, door + 1.3} {
 		c.face([]vec{{px, 0, z - 1.45}, {px + .13, 0, z - 1.45}, {px + .13, 2.45, z - 1.45}, {px, 2.45, z - 1.45}}, white)
 	}
-	if lit && st.mood != "day" {
+	if lit && st.Mood != "day" {
 		at := vec{door + .75, 1.9, z - .1}
 		c.glow(st.lens.px(at), 30, st.tint(warm.mul(.5)))
-		c.glow(st.lens.px(at), 7, st.tint(rgb{1, .9, .7}))
+		c.glow(st.lens.px(at), 7, st.tint(RGB{1, .9, .7}))
 	}
 	if !gable { // a garage beside
 		gx := x1 + .1
@@ -438,7 +461,7 @@ func (st *stage) house(x, w, z float64, siding, roof rgb, gable, lit bool) {
 		gdoor := func(p vec) color.RGBA {
 			paint := siding
 			if p.X > gx+.35 && p.X < gx+gw-.35 && p.Y < 2.15 {
-				paint = hex(0xdfdcd4)
+				paint = Hex(0xdfdcd4)
 				if math.Mod(p.Y, .54) < .04 || math.Mod(p.X-gx, .68) < .03 {
 					paint = paint.mul(.78)
 				}
@@ -452,10 +475,10 @@ func (st *stage) house(x, w, z float64, siding, roof rgb, gable, lit bool) {
 
 // tree grows a trunk and a crown of leaves.
 func (st *stage) tree(c *canvas, foot vec, height, spread float64) {
-	bark := st.paint(toCamera, hex(0x4c4038), .8)
+	bark := st.paint(toCamera, Hex(0x4c4038), .8)
 	w := .14 + height*.018
 	c.face([]vec{foot.add(vec{-w, 0, 0}), foot.add(vec{w, 0, 0}), foot.add(vec{w * .5, height * .6, 0}), foot.add(vec{-w * .5, height * .6, 0})}, bark)
-	tones := [][]rgb{{hex(0x4d6a33), hex(0x6b7f3a), hex(0x3d5a30)}, {hex(0xb06a24), hex(0xc4872f), hex(0x8f4a20)}, {hex(0x8d8a3a), hex(0x6f7a35), hex(0xb09a40)}}[st.r.IntN(3)]
+	tones := [][]RGB{{Hex(0x4d6a33), Hex(0x6b7f3a), Hex(0x3d5a30)}, {Hex(0xb06a24), Hex(0xc4872f), Hex(0x8f4a20)}, {Hex(0x8d8a3a), Hex(0x6f7a35), Hex(0xb09a40)}}[st.r.IntN(3)]
 	top := foot.add(vec{0, height * .62, 0})
 	for i := range 4 { // boughs
 		a := float64(i)*1.5 + st.r.Float64()
@@ -477,7 +500,7 @@ func (st *stage) tree(c *canvas, foot vec, height, spread float64) {
 }
 
 // leaf is a ragged blot of foliage.
-func (st *stage) leaf(c *canvas, p vec, size float64, v rgb) {
+func (st *stage) leaf(c *canvas, p vec, size float64, v RGB) {
 	at, r := st.lens.px(p), size*st.lens.scale(p)
 	ring := make([]pt, 0, 7)
 	turn := st.r.Float64() * 6
@@ -490,7 +513,7 @@ func (st *stage) leaf(c *canvas, p vec, size float64, v rgb) {
 }
 
 func (st *stage) bush(c *canvas, foot vec, size float64) {
-	tone := hex(0x47592f).to(hex(0x5d6a3c), st.r.Float64())
+	tone := Hex(0x47592f).to(Hex(0x5d6a3c), st.r.Float64())
 	n := int(clamp(st.lens.scale(foot)*size*3.4, 60, 420))
 	for i := range n {
 		k := float64(i) / float64(n)
@@ -508,11 +531,11 @@ func (st *stage) bush(c *canvas, foot vec, size float64) {
 func (st *stage) street() {
 	c := st.back
 	for _, x := range []float64{24, -9.5} {
-		wood := st.paint(toCamera, hex(0x5a4a3c), .6)
+		wood := st.paint(toCamera, Hex(0x5a4a3c), .6)
 		c.face([]vec{{x - .15, 0, 19}, {x + .15, 0, 19}, {x + .11, 9, 19}, {x - .11, 9, 19}}, wood)
 		c.face([]vec{{x - 1.2, 8.2, 19}, {x + 1.2, 8.2, 19}, {x + 1.2, 8.36, 19}, {x - 1.2, 8.36, 19}}, wood)
-		c.face([]vec{{x - .05, 6.2, 19}, {x + .05, 6.2, 19}, {x + .05, 6.75, 17.6}, {x - .05, 6.65, 17.6}}, st.paint(toCamera, hex(0x77797a), .2))
-		c.face([]vec{{x - .3, 6.55, 17.6}, {x + .3, 6.55, 17.6}, {x + .22, 6.78, 17.6}, {x - .22, 6.78, 17.6}}, st.paint(toCamera, hex(0x8a8c8d), .2))
+		c.face([]vec{{x - .05, 6.2, 19}, {x + .05, 6.2, 19}, {x + .05, 6.75, 17.6}, {x - .05, 6.65, 17.6}}, st.paint(toCamera, Hex(0x77797a), .2))
+		c.face([]vec{{x - .3, 6.55, 17.6}, {x + .3, 6.55, 17.6}, {x + .22, 6.78, 17.6}, {x - .22, 6.78, 17.6}}, st.paint(toCamera, Hex(0x8a8c8d), .2))
 	}
 	for i, y := range []float64{8.45, 8.4, 7.2} { // wires sag between poles
 		var prev vec
@@ -522,7 +545,7 @@ func (st *stage) street() {
 			p := vec{x, y - 3.2*f*(1-f), 19 + float64(i-1)*.3}
 			if k > 0 {
 				a, b := st.lens.px(prev), st.lens.px(p)
-				c.flat([]pt{a, b, b.add(pt{0, 1.1}), a.add(pt{0, 1.1})}, st.show(st.shade(p, toCamera, hex(0x1d1d1f))))
+				c.flat([]pt{a, b, b.add(pt{0, 1.1}), a.add(pt{0, 1.1})}, st.show(st.shade(p, toCamera, Hex(0x1d1d1f))))
 			}
 			prev = p
 		}
@@ -534,57 +557,57 @@ func (st *stage) street() {
 		if l.at.Z > 10 {
 			at := st.lens.px(l.at.add(vec{0, .12, 0}))
 			col := st.tint(sodium)
-			k := map[string]float64{"dusk": .8, "night": 1, "infrared": .7}[st.mood]
+			k := map[string]float64{"dusk": .8, "night": 1, "infrared": .7}[st.Mood]
 			c.glow(at, 120, col.mul(.34*k))
 			c.glow(at, 40, col.mul(.7*k))
-			c.glow(at, 12, rgb{1, .95, .8})
+			c.glow(at, 12, RGB{1, .95, .8})
 		}
 	}
 }
 
 // mailbox stands at the kerb.
 func (st *stage) mailbox(c *canvas) {
-	post := st.paint(toCamera, hex(0x6c5b48), .4)
+	post := st.paint(toCamera, Hex(0x6c5b48), .4)
 	c.box(2.55, 2.65, 0, 1.05, 9.8, .1, post, post, nil)
-	box := st.paint(toCamera, hex(0x3a4650), .2)
-	c.box(2.46, 2.74, 1.05, 1.33, 9.6, .5, box, st.paint(sideOf(c, 2.46), hex(0x34404a), .2), st.paint(upward, hex(0x4a5660), .2))
+	box := st.paint(toCamera, Hex(0x3a4650), .2)
+	c.box(2.46, 2.74, 1.05, 1.33, 9.6, .5, box, st.paint(sideOf(c, 2.46), Hex(0x34404a), .2), st.paint(upward, Hex(0x4a5660), .2))
 }
 
 // frontYard sets what stands between the walk and the porch.
 func (st *stage) frontYard(c *canvas) {
 	// A maple in the lawn, to one side.
 	x := -6.2
-	if st.seed%2 == 1 {
+	if st.Seed%2 == 1 {
 		x = -8.4
 	}
 	st.tree(c, vec{x, 0, 5.6}, 7.2, 2.7)
 	for i := range 3 {
 		st.bush(c, vec{-3.4 - float64(i)*.9, 0, 2.6 + .2*float64(i)}, .5)
 	}
-	if !st.drive {
+	if st.View == Porch {
 		st.bush(c, vec{2.6, 0, 2.5}, .45)
 	}
 }
 
 // porch frames the view: boards, posts, railing, ceiling and a pot of mums.
 func (st *stage) porch(c *canvas) {
-	white := hex(0xe8e5dd)
+	white := Hex(0xe8e5dd)
 	boards := func(p vec) color.RGBA {
 		k := .85 + .2*speck(int(math.Floor(p.X/.12)), 3) + .2*(noise(p.X*30, p.Z*4)-.5)
 		if math.Mod(p.X+20, .12) < .008 {
 			k = .35
 		}
-		return st.show(st.shade(p, upward, hex(0x877a6b).mul(k)))
+		return st.show(st.shade(p, upward, Hex(0x877a6b).mul(k)))
 	}
 	edge := 1.55
 	c.face([]vec{{-4, .02, .02}, {4.2, .02, .02}, {4.2, .02, edge}, {-4, .02, edge}}, boards)
-	c.face([]vec{{-4, .02, edge}, {4.2, .02, edge}, {4.2, -.12, edge}, {-4, -.12, edge}}, st.paint(toCamera, hex(0x9a9285), .2))
+	c.face([]vec{{-4, .02, edge}, {4.2, .02, edge}, {4.2, -.12, edge}, {-4, -.12, edge}}, st.paint(toCamera, Hex(0x9a9285), .2))
 	mat := func(p vec) color.RGBA {
 		k := .7 + .5*noise(p.X*70, p.Z*70)
 		if e := math.Min(math.Min(p.X+.48, .48-p.X), math.Min(p.Z-.42, .98-p.Z)); e > .03 && e < .06 {
 			k *= .5
 		}
-		return st.show(st.shade(p, upward, hex(0x6b5236).mul(k)))
+		return st.show(st.shade(p, upward, Hex(0x6b5236).mul(k)))
 	}
 	c.face([]vec{{-.48, .03, .42}, {.48, .03, .42}, {.48, .03, .98}, {-.48, .03, .98}}, mat)
 	// Ceiling and its beam.
@@ -593,7 +616,7 @@ func (st *stage) porch(c *canvas) {
 		if math.Mod(p.Z+9, .14) < .012 {
 			k = .72
 		}
-		return st.show(st.shade(p, vec{0, -1, 0}, hex(0xbfd0d4).mul(k)))
+		return st.show(st.shade(p, vec{0, -1, 0}, Hex(0xbfd0d4).mul(k)))
 	})
 	c.face([]vec{{-5, 2.36, edge}, {5, 2.36, edge}, {5, 2.62, edge}, {-5, 2.62, edge}}, st.paint(vec{0, 0, -1}, white, .12))
 	rail := func(x0, x1 float64) {
@@ -613,24 +636,18 @@ func (st *stage) porch(c *canvas) {
 	}
 	// Mums in a clay pot.
 	pot := vec{.82, .02, 1.12}
-	clay := hex(0xa85f3c)
+	clay := Hex(0xa85f3c)
 	for i := range 14 {
 		a0, a1 := math.Pi*float64(i)/14, math.Pi*float64(i+1)/14
 		p := func(a, r, y float64) vec { return pot.add(vec{-math.Cos(a) * r, y, -math.Sin(a) * r * .8}) }
 		n := vec{-math.Cos((a0 + a1) / 2), .2, -math.Sin((a0 + a1) / 2)}
 		c.face([]vec{p(a0, .11, 0), p(a1, .11, 0), p(a1, .16, .26), p(a0, .16, .26)}, st.paint(n, clay, .3))
 	}
-	petals := []rgb{hex(0xc98a1e), hex(0xb5521b), hex(0xd9b13a), hex(0x54662f)}
+	petals := []RGB{Hex(0xc98a1e), Hex(0xb5521b), Hex(0xd9b13a), Hex(0x54662f)}
 	for i := range 260 {
 		a, r := st.r.Float64()*2*math.Pi, math.Sqrt(st.r.Float64())*.24
 		p := pot.add(vec{math.Cos(a) * r, .3 + .16*(1-r/.24) + .05*math.Sin(a), math.Sin(a) * r * .5})
 		k := float64(i) / 260
 		st.leaf(c, p, .018+.012*k, st.shade(p, vec{math.Cos(a) * .5, .8, -.5}.unit(), petals[st.r.IntN(4)].mul(.45+.6*k)))
 	}
-}
-
-// shadeAt is the share of light that reaches a pixel through the lens.
-func shadeAt(x, y int) float64 {
-	r := math.Hypot(float64(x-frameW/2)/(frameW/2), float64(y-frameH/2)/(frameH/2)*.72)
-	return 1 - .34*clamp((r-.45)/.8, 0, 1)*clamp((r-.45)/.8, 0, 1) - .04*r
 }

@@ -1,4 +1,4 @@
-package demo
+package streets
 
 import (
 	"image"
@@ -8,10 +8,27 @@ import (
 	"golang.org/x/image/vector"
 )
 
-const (
-	frameW, frameH = 1280, 720
-	frameRate      = 15
-)
+// pt is a point of a frame in pixels, or of a vehicle's outline in metres.
+type pt struct{ X, Y float64 }
+
+func (a pt) add(b pt) pt              { return pt{a.X + b.X, a.Y + b.Y} }
+func (a pt) sub(b pt) pt              { return pt{a.X - b.X, a.Y - b.Y} }
+func (a pt) mul(k float64) pt         { return pt{a.X * k, a.Y * k} }
+func (a pt) dot(b pt) float64         { return a.X*b.X + a.Y*b.Y }
+func (a pt) len() float64             { return math.Hypot(a.X, a.Y) }
+func (a pt) unit() pt                 { return a.mul(1 / math.Max(a.len(), 1e-9)) }
+func lerp(a, b pt, t float64) pt      { return a.add(b.sub(a).mul(t)) }
+func mix(a, b, t float64) float64     { return a + (b-a)*t }
+func clamp(v, lo, hi float64) float64 { return math.Max(lo, math.Min(hi, v)) }
+
+// span is how far a ring reaches along n.
+func span(r []pt, n pt) (lo, hi float64) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	for _, p := range r {
+		lo, hi = math.Min(lo, p.dot(n)), math.Max(hi, p.dot(n))
+	}
+	return lo, hi
+}
 
 // vec is a point of a scene: metres to the right of the camera, above the ground,
 // and away from the house.
@@ -26,18 +43,18 @@ func (a vec) unit() vec               { return a.mul(1 / math.Max(a.len(), 1e-9)
 func (a vec) cross(b vec) vec         { return vec{a.Y*b.Z - a.Z*b.Y, a.Z*b.X - a.X*b.Z, a.X*b.Y - a.Y*b.X} }
 func between(a, b vec, t float64) vec { return a.add(b.sub(a).mul(t)) }
 
-// rgb is light: linear, 1 being a white wall in the open shade.
-type rgb struct{ R, G, B float64 }
+// RGB is light: linear, 1 being a white wall in the open shade.
+type RGB struct{ R, G, B float64 }
 
-func (a rgb) add(b rgb) rgb     { return rgb{a.R + b.R, a.G + b.G, a.B + b.B} }
-func (a rgb) mul(k float64) rgb { return rgb{a.R * k, a.G * k, a.B * k} }
-func (a rgb) by(b rgb) rgb      { return rgb{a.R * b.R, a.G * b.G, a.B * b.B} }
-func (a rgb) to(b rgb, t float64) rgb {
-	return rgb{mix(a.R, b.R, t), mix(a.G, b.G, t), mix(a.B, b.B, t)}
+func (a RGB) add(b RGB) RGB     { return RGB{a.R + b.R, a.G + b.G, a.B + b.B} }
+func (a RGB) mul(k float64) RGB { return RGB{a.R * k, a.G * k, a.B * k} }
+func (a RGB) by(b RGB) RGB      { return RGB{a.R * b.R, a.G * b.G, a.B * b.B} }
+func (a RGB) to(b RGB, t float64) RGB {
+	return RGB{mix(a.R, b.R, t), mix(a.G, b.G, t), mix(a.B, b.B, t)}
 }
 
-// hex is a paint given as on a colour card.
-func hex(v uint32) rgb { return rgb{light[v>>16&255], light[v>>8&255], light[v&255]} }
+// Hex is a paint given as on a colour card.
+func Hex(v uint32) RGB { return RGB{light[v>>16&255], light[v>>8&255], light[v&255]} }
 
 // light is how much light each of the 256 steps of a colour means.
 var light = func() (l [256]float64) {
@@ -47,28 +64,30 @@ var light = func() (l [256]float64) {
 	return l
 }()
 
-// A lens is an equidistant fisheye, as doorbells have: the distance from the
-// middle of the frame grows with the angle. It tilts down by pitch radians.
+// A lens is equidistant: the distance from the middle of the frame grows with
+// the angle. A wide one is a doorbell's fisheye, a narrow one is as good as
+// straight. It tilts down by pitch radians.
 type lens struct {
+	w, h     int // pixels of the frame, even
 	at       vec
 	f        float64 // pixels a radian
 	sin, cos float64
 	rays     []vec // of every pixel, lazily filled for static scenes
 }
 
-func newLens(at vec, degrees, pitch float64) *lens {
-	l := &lens{at: at, f: frameW / 2 / (degrees / 2 * math.Pi / 180), sin: math.Sin(pitch), cos: math.Cos(pitch)}
-	l.rays = make([]vec, frameW*frameH)
-	for y := range frameH {
-		for x := range frameW {
-			l.rays[y*frameW+x] = l.ray(float64(x)+.5, float64(y)+.5)
+func newLens(w, h int, at vec, degrees, pitch float64) *lens {
+	l := &lens{w: w, h: h, at: at, f: float64(w) / 2 / (degrees / 2 * math.Pi / 180), sin: math.Sin(pitch), cos: math.Cos(pitch)}
+	l.rays = make([]vec, w*h)
+	for y := range h {
+		for x := range w {
+			l.rays[y*w+x] = l.ray(float64(x)+.5, float64(y)+.5)
 		}
 	}
 	return l
 }
 
 func (l *lens) ray(x, y float64) vec {
-	dx, dy := x-frameW/2, y-frameH/2
+	dx, dy := x-float64(l.w)/2, y-float64(l.h)/2
 	r := math.Hypot(dx, dy)
 	s, c := math.Sincos(r / l.f)
 	k := s / math.Max(r, 1e-9)
@@ -83,7 +102,7 @@ func (l *lens) px(p vec) pt {
 	flat := math.Hypot(v.X, v.Y)
 	r := l.f * math.Atan2(flat, v.Z)
 	k := r / math.Max(flat, 1e-9)
-	return pt{frameW/2 + v.X*k, frameH/2 - v.Y*k}
+	return pt{float64(l.w)/2 + v.X*k, float64(l.h)/2 - v.Y*k}
 }
 
 // scale is the pixels a metre has at p, across the line of sight.
@@ -100,7 +119,8 @@ type canvas struct {
 }
 
 func newCanvas(l *lens) *canvas {
-	return &canvas{RGBA: image.NewRGBA(image.Rect(0, 0, frameW, frameH)), lens: l, mask: image.NewAlpha(image.Rect(0, 0, frameW, frameH))}
+	all := image.Rect(0, 0, l.w, l.h)
+	return &canvas{RGBA: image.NewRGBA(all), lens: l, mask: image.NewAlpha(all)}
 }
 
 // A shader gives the colour of a pixel, in display terms, at the point p of the
@@ -126,7 +146,7 @@ func (c *canvas) face(ring []vec, s shader) {
 	n := ring[1].sub(ring[0]).cross(ring[2].sub(ring[0])).unit()
 	h := n.dot(ring[0].sub(c.lens.at))
 	c.fill(c.outline(ring), func(x, y int) (color.RGBA, bool) {
-		r := c.lens.rays[y*frameW+x]
+		r := c.lens.rays[y*c.lens.w+x]
 		t := h / n.dot(r)
 		if t <= 0 || t > 4000 {
 			return color.RGBA{}, false
@@ -192,7 +212,7 @@ func (c *canvas) blend(x, y int, col color.RGBA, a uint32) {
 }
 
 // glow adds light around a point of the frame, fading to nothing at radius.
-func (c *canvas) glow(at pt, radius float64, col rgb) {
+func (c *canvas) glow(at pt, radius float64, col RGB) {
 	b := image.Rect(int(at.X-radius), int(at.Y-radius), int(at.X+radius)+1, int(at.Y+radius)+1).Intersect(c.Rect)
 	for y := b.Min.Y; y < b.Max.Y; y++ {
 		for x := b.Min.X; x < b.Max.X; x++ {
@@ -207,7 +227,7 @@ func (c *canvas) glow(at pt, radius float64, col rgb) {
 }
 
 // light adds to a pixel, in display values.
-func (c *canvas) light(x, y int, v rgb) {
+func (c *canvas) light(x, y int, v RGB) {
 	q := c.Pix[c.PixOffset(x, y):][:4:4]
 	q[0] = uint8(math.Min(255, float64(q[0])+v.R))
 	q[1] = uint8(math.Min(255, float64(q[1])+v.G))
