@@ -272,7 +272,7 @@ func enqueue(tx *sql.Tx, subscriber, what string, due time.Time) error {
 // published puts a notice in the queue for each subscriber of r's cells.
 func (n *Notices) published(tx *sql.Tx, r Request) error {
 	for _, cell := range geo.CellsNear(r.Area, NearMetres) {
-		ids, err := strs(tx.Query(`SELECT id FROM canvass_subscriber WHERE cell = ? AND active = 1`, cell))
+		ids, err := db.All(db.One[string])(tx.Query(`SELECT id FROM canvass_subscriber WHERE cell = ? AND active = 1`, cell))
 		if err != nil {
 			return fmt.Errorf("looking up subscribers: %w", err)
 		}
@@ -283,21 +283,6 @@ func (n *Notices) published(tx *sql.Tx, r Request) error {
 		}
 	}
 	return nil
-}
-
-func strs(rows *sql.Rows, err error) (out []string, _ error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			return nil, err
-		}
-		out = append(out, s)
-	}
-	return out, rows.Err()
 }
 
 // Run sends what is due until ctx ends.
@@ -326,22 +311,12 @@ type notice struct {
 // that fails is tried again later, twice as late each time; a subscriber that
 // is gone is forgotten.
 func (n *Notices) SendDue(ctx context.Context) (sent int, err error) {
-	rows, err := n.DB.Read().QueryContext(ctx, `SELECT s.id, s.kind, s.endpoint, s.p256dh, s.auth, s.cell, s.active, q.what, q.attempts
+	due, err := db.All(func(row db.Row) (q notice, err error) {
+		return q, row.Scan(&q.id, &q.kind, &q.endpoint, &q.p256dh, &q.auth, &q.cell, &q.active, &q.what, &q.attempts)
+	})(n.DB.Read().QueryContext(ctx, `SELECT s.id, s.kind, s.endpoint, s.p256dh, s.auth, s.cell, s.active, q.what, q.attempts
 		FROM canvass_notice q JOIN canvass_subscriber s ON s.id = q.subscriber
-		WHERE q.due <= ? ORDER BY q.due LIMIT 1000`, n.Now().UnixMicro())
+		WHERE q.due <= ? ORDER BY q.due LIMIT 1000`, n.Now().UnixMicro()))
 	if err != nil {
-		return 0, fmt.Errorf("reading notices: %w", err)
-	}
-	defer rows.Close()
-	var due []notice
-	for rows.Next() {
-		var q notice
-		if err := rows.Scan(&q.id, &q.kind, &q.endpoint, &q.p256dh, &q.auth, &q.cell, &q.active, &q.what, &q.attempts); err != nil {
-			return 0, fmt.Errorf("reading notices: %w", err)
-		}
-		due = append(due, q)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return 0, fmt.Errorf("reading notices: %w", err)
 	}
 	results := make([]error, len(due))

@@ -7,8 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 	"unicode"
+
+	"porchlight/db"
 )
 
 var migrations = []string{`
@@ -89,41 +90,28 @@ func changed(res sql.Result, err error) error {
 	return nil
 }
 
+func scanRequest(row db.Row) (r Request, err error) {
+	var area string
+	var from, to, expires, posted, decided, closed, postEntry, decisionEntry, closeEntry int64
+	if err := row.Scan(&r.ID, &r.Agency, &r.Case, &r.Incident, &r.Narrative, &area, &from, &to, &r.TimeZone, &expires,
+		&r.Contact, &r.State, &r.PostedBy, &posted, &r.DecidedBy, &decided, &r.Reason, &closed,
+		&postEntry, &decisionEntry, &closeEntry); err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal([]byte(area), &r.Area); err != nil {
+		return r, fmt.Errorf("reading the area of request %s: %w", r.ID, err)
+	}
+	r.From, r.To, r.Expires = db.Time(from), db.Time(to), db.Time(expires)
+	r.Posted, r.Decided, r.Closed = db.Time(posted), db.Time(decided), db.Time(closed)
+	r.PostEntry, r.DecisionEntry, r.CloseEntry = uint64(postEntry), uint64(decisionEntry), uint64(closeEntry)
+	return r, nil
+}
+
 // query reads requests; where follows the WHERE.
 func (s *Service) query(ctx context.Context, where string, args ...any) ([]Request, error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT `+columns+` FROM canvass_request WHERE `+where, args...)
+	rs, err := db.All(scanRequest)(s.DB.Read().QueryContext(ctx, `SELECT `+columns+` FROM canvass_request WHERE `+where, args...))
 	if err != nil {
 		return nil, fmt.Errorf("reading requests: %w", err)
 	}
-	defer rows.Close()
-	var rs []Request
-	for rows.Next() {
-		var r Request
-		var area string
-		var from, to, expires, posted, decided, closed, postEntry, decisionEntry, closeEntry int64
-		if err := rows.Scan(&r.ID, &r.Agency, &r.Case, &r.Incident, &r.Narrative, &area, &from, &to, &r.TimeZone, &expires,
-			&r.Contact, &r.State, &r.PostedBy, &posted, &r.DecidedBy, &decided, &r.Reason, &closed,
-			&postEntry, &decisionEntry, &closeEntry); err != nil {
-			return nil, fmt.Errorf("reading requests: %w", err)
-		}
-		if err := json.Unmarshal([]byte(area), &r.Area); err != nil {
-			return nil, fmt.Errorf("reading the area of request %s: %w", r.ID, err)
-		}
-		r.From, r.To, r.Expires = stamp(from), stamp(to), stamp(expires)
-		r.Posted, r.Decided, r.Closed = stamp(posted), stamp(decided), stamp(closed)
-		r.PostEntry, r.DecisionEntry, r.CloseEntry = uint64(postEntry), uint64(decisionEntry), uint64(closeEntry)
-		rs = append(rs, r)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading requests: %w", err)
-	}
 	return rs, nil
-}
-
-// stamp reads microseconds since 1970; 0 is no time.
-func stamp(us int64) time.Time {
-	if us == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(us).UTC()
 }

@@ -8,25 +8,40 @@ import (
 // Row is one row of what a query found.
 type Row interface{ Scan(into ...any) error }
 
-// All makes a function that reads all rows of a query with scan: nil if there
-// are none. It is called with what the query returned:
+// Each makes a function that hands all rows of a query to scan. It is called
+// with what the query returned:
 //
-//	db.All(scanItem)(q.QueryContext(ctx, `SELECT ...`))
+//	db.Each(func(row db.Row) error { ... })(q.QueryContext(ctx, `SELECT ...`))
+func Each(scan func(Row) error) func(*sql.Rows, error) error {
+	return func(rows *sql.Rows, err error) error {
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := scan(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	}
+}
+
+// All is Each for what is to be a list; of no rows, an empty one.
+//
+//	items, err := db.All(scanItem)(q.QueryContext(ctx, `SELECT ...`))
 func All[T any](scan func(Row) (T, error)) func(*sql.Rows, error) ([]T, error) {
 	return func(rows *sql.Rows, err error) ([]T, error) {
+		all := []T{}
+		err = Each(func(row Row) error {
+			one, err := scan(row)
+			all = append(all, one)
+			return err
+		})(rows, err)
 		if err != nil {
 			return nil, err
 		}
-		defer rows.Close()
-		var all []T
-		for rows.Next() {
-			one, err := scan(rows)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, one)
-		}
-		return all, rows.Err()
+		return all, nil
 	}
 }
 

@@ -74,7 +74,7 @@ func (s *Service) Items(ctx context.Context, who identity.Principal, state State
 	return s.items(ctx, `id IN (SELECT item FROM evidence_custody WHERE agency = ? AND (expires = 0 OR expires > ?) UNION
 		SELECT id FROM evidence_item WHERE agency = ?) AND (? = '' OR state = ?) AND (? = '' OR case_number = ?)
 		ORDER BY received DESC, id DESC LIMIT 500`,
-		who.Agency, micros(s.Now()), who.Agency, state, state, caseNumber, caseNumber)
+		who.Agency, db.Micros(s.Now()), who.Agency, state, state, caseNumber, caseNumber)
 }
 
 // reads lets investigators and custodians of an active agency read of items.
@@ -193,7 +193,7 @@ func (s *Service) Triage(ctx context.Context, by gate.Caller, id string, t Triag
 		if keep.Keep > 0 {
 			dispose = g.At.Add(keep.Keep)
 		}
-		return move(tx, id, Pending, Accepted, `, case_number = ?, category = ?, dispose_at = ?`, t.Case, keep.ID, micros(dispose))
+		return move(tx, id, Pending, Accepted, `, case_number = ?, category = ?, dispose_at = ?`, t.Case, keep.ID, db.Micros(dispose))
 	})
 	if err == nil && !t.Accept {
 		s.sweepSoon(ctx, id)
@@ -250,11 +250,11 @@ func (s *Service) release(ctx context.Context, g *gate.Grant, session string, it
 	}
 	of := sha256.Sum256([]byte(session))
 	err = s.DB.Write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.Exec(`DELETE FROM evidence_open WHERE until <= ?`, micros(s.Now())); err != nil {
+		if _, err := tx.Exec(`DELETE FROM evidence_open WHERE until <= ?`, db.Micros(s.Now())); err != nil {
 			return err
 		}
 		_, err := tx.Exec(`INSERT INTO evidence_open (act, session, until, item, agency, form) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT (act) DO UPDATE SET until = excluded.until`, g.ActID, of[:], micros(until), it.ID, agency, form)
+			ON CONFLICT (act) DO UPDATE SET until = excluded.until`, g.ActID, of[:], db.Micros(until), it.ID, agency, form)
 		return err
 	})
 	if err != nil {
@@ -278,7 +278,7 @@ func (s *Service) opened(ctx context.Context, session, actID string) (opened, er
 	of := sha256.Sum256([]byte(session))
 	var o opened
 	err := s.DB.Read().QueryRowContext(ctx, `SELECT item, agency, form FROM evidence_open WHERE act = ? AND session = ? AND until > ?`,
-		actID, of[:], micros(s.Now())).Scan(&o.item, &o.agency, &o.form)
+		actID, of[:], db.Micros(s.Now())).Scan(&o.item, &o.agency, &o.form)
 	if errors.Is(err, sql.ErrNoRows) {
 		return opened{}, ErrClosed
 	}
@@ -331,7 +331,7 @@ func (s *Service) Note(ctx context.Context, by gate.Caller, id string, sealed []
 	act := s.act("item.note", by, it, c)
 	return s.Gate.Do(ctx, act, func(tx *sql.Tx, g *gate.Grant) error {
 		_, err := tx.Exec(`INSERT INTO evidence_note (id, item, agency, sealed, person, at) VALUES (?,?,?,?,?,?)`,
-			g.ActID, id, c.Agency, sealed, by.Who.PersonID, micros(g.At))
+			g.ActID, id, c.Agency, sealed, by.Who.PersonID, db.Micros(g.At))
 		return err
 	})
 }
@@ -387,7 +387,7 @@ func (s *Service) Share(ctx context.Context, by gate.Caller, id, to string, head
 			VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (item, agency) DO UPDATE SET header = excluded.header, letter = excluded.letter,
 			purpose = excluded.purpose, expires = excluded.expires, no_reshare = excluded.no_reshare,
 			given_by = excluded.given_by, since = excluded.since, entry = excluded.entry`,
-			id, to, header, nonNil(letter), cond.Purpose, micros(cond.Expires), cond.NoReshare, by.Who.Agency, micros(g.At), int64(g.Index))
+			id, to, header, nonNil(letter), cond.Purpose, db.Micros(cond.Expires), cond.NoReshare, by.Who.Agency, db.Micros(g.At), int64(g.Index))
 		return err
 	})
 }
@@ -458,7 +458,7 @@ func (s *Service) Hold(ctx context.Context, by gate.Caller, id string, h HoldTer
 			return err
 		}
 		_, err := tx.Exec(`INSERT INTO evidence_hold (id, item, agency, reason, court_order, until, placed) VALUES (?,?,?,?,?,?,?)`,
-			g.ActID, id, c.Agency, h.Reason, h.Order, micros(h.Until), micros(g.At))
+			g.ActID, id, c.Agency, h.Reason, h.Order, db.Micros(h.Until), db.Micros(g.At))
 		return err
 	})
 }
@@ -479,7 +479,7 @@ func (s *Service) Release(ctx context.Context, by gate.Caller, id, hold string) 
 	act.Facts["on_hold"] = held
 	grant, err := s.Gate.Do(ctx, act, func(tx *sql.Tx, g *gate.Grant) error {
 		return one(tx.Exec(`UPDATE evidence_hold SET lifted = ? WHERE id = ? AND item = ? AND agency = ? AND lifted = 0`,
-			micros(g.At), hold, id, c.Agency))
+			db.Micros(g.At), hold, id, c.Agency))
 	})
 	if err == nil {
 		s.sweepSoon(ctx, id)
@@ -529,7 +529,7 @@ func (s *Service) Destroy(ctx context.Context, by gate.Caller, id string, cause 
 // deletions that were cut short. It returns how many items were destroyed; an
 // error concerns some items only, the others are done.
 func (s *Service) Sweep(ctx context.Context) (destroyed int, err error) {
-	now := micros(s.Now())
+	now := db.Micros(s.Now())
 	var ended int64
 	err = s.DB.Write(ctx, func(tx *sql.Tx) error {
 		r, err := tx.Exec(`DELETE FROM evidence_custody WHERE expires > 0 AND expires <= ?`, now)

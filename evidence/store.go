@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"porchlight/db"
 	"porchlight/gate"
 )
 
@@ -60,11 +61,11 @@ func Admit(ctx context.Context, tx *sql.Tx, it Item, header, letter []byte, now 
 	if _, err := it.Consent.Terms(); err != nil {
 		return err
 	}
-	at := micros(now)
+	at := db.Micros(now)
 	_, err := tx.ExecContext(ctx, `INSERT INTO evidence_item (id, request, agency, state, ciphertext_sha256, payload_sha256, size, blob,
 		owner, owner_recipient, share_entry, consent, received, dispose_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		it.ID, it.Request, it.Agency, Pending, it.CiphertextSHA256, it.PayloadSHA256, it.Size, it.Blob,
-		it.Owner, it.OwnerRecipient, int64(it.ShareEntry), []byte(it.Consent), at, micros(now.Add(Untriaged)))
+		it.Owner, it.OwnerRecipient, int64(it.ShareEntry), []byte(it.Consent), at, db.Micros(now.Add(Untriaged)))
 	if err != nil {
 		return fmt.Errorf("admit item %s: %w", it.ID, err)
 	}
@@ -128,7 +129,7 @@ func live(tx *sql.Tx, id string) error {
 func destroy(tx *sql.Tx, id string, cause Cause, now time.Time) error {
 	var held bool
 	err := tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM evidence_hold WHERE item = ? AND lifted = 0 AND (until = 0 OR until > ?))`,
-		id, micros(now)).Scan(&held)
+		id, db.Micros(now)).Scan(&held)
 	if err != nil {
 		return err
 	}
@@ -170,26 +171,21 @@ func one(r sql.Result, err error) error {
 const itemColumns = `id, request, agency, case_number, state, cause, ciphertext_sha256, payload_sha256, size, blob,
 	owner, owner_recipient, share_entry, consent, received, category, dispose_at, ground`
 
-func (s *Service) items(ctx context.Context, where string, args ...any) ([]Item, error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT `+itemColumns+` FROM evidence_item WHERE `+where, args...)
+func scanItem(row db.Row) (it Item, err error) {
+	var entry, received, dispose int64
+	err = row.Scan(&it.ID, &it.Request, &it.Agency, &it.Case, &it.State, &it.Cause, &it.CiphertextSHA256, &it.PayloadSHA256,
+		&it.Size, &it.Blob, &it.Owner, &it.OwnerRecipient, &entry, (*[]byte)(&it.Consent), &received, &it.Category, &dispose, &it.Ground)
 	if err != nil {
-		return nil, fmt.Errorf("reading items: %w", err)
+		return it, err
 	}
-	defer rows.Close()
-	var items []Item
-	for rows.Next() {
-		var it Item
-		var entry, received, dispose int64
-		err := rows.Scan(&it.ID, &it.Request, &it.Agency, &it.Case, &it.State, &it.Cause, &it.CiphertextSHA256, &it.PayloadSHA256,
-			&it.Size, &it.Blob, &it.Owner, &it.OwnerRecipient, &entry, (*[]byte)(&it.Consent), &received, &it.Category, &dispose, &it.Ground)
-		if err != nil {
-			return nil, fmt.Errorf("reading items: %w", err)
-		}
-		it.ShareEntry = uint64(entry)
-		it.Received, it.DisposeAt = fromMicros(received), fromMicros(dispose)
-		items = append(items, it)
-	}
-	if err := rows.Err(); err != nil {
+	it.ShareEntry = uint64(entry)
+	it.Received, it.DisposeAt = db.Time(received), db.Time(dispose)
+	return it, nil
+}
+
+func (s *Service) items(ctx context.Context, where string, args ...any) ([]Item, error) {
+	items, err := db.All(scanItem)(s.DB.Read().QueryContext(ctx, `SELECT `+itemColumns+` FROM evidence_item WHERE `+where, args...))
+	if err != nil {
 		return nil, fmt.Errorf("reading items: %w", err)
 	}
 	return items, nil
@@ -208,25 +204,20 @@ func (s *Service) item(ctx context.Context, id string) (Item, error) {
 
 const custodyColumns = `item, agency, purpose, expires, no_reshare, given_by, since, entry`
 
+func scanCustody(row db.Row) (c Custody, err error) {
+	var expires, since, entry int64
+	if err := row.Scan(&c.Item, &c.Agency, &c.Purpose, &expires, &c.NoReshare, &c.By, &since, &entry); err != nil {
+		return c, err
+	}
+	c.Expires, c.Since, c.Entry = db.Time(expires), db.Time(since), uint64(entry)
+	return c, nil
+}
+
 // custodies lists who has custody of an item now, without headers and letters.
 func (s *Service) custodies(ctx context.Context, id string) ([]Custody, error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT `+custodyColumns+` FROM evidence_custody
-		WHERE item = ? AND (expires = 0 OR expires > ?) ORDER BY since, agency`, id, micros(s.Now()))
+	cs, err := db.All(scanCustody)(s.DB.Read().QueryContext(ctx, `SELECT `+custodyColumns+` FROM evidence_custody
+		WHERE item = ? AND (expires = 0 OR expires > ?) ORDER BY since, agency`, id, db.Micros(s.Now())))
 	if err != nil {
-		return nil, fmt.Errorf("reading custody: %w", err)
-	}
-	defer rows.Close()
-	var cs []Custody
-	for rows.Next() {
-		var c Custody
-		var expires, since, entry int64
-		if err := rows.Scan(&c.Item, &c.Agency, &c.Purpose, &expires, &c.NoReshare, &c.By, &since, &entry); err != nil {
-			return nil, fmt.Errorf("reading custody: %w", err)
-		}
-		c.Expires, c.Since, c.Entry = fromMicros(expires), fromMicros(since), uint64(entry)
-		cs = append(cs, c)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading custody: %w", err)
 	}
 	return cs, nil
@@ -255,7 +246,7 @@ func (s *Service) keys(ctx context.Context, g *gate.Grant, id, agency string) (h
 		}
 	}
 	err = s.DB.Read().QueryRowContext(ctx, `SELECT header, letter FROM evidence_custody
-		WHERE item = ? AND agency = ? AND (expires = 0 OR expires > ?)`, id, agency, micros(s.Now())).Scan(&header, &letter)
+		WHERE item = ? AND agency = ? AND (expires = 0 OR expires > ?)`, id, agency, db.Micros(s.Now())).Scan(&header, &letter)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil, ErrNotFound
 	}
@@ -265,6 +256,15 @@ func (s *Service) keys(ctx context.Context, g *gate.Grant, id, agency string) (h
 	return header, letter, nil
 }
 
+func scanNote(row db.Row) (n Note, err error) {
+	var at int64
+	if err := row.Scan(&n.ID, &n.Item, &n.Agency, &n.Sealed, &n.By, &at); err != nil {
+		return n, err
+	}
+	n.At = db.Time(at)
+	return n, nil
+}
+
 // notes releases an agency's notes, oldest first, under the same grant as keys.
 func (s *Service) notes(ctx context.Context, g *gate.Grant, id, agency string) ([]Note, error) {
 	if g.Covers("item.view", id) != nil {
@@ -272,46 +272,27 @@ func (s *Service) notes(ctx context.Context, g *gate.Grant, id, agency string) (
 			return nil, err
 		}
 	}
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT id, item, agency, sealed, person, at FROM evidence_note
-		WHERE item = ? AND agency = ? ORDER BY at, id`, id, agency)
+	ns, err := db.All(scanNote)(s.DB.Read().QueryContext(ctx, `SELECT id, item, agency, sealed, person, at FROM evidence_note
+		WHERE item = ? AND agency = ? ORDER BY at, id`, id, agency))
 	if err != nil {
-		return nil, fmt.Errorf("reading notes: %w", err)
-	}
-	defer rows.Close()
-	var ns []Note
-	for rows.Next() {
-		var n Note
-		var at int64
-		if err := rows.Scan(&n.ID, &n.Item, &n.Agency, &n.Sealed, &n.By, &at); err != nil {
-			return nil, fmt.Errorf("reading notes: %w", err)
-		}
-		n.At = fromMicros(at)
-		ns = append(ns, n)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading notes: %w", err)
 	}
 	return ns, nil
 }
 
+func scanHold(row db.Row) (h Hold, err error) {
+	var until, placed, lifted int64
+	if err := row.Scan(&h.ID, &h.Item, &h.Agency, &h.Reason, &h.Order, &until, &placed, &lifted); err != nil {
+		return h, err
+	}
+	h.Until, h.Placed, h.Lifted = db.Time(until), db.Time(placed), db.Time(lifted)
+	return h, nil
+}
+
 func (s *Service) holds(ctx context.Context, id string) ([]Hold, error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT id, item, agency, reason, court_order, until, placed, lifted
-		FROM evidence_hold WHERE item = ? ORDER BY placed, id`, id)
+	hs, err := db.All(scanHold)(s.DB.Read().QueryContext(ctx, `SELECT id, item, agency, reason, court_order, until, placed, lifted
+		FROM evidence_hold WHERE item = ? ORDER BY placed, id`, id))
 	if err != nil {
-		return nil, fmt.Errorf("reading holds: %w", err)
-	}
-	defer rows.Close()
-	var hs []Hold
-	for rows.Next() {
-		var h Hold
-		var until, placed, lifted int64
-		if err := rows.Scan(&h.ID, &h.Item, &h.Agency, &h.Reason, &h.Order, &until, &placed, &lifted); err != nil {
-			return nil, fmt.Errorf("reading holds: %w", err)
-		}
-		h.Until, h.Placed, h.Lifted = fromMicros(until), fromMicros(placed), fromMicros(lifted)
-		hs = append(hs, h)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading holds: %w", err)
 	}
 	return hs, nil
@@ -321,19 +302,4 @@ func (s *Service) holds(ctx context.Context, id string) ([]Hold, error) {
 func (s *Service) held(ctx context.Context, id string) (bool, error) {
 	hs, err := s.holds(ctx, id)
 	return slices.ContainsFunc(hs, func(h Hold) bool { return h.Stands(s.Now()) }), err
-}
-
-// micros is a time as the store keeps it: microseconds since 1970, 0 for none.
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func fromMicros(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(n).UTC()
 }

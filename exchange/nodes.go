@@ -243,25 +243,20 @@ type queued struct {
 	since uint64 // size of the published log when it was queued
 }
 
+func scanQueued(row db.Row) (q queued, err error) {
+	var data []byte
+	if err := row.Scan(&data, &q.since); err != nil {
+		return q, err
+	}
+	if q.entry, err = ledger.ParseEntry(data); err != nil {
+		return q, fmt.Errorf("an entry in the ledger's queue: %w", err)
+	}
+	return q, nil
+}
+
 func (n *node) queued(ctx context.Context, where string, args ...any) ([]queued, error) {
-	rows, err := n.db.Read().QueryContext(ctx, `SELECT entry, since FROM ledger_queue WHERE `+where, args...)
+	all, err := db.All(scanQueued)(n.db.Read().QueryContext(ctx, `SELECT entry, since FROM ledger_queue WHERE `+where, args...))
 	if err != nil {
-		return nil, fmt.Errorf("reading the ledger's queue: %w", err)
-	}
-	defer rows.Close()
-	var all []queued
-	for rows.Next() {
-		var q queued
-		var data []byte
-		if err := rows.Scan(&data, &q.since); err != nil {
-			return nil, fmt.Errorf("reading the ledger's queue: %w", err)
-		}
-		if q.entry, err = ledger.ParseEntry(data); err != nil {
-			return nil, fmt.Errorf("an entry in the ledger's queue: %w", err)
-		}
-		all = append(all, q)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading the ledger's queue: %w", err)
 	}
 	return all, nil

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"porchlight/db"
 	"porchlight/identity"
 	"porchlight/ledger"
 )
@@ -164,7 +165,7 @@ func (g *Gate) save(ctx context.Context, r record) error {
 		}
 		_, err := tx.Exec(`INSERT INTO acts (id, state, digest, at, entry, idx, nonce, expires, keep_until, voids)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, r.id, r.state, r.digest[:], r.at.UnixMicro(), string(r.entry.Bytes()),
-			int64(r.index), r.nonce[:], micros(r.expires), r.keepUntil.UnixMicro(), r.voids)
+			int64(r.index), r.nonce[:], db.Micros(r.expires), r.keepUntil.UnixMicro(), r.voids)
 		if err != nil {
 			return err
 		}
@@ -218,34 +219,28 @@ func (g *Gate) load(ctx context.Context, id string) (record, error) {
 	return rs[0], nil
 }
 
+func scanRecord(row db.Row) (r record, err error) {
+	var digest, nonce []byte
+	var at, idx, expires, keep int64
+	var entry string
+	if err := row.Scan(&r.id, &r.state, &digest, &at, &entry, &idx, &nonce, &expires, &keep); err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal([]byte(entry), &r.entry); err != nil {
+		return r, fmt.Errorf("act %s: %w", r.id, err)
+	}
+	copy(r.digest[:], digest)
+	copy(r.nonce[:], nonce)
+	r.at, r.expires, r.keepUntil = time.UnixMicro(at).UTC(), time.UnixMicro(expires), time.UnixMicro(keep)
+	r.index = uint64(idx)
+	return r, nil
+}
+
 func (g *Gate) query(ctx context.Context, q string, args ...any) ([]record, error) {
-	rows, err := g.DB.Read().QueryContext(ctx, q, args...)
+	rs, err := db.All(scanRecord)(g.DB.Read().QueryContext(ctx, q, args...))
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var rs []record
-	for rows.Next() {
-		var r record
-		var digest, nonce []byte
-		var at, idx, expires, keep int64
-		var entry string
-		if err := rows.Scan(&r.id, &r.state, &digest, &at, &entry, &idx, &nonce, &expires, &keep); err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal([]byte(entry), &r.entry); err != nil {
-			return nil, fmt.Errorf("act %s: %w", r.id, err)
-		}
-		copy(r.digest[:], digest)
-		copy(r.nonce[:], nonce)
-		r.at, r.expires, r.keepUntil = time.UnixMicro(at).UTC(), time.UnixMicro(expires), time.UnixMicro(keep)
-		r.index = uint64(idx)
-		rs = append(rs, r)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	rows.Close()
 	for i := range rs {
 		if err := g.details(ctx, &rs[i]); err != nil {
 			return nil, err
@@ -255,16 +250,11 @@ func (g *Gate) query(ctx context.Context, q string, args ...any) ([]record, erro
 }
 
 func (g *Gate) details(ctx context.Context, r *record) error {
-	rows, err := g.DB.Read().QueryContext(ctx, `SELECT name, salt, value, open FROM act_private WHERE act = ? ORDER BY name`, r.id)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	return db.Each(func(row db.Row) error {
 		var d ledger.Disclosure
 		var salt []byte
 		var open bool
-		if err := rows.Scan(&d.Name, &salt, &d.Value, &open); err != nil {
+		if err := row.Scan(&d.Name, &salt, &d.Value, &open); err != nil {
 			return err
 		}
 		if open {
@@ -275,8 +265,8 @@ func (g *Gate) details(ctx context.Context, r *record) error {
 			r.objects = strings.Fields(d.Value)
 		}
 		r.private = append(r.private, d)
-	}
-	return rows.Err()
+		return nil
+	})(g.DB.Read().QueryContext(ctx, `SELECT name, salt, value, open FROM act_private WHERE act = ? ORDER BY name`, r.id))
 }
 
 // find looks in the log for a decided act whose index was never learned, and
@@ -537,13 +527,6 @@ func (g *Gate) Purge(ctx context.Context) (values int, err error) {
 		return 0, fmt.Errorf("purging private values: %w", err)
 	}
 	return values, nil
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
 }
 
 // keyed is a set of locks by name.

@@ -61,15 +61,6 @@ func (r reader) Query(q string, args ...any) (*sql.Rows, error) {
 	return r.db.Read().QueryContext(r.ctx, q, args...)
 }
 
-func micros(t time.Time) int64 { return t.UnixMicro() }
-
-func fromMicros(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(n).UTC()
-}
-
 // notFound turns "no rows" into ErrNotFound.
 func notFound(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
@@ -93,13 +84,13 @@ func loadMACKey(ctx context.Context, d *db.DB) (key []byte, err error) {
 
 const personColumns = `id, name, agency, roles, state, since`
 
-func scanPerson(row interface{ Scan(...any) error }) (p Person, err error) {
+func scanPerson(row db.Row) (p Person, err error) {
 	var roles string
 	var since int64
 	if err := row.Scan(&p.ID, &p.Name, &p.Agency, &roles, &p.State, &since); err != nil {
 		return Person{}, err
 	}
-	p.Since = fromMicros(since)
+	p.Since = db.Time(since)
 	return p, json.Unmarshal([]byte(roles), &p.Roles)
 }
 
@@ -109,20 +100,7 @@ func person(q querier, id string) (Person, error) {
 }
 
 func people(q querier, agency string) ([]Person, error) {
-	rows, err := q.Query(`SELECT `+personColumns+` FROM identity_people WHERE agency = ? ORDER BY id`, agency)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []Person
-	for rows.Next() {
-		p, err := scanPerson(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, p)
-	}
-	return all, rows.Err()
+	return db.All(scanPerson)(q.Query(`SELECT `+personColumns+` FROM identity_people WHERE agency = ? ORDER BY id`, agency))
 }
 
 func insertPerson(tx *sql.Tx, p Person) error {
@@ -131,7 +109,7 @@ func insertPerson(tx *sql.Tx, p Person) error {
 		return err
 	}
 	_, err = tx.Exec(`INSERT INTO identity_people (`+personColumns+`) VALUES (?, ?, ?, ?, ?, ?)`,
-		p.ID, p.Name, p.Agency, string(roles), p.State, micros(p.Since))
+		p.ID, p.Name, p.Agency, string(roles), p.State, db.Micros(p.Since))
 	if err != nil {
 		return fmt.Errorf("storing a person: %w", err)
 	}
@@ -172,14 +150,14 @@ type credential struct {
 
 const credentialColumns = `id, person, label, public_key, cose, transports, prf, state, counter, last, added, used`
 
-func scanCredential(row interface{ Scan(...any) error }) (c credential, err error) {
+func scanCredential(row db.Row) (c credential, err error) {
 	var transports string
 	var added, used int64
 	if err := row.Scan(&c.ID, &c.Person, &c.Label, &c.PublicKey, &c.cose, &transports, &c.PRF,
 		&c.State, &c.counter, &c.last, &added, &used); err != nil {
 		return credential{}, err
 	}
-	c.Added, c.Used = fromMicros(added), fromMicros(used)
+	c.Added, c.Used = db.Time(added), db.Time(used)
 	return c, json.Unmarshal([]byte(transports), &c.transports)
 }
 
@@ -189,20 +167,7 @@ func credentialByID(q querier, id []byte) (credential, error) {
 }
 
 func credentials(q querier, person string) ([]credential, error) {
-	rows, err := q.Query(`SELECT `+credentialColumns+` FROM identity_credentials WHERE person = ? ORDER BY added, id`, person)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []credential
-	for rows.Next() {
-		c, err := scanCredential(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, c)
-	}
-	return all, rows.Err()
+	return db.All(scanCredential)(q.Query(`SELECT `+credentialColumns+` FROM identity_credentials WHERE person = ? ORDER BY added, id`, person))
 }
 
 // insertCredential stores a pending credential; the same one again is no error.
@@ -223,7 +188,7 @@ func insertCredential(tx *sql.Tx, c credential) error {
 	_, err = tx.Exec(`INSERT INTO identity_credentials (`+credentialColumns+`)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, 0)`,
 		[]byte(c.ID), c.Person, c.Label, []byte(c.PublicKey), c.cose, string(transports), c.PRF,
-		c.State, c.counter, micros(c.Added))
+		c.State, c.counter, db.Micros(c.Added))
 	return err
 }
 
@@ -238,7 +203,7 @@ func disableCredential(tx *sql.Tx, id []byte) error {
 // acceptAnswer moves a credential's counter to what an accepted answer carried.
 func acceptAnswer(tx *sql.Tx, id []byte, counter uint32, last [32]byte, at time.Time) error {
 	_, err := tx.Exec(`UPDATE identity_credentials SET counter = ?, last = ?, used = ? WHERE id = ?`,
-		counter, last[:], micros(at), id)
+		counter, last[:], db.Micros(at), id)
 	return err
 }
 
@@ -262,7 +227,7 @@ func activate(tx *sql.Tx, person string, id []byte) error {
 
 func insertInvitation(tx *sql.Tx, inv Invitation) error {
 	_, err := tx.Exec(`INSERT INTO identity_invitations (id, token_hash, person, expires, used_by)
-		VALUES (?, ?, ?, ?, '')`, inv.ID, inv.TokenHash[:], inv.Person, micros(inv.Expires))
+		VALUES (?, ?, ?, ?, '')`, inv.ID, inv.TokenHash[:], inv.Person, db.Micros(inv.Expires))
 	if err != nil {
 		return fmt.Errorf("storing an invitation: %w", err)
 	}
@@ -273,7 +238,7 @@ func invitationByHash(q querier, hash [32]byte) (inv Invitation, err error) {
 	var expires int64
 	err = q.QueryRow(`SELECT id, person, expires, used_by FROM identity_invitations WHERE token_hash = ?`, hash[:]).
 		Scan(&inv.ID, &inv.Person, &expires, &inv.UsedBy)
-	inv.TokenHash, inv.Expires = hash, fromMicros(expires)
+	inv.TokenHash, inv.Expires = hash, db.Time(expires)
 	return inv, notFound(err)
 }
 
@@ -291,11 +256,11 @@ func useInvitation(tx *sql.Tx, id, act string) error {
 // spend marks a challenge as used and forgets those that have expired.
 // ErrReplayed when it was used before.
 func spend(tx *sql.Tx, challenge []byte, expires, now time.Time) error {
-	if _, err := tx.Exec(`DELETE FROM identity_spent WHERE expires < ?`, micros(now)); err != nil {
+	if _, err := tx.Exec(`DELETE FROM identity_spent WHERE expires < ?`, db.Micros(now)); err != nil {
 		return err
 	}
 	res, err := tx.Exec(`INSERT INTO identity_spent (challenge, expires) VALUES (?, ?)
-		ON CONFLICT (challenge) DO NOTHING`, challenge, micros(expires))
+		ON CONFLICT (challenge) DO NOTHING`, challenge, db.Micros(expires))
 	if err != nil {
 		return err
 	}
@@ -307,7 +272,7 @@ func spend(tx *sql.Tx, challenge []byte, expires, now time.Time) error {
 
 func insertSession(tx *sql.Tx, hash [32]byte, person string, credential []byte, now time.Time) error {
 	_, err := tx.Exec(`INSERT INTO identity_sessions (token_hash, person, credential, started, used)
-		VALUES (?, ?, ?, ?, ?)`, hash[:], person, credential, micros(now), micros(now))
+		VALUES (?, ?, ?, ?, ?)`, hash[:], person, credential, db.Micros(now), db.Micros(now))
 	return err
 }
 
@@ -315,12 +280,12 @@ func sessionByHash(q querier, hash [32]byte) (s Session, err error) {
 	var started, used int64
 	err = q.QueryRow(`SELECT person, credential, started, used FROM identity_sessions WHERE token_hash = ?`, hash[:]).
 		Scan(&s.person, &s.Device, &started, &used)
-	s.Started, s.used = fromMicros(started), fromMicros(used)
+	s.Started, s.used = db.Time(started), db.Time(used)
 	return s, notFound(err)
 }
 
 func touchSession(tx *sql.Tx, hash [32]byte, at time.Time) error {
-	_, err := tx.Exec(`UPDATE identity_sessions SET used = ? WHERE token_hash = ?`, micros(at), hash[:])
+	_, err := tx.Exec(`UPDATE identity_sessions SET used = ? WHERE token_hash = ?`, db.Micros(at), hash[:])
 	return err
 }
 
@@ -337,9 +302,9 @@ func deleteSessions(tx *sql.Tx, person string) error {
 // sweep removes what has expired.
 func sweep(tx *sql.Tx, now time.Time) error {
 	if _, err := tx.Exec(`DELETE FROM identity_sessions WHERE used < ? OR started < ?`,
-		micros(now.Add(-SessionIdle)), micros(now.Add(-SessionMax))); err != nil {
+		db.Micros(now.Add(-SessionIdle)), db.Micros(now.Add(-SessionMax))); err != nil {
 		return err
 	}
-	_, err := tx.Exec(`DELETE FROM identity_invitations WHERE expires < ? AND used_by = ''`, micros(now))
+	_, err := tx.Exec(`DELETE FROM identity_invitations WHERE expires < ? AND used_by = ''`, db.Micros(now))
 	return err
 }

@@ -58,7 +58,7 @@ const agencyQuery = `SELECT a.ori, a.name, a.kind, a.state, a.contact, a.jurisdi
 	LEFT JOIN roster_vaults p ON p.recipient =
 		(SELECT recipient FROM roster_vaults WHERE ori = a.ori AND use = 'plates' ORDER BY entry DESC LIMIT 1)`
 
-func scanAgency(row interface{ Scan(...any) error }) (a Agency, err error) {
+func scanAgency(row db.Row) (a Agency, err error) {
 	var area string
 	var since int64
 	var evidence, plates vaultColumns
@@ -109,20 +109,7 @@ func (d *Directory) Agency(ctx context.Context, ori string) (Agency, error) {
 
 // Agencies returns all agencies by name.
 func (d *Directory) Agencies(ctx context.Context) ([]Agency, error) {
-	rows, err := d.db.Read().QueryContext(ctx, agencyQuery+` ORDER BY a.name, a.ori`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	all := []Agency{}
-	for rows.Next() {
-		a, err := scanAgency(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, a)
-	}
-	return all, rows.Err()
+	return db.All(scanAgency)(d.db.Read().QueryContext(ctx, agencyQuery+` ORDER BY a.name, a.ori`))
 }
 
 // AgencyFacts is what policy must know of an agency; see gate.Agencies.
@@ -169,41 +156,24 @@ func (d *Directory) keysOf(ctx context.Context, device *Device) error {
 	} else if err != nil {
 		return err
 	}
-	rows, err := d.db.Read().QueryContext(ctx, `SELECT v.use FROM roster_keys k JOIN roster_vaults v ON v.recipient = k.vault
+	device.Opens, err = db.All(db.One[Use])(d.db.Read().QueryContext(ctx, `SELECT v.use FROM roster_keys k JOIN roster_vaults v ON v.recipient = k.vault
 		WHERE k.credential = ? AND v.entry = (SELECT MAX(entry) FROM roster_vaults WHERE ori = v.ori AND use = v.use)
-		ORDER BY v.use`, []byte(device.ID))
-	if err != nil {
-		return err
+		ORDER BY v.use`, []byte(device.ID)))
+	return err
+}
+
+func scanWrappedKey(row db.Row) (k WrappedKey, err error) {
+	if err := row.Scan(&k.Vault, &k.For, &k.Device, &k.Age); err != nil {
+		return k, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var use Use
-		if err := rows.Scan(&use); err != nil {
-			return err
-		}
-		device.Opens = append(device.Opens, use)
-	}
-	return rows.Err()
+	return k, nil
 }
 
 func (d *Directory) keys(ctx context.Context, ori, person string, recovery bool) ([]WrappedKey, error) {
-	rows, err := d.db.Read().QueryContext(ctx, `SELECT k.vault, v.use, k.credential, k.age FROM roster_keys k
+	return db.All(scanWrappedKey)(d.db.Read().QueryContext(ctx, `SELECT k.vault, v.use, k.credential, k.age FROM roster_keys k
 		JOIN roster_vaults v ON v.recipient = k.vault WHERE k.ori = ? AND (k.credential IN (SELECT credential FROM roster_devices WHERE person = ?)
 			OR (? = 1 AND length(credential) = 0))
-		ORDER BY vault, credential`, ori, person, recovery)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	keys := []WrappedKey{}
-	for rows.Next() {
-		var k WrappedKey
-		if err := rows.Scan(&k.Vault, &k.For, &k.Device, &k.Age); err != nil {
-			return nil, err
-		}
-		keys = append(keys, k)
-	}
-	return keys, rows.Err()
+		ORDER BY vault, credential`, ori, person, recovery))
 }
 
 func insertAgency(tx *sql.Tx, a Agency, area []byte, g *gate.Grant) error {

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"porchlight/db"
 )
 
 // Migrations are the steps of this package's tables, for db.Migrate(ctx, "share", Migrations).
@@ -32,7 +34,7 @@ CREATE INDEX share_message_submission ON share_message(submission);
 
 const submissionColumns = `id, request, agency, owner, recipient, consent, made`
 
-type row interface{ Scan(...any) error }
+type row db.Row
 
 func scanSubmission(r row, more ...any) (s Submission, err error) {
 	var made int64
@@ -150,21 +152,20 @@ func addMessage(tx *sql.Tx, submission string, m Message) error {
 	return err
 }
 
+func scanMessage(row db.Row) (m Message, err error) {
+	var at int64
+	if err := row.Scan(&m.ID, &m.FromOwner, &m.Sealed, &at, &m.Index); err != nil {
+		return m, err
+	}
+	m.At = time.UnixMicro(at).UTC()
+	return m, nil
+}
+
 // messages lists the letters about a submission, oldest first.
-func (in *Intake) messages(ctx context.Context, submission string) (ms []Message, err error) {
-	rows, err := in.db.Read().QueryContext(ctx, `SELECT id, from_owner, sealed, at, entry FROM share_message WHERE submission = ? ORDER BY entry`, submission)
+func (in *Intake) messages(ctx context.Context, submission string) ([]Message, error) {
+	ms, err := db.All(scanMessage)(in.db.Read().QueryContext(ctx, `SELECT id, from_owner, sealed, at, entry FROM share_message WHERE submission = ? ORDER BY entry`, submission))
 	if err != nil {
 		return nil, fmt.Errorf("listing messages: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var m Message
-		var at int64
-		if err := rows.Scan(&m.ID, &m.FromOwner, &m.Sealed, &at, &m.Index); err != nil {
-			return nil, fmt.Errorf("listing messages: %w", err)
-		}
-		m.At = time.UnixMicro(at).UTC()
-		ms = append(ms, m)
-	}
-	return ms, rows.Err()
+	return ms, nil
 }

@@ -489,17 +489,12 @@ func (in *Intake) Sweep(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("sweeping uploads: %w", err)
 	}
-	rows, err := in.db.Read().QueryContext(ctx, `SELECT id FROM share_upload WHERE (dead = 1 OR expires < ?) AND shared = 0`, now)
+	ids, err := db.All(db.One[string])(in.db.Read().QueryContext(ctx, `SELECT id FROM share_upload WHERE (dead = 1 OR expires < ?) AND shared = 0`, now))
 	if err != nil {
 		return 0, fmt.Errorf("sweeping uploads: %w", err)
 	}
-	defer rows.Close()
 	n := 0
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return n, fmt.Errorf("sweeping uploads: %w", err)
-		}
+	for _, id := range ids {
 		release, err := in.hold(ctx, id, func() {})
 		if err != nil {
 			continue // somebody writes it right now
@@ -511,7 +506,7 @@ func (in *Intake) Sweep(ctx context.Context) (int, error) {
 		}
 		n++
 	}
-	return n, rows.Err()
+	return n, nil
 }
 
 // sums returns the lower-case hex SHA-256 of the whole file and of its payload.

@@ -16,6 +16,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/plate"
@@ -155,7 +156,7 @@ func (s *Service) OpenCorrection(ctx context.Context, form, agency string, r Req
 		Private: map[string]string{"ticket": id, "request_sha256": digest(body)}, Facts: map[string]any{},
 	}, func(tx *sql.Tx, g *gate.Grant) error {
 		_, err := tx.Exec(`INSERT INTO hotlist_correction (id, token, agency, state, body, answer, opened, answered, open_entry, answer_entry)
-			VALUES (?, ?, ?, '', ?, '', ?, 0, ?, 0)`, id, hash[:], agency, string(body), micros(g.At), int64(g.Index))
+			VALUES (?, ?, ?, '', ?, '', ?, 0, ?, 0)`, id, hash[:], agency, string(body), db.Micros(g.At), int64(g.Index))
 		return err
 	})
 	return secret, err
@@ -208,7 +209,7 @@ func (s *Service) AnswerCorrection(ctx context.Context, by gate.Caller, id strin
 		Facts:   map[string]any{"own_agency": true, "open": c.Outcome == "", "reason_given": words != ""},
 	}, func(tx *sql.Tx, g *gate.Grant) error {
 		return changed(tx.Exec(`UPDATE hotlist_correction SET state = ?, answer = ?, answered = ?, answer_entry = ? WHERE id = ? AND state = ''`,
-			outcome, words, micros(g.At), int64(g.Index), id))
+			outcome, words, db.Micros(g.At), int64(g.Index), id))
 	})
 }
 
@@ -224,17 +225,16 @@ func (s *Service) correction(ctx context.Context, where string, args ...any) (Co
 }
 
 func (s *Service) corrections(ctx context.Context, where string, args ...any) ([]Correction, error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT id, agency, state, body, answer, opened, answered, open_entry, answer_entry
-		FROM hotlist_correction WHERE `+where, args...)
-	cs, err := collect(rows, err, func(rows *sql.Rows) (c Correction, err error) {
+	cs, err := db.All(func(row db.Row) (c Correction, err error) {
 		var body string
 		var opened, answered, entry, answer int64
-		if err := rows.Scan(&c.ID, &c.Agency, &c.Outcome, &body, &c.Words, &opened, &answered, &entry, &answer); err != nil {
+		if err := row.Scan(&c.ID, &c.Agency, &c.Outcome, &body, &c.Words, &opened, &answered, &entry, &answer); err != nil {
 			return c, err
 		}
-		c.Opened, c.Answered, c.Entry, c.Answer = stamp(opened), stamp(answered), uint64(entry), uint64(answer)
+		c.Opened, c.Answered, c.Entry, c.Answer = db.Time(opened), db.Time(answered), uint64(entry), uint64(answer)
 		return c, json.Unmarshal([]byte(body), &c.Request)
-	})
+	})(s.DB.Read().QueryContext(ctx, `SELECT id, agency, state, body, answer, opened, answered, open_entry, answer_entry
+		FROM hotlist_correction WHERE `+where, args...))
 	if err != nil {
 		return nil, fmt.Errorf("reading corrections: %w", err)
 	}

@@ -3,12 +3,12 @@ package hotlist
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/plate"
@@ -22,7 +22,7 @@ func (s *Service) Hits(ctx context.Context, who identity.Principal, resolved boo
 	}
 	where, args := `h.state IN (?, ?)`, []any{who.Agency, Raised, Seen}
 	if resolved {
-		where, args = `h.state IN (?, ?) AND h.at > ?`, []any{who.Agency, Resolved, Acted, micros(s.Now().Add(-30 * 24 * time.Hour))}
+		where, args = `h.state IN (?, ?) AND h.at > ?`, []any{who.Agency, Resolved, Acted, db.Micros(s.Now().Add(-30 * 24 * time.Hour))}
 	}
 	hs, err := hits(s.DB.Read(), `h.agency = ? AND `+where+` ORDER BY h.last_seen DESC, h.id DESC LIMIT 500`, args...)
 	return hs, err
@@ -89,15 +89,14 @@ func (s *Service) fill(h *Hit) (err error) {
 		return fmt.Errorf("reading sightings: %w", err)
 	}
 	h.Before = map[Outcome]int{}
-	rows, err := s.DB.Read().Query(`SELECT outcome, count(*) FROM hotlist_hit WHERE entry = ? AND agency = ? AND text = ? AND outcome <> '' AND id < ?
-		GROUP BY outcome`, h.Entry.ID, h.Agency, h.Text, h.ID)
-	_, err = collect(rows, err, func(rows *sql.Rows) (struct{}, error) {
+	err = db.Each(func(row db.Row) error {
 		var o Outcome
 		var n int
-		err := rows.Scan(&o, &n)
+		err := row.Scan(&o, &n)
 		h.Before[o] = n
-		return struct{}{}, err
-	})
+		return err
+	})(s.DB.Read().Query(`SELECT outcome, count(*) FROM hotlist_hit WHERE entry = ? AND agency = ? AND text = ? AND outcome <> '' AND id < ?
+		GROUP BY outcome`, h.Entry.ID, h.Agency, h.Text, h.ID))
 	if err != nil {
 		return fmt.Errorf("reading earlier hits: %w", err)
 	}
@@ -199,7 +198,7 @@ func (s *Service) Resolve(ctx context.Context, by gate.Caller, id string, outcom
 			return err
 		}
 		return changed(tx.Exec(`UPDATE hotlist_hit SET state = ?, outcome = ?, person = ?, at = ?, note = ?, unseen = ?, own = ?, seq = ?, changed = ?
-			WHERE id = ? AND state IN (?, ?)`, Resolved, outcome, by.Who.PersonID, micros(g.At), note, flag(unseen), flag(own), seq, micros(g.At),
+			WHERE id = ? AND state IN (?, ?)`, Resolved, outcome, by.Who.PersonID, db.Micros(g.At), note, flag(unseen), flag(own), seq, db.Micros(g.At),
 			h.ID, Raised, Seen))
 	})
 	return s.after(ctx, by, id, g, err)
@@ -226,7 +225,7 @@ func (s *Service) Act(ctx context.Context, by gate.Caller, id, note string) (Hit
 			return err
 		}
 		return changed(tx.Exec(`UPDATE hotlist_hit SET state = ?, seq = ?, changed = ?, note = CASE WHEN ? = '' THEN note ELSE trim(note || ' / ' || ?) END
-			WHERE id = ? AND state = ? AND outcome = ?`, Acted, seq, micros(g.At), note, note, h.ID, Resolved, Confirmed))
+			WHERE id = ? AND state = ? AND outcome = ?`, Acted, seq, db.Micros(g.At), note, note, h.ID, Resolved, Confirmed))
 	})
 	return s.after(ctx, by, id, g, err)
 }
@@ -298,17 +297,17 @@ func (s *Service) Sweep(ctx context.Context) (n int, err error) {
 			sql  string
 			args []any
 		}{
-			{`DELETE FROM hotlist_hit WHERE changed < ? AND (state = ? OR outcome IN (?, ?, ?))`, []any{micros(now.Add(-r.Dismissed)), Refused, Misread, Stale, WrongVehicle}},
-			{`DELETE FROM hotlist_hit WHERE changed < ? AND state IN (?, ?)`, []any{micros(now.Add(-r.Unresolved)), Raised, Seen}},
-			{`DELETE FROM hotlist_hit WHERE changed < ? AND state = ? AND outcome = ?`, []any{micros(now.Add(-r.Confirmed)), Resolved, Confirmed}},
-			{`DELETE FROM hotlist_hit WHERE changed < ? AND state = ?`, []any{micros(now.Add(-r.Acted)), Acted}},
+			{`DELETE FROM hotlist_hit WHERE changed < ? AND (state = ? OR outcome IN (?, ?, ?))`, []any{db.Micros(now.Add(-r.Dismissed)), Refused, Misread, Stale, WrongVehicle}},
+			{`DELETE FROM hotlist_hit WHERE changed < ? AND state IN (?, ?)`, []any{db.Micros(now.Add(-r.Unresolved)), Raised, Seen}},
+			{`DELETE FROM hotlist_hit WHERE changed < ? AND state = ? AND outcome = ?`, []any{db.Micros(now.Add(-r.Confirmed)), Resolved, Confirmed}},
+			{`DELETE FROM hotlist_hit WHERE changed < ? AND state = ?`, []any{db.Micros(now.Add(-r.Acted)), Acted}},
 			{`DELETE FROM hotlist_sighting WHERE NOT EXISTS (SELECT 1 FROM hotlist_of o WHERE o.sighting = hotlist_sighting.id)`, nil},
-			{`DELETE FROM hotlist_entry WHERE expires < ?`, []any{micros(now.Add(-30 * 24 * time.Hour))}},
+			{`DELETE FROM hotlist_entry WHERE expires < ?`, []any{db.Micros(now.Add(-30 * 24 * time.Hour))}},
 			{`DELETE FROM hotlist_countersign WHERE entry <> '' AND NOT EXISTS (SELECT 1 FROM hotlist_entry e WHERE e.id = hotlist_countersign.entry)`, nil},
-			{`DELETE FROM hotlist_uncased WHERE at < ?`, []any{micros(now.Add(-uncasedFor))}},
-			{`DELETE FROM hotlist_file WHERE at < ?`, []any{micros(now.Add(-fileKept))}},
-			{`DELETE FROM hotlist_done WHERE at < ?`, []any{micros(now.Add(-24 * time.Hour))}},
-			{`DELETE FROM hotlist_correction WHERE answered > 0 AND answered < ?`, []any{micros(now.Add(-r.Confirmed))}},
+			{`DELETE FROM hotlist_uncased WHERE at < ?`, []any{db.Micros(now.Add(-uncasedFor))}},
+			{`DELETE FROM hotlist_file WHERE at < ?`, []any{db.Micros(now.Add(-fileKept))}},
+			{`DELETE FROM hotlist_done WHERE at < ?`, []any{db.Micros(now.Add(-24 * time.Hour))}},
+			{`DELETE FROM hotlist_correction WHERE answered > 0 AND answered < ?`, []any{db.Micros(now.Add(-r.Confirmed))}},
 		} {
 			res, err := tx.Exec(q.sql, q.args...)
 			if err != nil {
@@ -331,15 +330,8 @@ func (s *Service) Sweep(ctx context.Context) (n int, err error) {
 // Pictures are those of an owner's reads, seen at from or later and before to,
 // that hits still need; for plate/image.
 func (s *Service) Pictures(ctx context.Context, owner string, from, to time.Time) ([]string, error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT DISTINCT s.body FROM hotlist_sighting s JOIN hotlist_of o ON o.sighting = s.id
-		JOIN hotlist_hit h ON h.id = o.hit WHERE s.owner = ? AND s.seen >= ? AND s.seen < ? AND h.state <> ?`, owner, micros(from), micros(to), Refused)
-	all, err := collect(rows, err, func(rows *sql.Rows) (v Sighting, err error) {
-		var body string
-		if err := rows.Scan(&body); err != nil {
-			return v, err
-		}
-		return v, json.Unmarshal([]byte(body), &v)
-	})
+	all, err := db.All(scanSighting)(s.DB.Read().QueryContext(ctx, `SELECT DISTINCT s.body FROM hotlist_sighting s JOIN hotlist_of o ON o.sighting = s.id
+		JOIN hotlist_hit h ON h.id = o.hit WHERE s.owner = ? AND s.seen >= ? AND s.seen < ? AND h.state <> ?`, owner, db.Micros(from), db.Micros(to), Refused))
 	if err != nil {
 		return nil, fmt.Errorf("looking for pictures that hits need: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/identity"
 )
@@ -84,7 +85,7 @@ func (s *Service) Upload(ctx context.Context, who identity.Principal, id string,
 			return err
 		}
 		_, err := tx.Exec(`INSERT INTO hotlist_file (digest, list, body, at) VALUES (?, ?, ?, ?)
-			ON CONFLICT (list, digest) DO UPDATE SET at = excluded.at`, file, id, body, micros(s.Now()))
+			ON CONFLICT (list, digest) DO UPDATE SET at = excluded.at`, file, id, body, db.Micros(s.Now()))
 		return err
 	})
 }
@@ -146,7 +147,7 @@ func (s *Service) Import(ctx context.Context, by gate.Caller, id string, in Impo
 			return err
 		}
 		for id, until := range d.renewed {
-			if _, err := tx.Exec(`UPDATE hotlist_entry SET expires = ? WHERE id = ?`, micros(until), id); err != nil {
+			if _, err := tx.Exec(`UPDATE hotlist_entry SET expires = ? WHERE id = ?`, db.Micros(until), id); err != nil {
 				return err
 			}
 		}

@@ -17,6 +17,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/plate"
@@ -157,7 +158,7 @@ func (s *Service) Create(ctx context.Context, by gate.Caller, n NewList) (List, 
 	}, func(tx *sql.Tx, g *gate.Grant) error {
 		_, err := tx.Exec(`INSERT INTO hotlist_list (id, agency, name, kind, source, origin, author, public, offered, version, made)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`, l.ID, l.Agency, l.Name, l.Kind, l.Source, l.Origin, l.Author,
-			flag(l.Public), flag(l.Offered), micros(g.At))
+			flag(l.Public), flag(l.Offered), db.Micros(g.At))
 		return err
 	})
 	if err != nil {
@@ -263,14 +264,13 @@ func (s *Service) Entries(ctx context.Context, who identity.Principal, id, text 
 // under "" for the list as a whole.
 func (s *Service) stood(agency, list string) (map[string]int64, error) {
 	out := map[string]int64{"": -1}
-	rows, err := s.DB.Read().Query(`SELECT entry, version FROM hotlist_countersign WHERE list = ? AND agency = ?`, list, agency)
-	_, err = collect(rows, err, func(rows *sql.Rows) (struct{}, error) {
+	err := db.Each(func(row db.Row) error {
 		var entry string
 		var version int64
-		err := rows.Scan(&entry, &version)
+		err := row.Scan(&entry, &version)
 		out[entry] = version
-		return struct{}{}, err
-	})
+		return err
+	})(s.DB.Read().Query(`SELECT entry, version FROM hotlist_countersign WHERE list = ? AND agency = ?`, list, agency))
 	return out, err
 }
 
@@ -305,7 +305,7 @@ func (s *Service) Add(ctx context.Context, by gate.Caller, id string, d Draft) (
 	e.ID, e.By, e.Author, e.Means = by.ActID, by.Who.PersonID, by.Who.PersonID, s.means(e)
 	var uncased, same int64
 	err = s.DB.Read().QueryRowContext(ctx, `SELECT count(*), coalesce(sum(CASE WHEN plate = ? THEN 1 ELSE 0 END), 0) FROM hotlist_uncased
-		WHERE person = ? AND at > ?`, e.Plate.String(), e.By, micros(now.Add(-uncasedFor))).Scan(&uncased, &same)
+		WHERE person = ? AND at > ?`, e.Plate.String(), e.By, db.Micros(now.Add(-uncasedFor))).Scan(&uncased, &same)
 	if err != nil {
 		return fail(fmt.Errorf("counting entries without a case: %w", err))
 	}
@@ -337,7 +337,7 @@ func (s *Service) Add(ctx context.Context, by gate.Caller, id string, d Draft) (
 		}
 		if !caseGiven(e.Case) {
 			if _, err := tx.Exec(`INSERT INTO hotlist_uncased (entry, person, plate, at) VALUES (?, ?, ?, ?)`,
-				e.ID, e.By, e.Plate.String(), micros(g.At)); err != nil {
+				e.ID, e.By, e.Plate.String(), db.Micros(g.At)); err != nil {
 				return err
 			}
 		}
@@ -363,7 +363,7 @@ func said(tx *sql.Tx, a gate.Act, g *gate.Grant) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`INSERT INTO hotlist_done (act, public, private, at) VALUES (?, ?, ?, ?)`, g.ActID, string(public), string(private), micros(g.At))
+	_, err = tx.Exec(`INSERT INTO hotlist_done (act, public, private, at) VALUES (?, ?, ?, ?)`, g.ActID, string(public), string(private), db.Micros(g.At))
 	return err
 }
 
@@ -460,14 +460,12 @@ func (s *Service) Countersign(ctx context.Context, by gate.Caller, id, entry str
 	if entry != "" {
 		where, args = `list = ? AND id = ?`, append(args, entry)
 	}
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT means, max(version), max(CASE WHEN waits = 1 AND made_by = ? THEN 1 ELSE 0 END)
-		FROM hotlist_entry WHERE `+where+` GROUP BY means`, append([]any{by.Who.PersonID}, args...)...)
 	purposes, version, same, some := map[string]bool{}, l.Version, false, false
-	_, err = collect(rows, err, func(rows *sql.Rows) (struct{}, error) {
+	err = db.Each(func(row db.Row) error {
 		var means string
 		var v int64
 		var hers bool
-		err := rows.Scan(&means, &v, &hers)
+		err := row.Scan(&means, &v, &hers)
 		for _, c := range strings.Fields(means) {
 			purposes[c] = true
 		}
@@ -475,8 +473,9 @@ func (s *Service) Countersign(ctx context.Context, by gate.Caller, id, entry str
 		if entry != "" {
 			version, same = v, hers
 		}
-		return struct{}{}, err
-	})
+		return err
+	})(s.DB.Read().QueryContext(ctx, `SELECT means, max(version), max(CASE WHEN waits = 1 AND made_by = ? THEN 1 ELSE 0 END)
+		FROM hotlist_entry WHERE `+where+` GROUP BY means`, append([]any{by.Who.PersonID}, args...)...))
 	if err != nil {
 		return nil, fmt.Errorf("reading what is to be countersigned: %w", err)
 	}
@@ -512,7 +511,7 @@ func (s *Service) Countersign(ctx context.Context, by gate.Caller, id, entry str
 		}
 		_, err = tx.Exec(`INSERT INTO hotlist_countersign (list, entry, agency, version, person, at, idx) VALUES (?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (list, entry, agency) DO UPDATE SET version = excluded.version, person = excluded.person, at = excluded.at, idx = excluded.idx`,
-			id, entry, by.Who.Agency, version, by.Who.PersonID, micros(g.At), int64(g.Index))
+			id, entry, by.Who.Agency, version, by.Who.PersonID, db.Micros(g.At), int64(g.Index))
 		return err
 	})
 	if err != nil {

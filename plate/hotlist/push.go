@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"porchlight/db"
 	"porchlight/identity"
 	"porchlight/internal/push"
 
@@ -66,10 +67,9 @@ func (s *Service) pushTo(ctx context.Context, h Hit) {
 		push.Browser
 		person string
 	}
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT endpoint, p256dh, auth, person FROM hotlist_push WHERE agency = ?`, h.Agency)
-	browsers, err := collect(rows, err, func(rows *sql.Rows) (b to, err error) {
-		return b, rows.Scan(&b.Endpoint, &b.P256DH, &b.Auth, &b.person)
-	})
+	browsers, err := db.All(func(row db.Row) (b to, err error) {
+		return b, row.Scan(&b.Endpoint, &b.P256DH, &b.Auth, &b.person)
+	})(s.DB.Read().QueryContext(ctx, `SELECT endpoint, p256dh, auth, person FROM hotlist_push WHERE agency = ?`, h.Agency))
 	if err != nil {
 		s.Logger.Error("nobody's browser was told of a hit", "err", err)
 		return

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/plate"
@@ -84,7 +85,7 @@ func insertSighting(tx *sql.Tx, r plate.Read, e Entry, fit Fit) (v Sighting, fre
 		return v, false, err
 	}
 	res, err := tx.Exec(`INSERT INTO hotlist_sighting (id, read, entry, owner, seen, body) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (read, entry) DO NOTHING`, v.ID, int64(r.ID), e.ID, r.Owner, micros(r.Seen), string(body))
+		ON CONFLICT (read, entry) DO NOTHING`, v.ID, int64(r.ID), e.ID, r.Owner, db.Micros(r.Seen), string(body))
 	if err != nil {
 		return v, false, err
 	}
@@ -108,21 +109,21 @@ func (s *Service) add(tx *sql.Tx, agency string, e Entry, v Sighting, now time.T
 	text := v.Fit.Text
 	err = tx.QueryRow(`SELECT id FROM hotlist_hit WHERE entry = ? AND agency = ? AND owner = ? AND text = ? AND outcome IN ('', ?)
 		AND made > ? AND last_seen >= ? AND first_seen <= ? ORDER BY id DESC LIMIT 1`, e.ID, agency, v.Read.Owner, text, Confirmed,
-		micros(now.Add(-grows)), micros(v.Read.Seen.Add(-Burst)), micros(v.Read.Seen.Add(Burst))).Scan(&hit)
+		db.Micros(now.Add(-grows)), db.Micros(v.Read.Seen.Add(-Burst)), db.Micros(v.Read.Seen.Add(Burst))).Scan(&hit)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", false, err
 	}
 	if hit == "" {
 		var lately int
 		err := tx.QueryRow(`SELECT count(*) FROM hotlist_hit WHERE entry = ? AND agency = ? AND made > ?`,
-			e.ID, agency, micros(now.Add(-time.Hour))).Scan(&lately)
+			e.ID, agency, db.Micros(now.Add(-time.Hour))).Scan(&lately)
 		if err != nil {
 			return "", false, err
 		}
 		if lately >= MaxHits {
 			text = ""
 			err = tx.QueryRow(`SELECT id FROM hotlist_hit WHERE entry = ? AND agency = ? AND owner = ? AND text = '' AND outcome IN ('', ?) AND made > ?
-				ORDER BY id DESC LIMIT 1`, e.ID, agency, v.Read.Owner, Confirmed, micros(now.Add(-grows))).Scan(&hit)
+				ORDER BY id DESC LIMIT 1`, e.ID, agency, v.Read.Owner, Confirmed, db.Micros(now.Add(-grows))).Scan(&hit)
 			if err != nil && !errors.Is(err, sql.ErrNoRows) {
 				return "", false, err
 			}
@@ -132,7 +133,7 @@ func (s *Service) add(tx *sql.Tx, agency string, e Entry, v Sighting, now time.T
 	if err != nil {
 		return "", false, err
 	}
-	seen := micros(v.Read.Seen)
+	seen := db.Micros(v.Read.Seen)
 	if made = hit == ""; made {
 		hit = gate.NewActID()
 		body, err := json.Marshal(e)
@@ -141,14 +142,14 @@ func (s *Service) add(tx *sql.Tx, agency string, e Entry, v Sighting, now time.T
 		}
 		if _, err := tx.Exec(`INSERT INTO hotlist_hit (id, seq, act, claimed, agency, owner, list, entry, version, text, state,
 			first_seen, last_seen, count, made, changed, wanted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)`,
-			hit, seq, gate.NewActID(), micros(now), agency, v.Read.Owner, e.List, e.ID, e.Version, text, Raising,
-			seen, seen, micros(now), micros(now), string(body)); err != nil {
+			hit, seq, gate.NewActID(), db.Micros(now), agency, v.Read.Owner, e.List, e.ID, e.Version, text, Raising,
+			seen, seen, db.Micros(now), db.Micros(now), string(body)); err != nil {
 			return "", false, err
 		}
 	} else if _, err := tx.Exec(`UPDATE hotlist_hit SET seq = ?, count = count + 1, changed = ?,
 			first_seen = CASE WHEN first_seen > ? THEN ? ELSE first_seen END,
 			last_seen = CASE WHEN last_seen < ? THEN ? ELSE last_seen END WHERE id = ?`,
-		seq, micros(now), seen, seen, seen, seen, hit); err != nil {
+		seq, db.Micros(now), seen, seen, seen, seen, hit); err != nil {
 		return "", false, err
 	}
 	_, err = tx.Exec(`INSERT INTO hotlist_of (hit, sighting) VALUES (?, ?)`, hit, v.ID)
@@ -234,15 +235,14 @@ func (s *Service) Run(ctx context.Context) {
 // claim takes up hits that nobody is raising.
 func (s *Service) claim(ctx context.Context) (ids []string, err error) {
 	now := s.Now()
-	stale := micros(now.Add(-abandoned))
+	stale := db.Micros(now.Add(-abandoned))
 	var n int
 	err = s.DB.Read().QueryRowContext(ctx, `SELECT count(*) FROM hotlist_hit WHERE state = ? AND claimed < ?`, Raising, stale).Scan(&n)
 	if err != nil || n == 0 {
 		return nil, err
 	}
 	err = s.DB.Write(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.Query(`UPDATE hotlist_hit SET claimed = ? WHERE state = ? AND claimed < ? RETURNING id`, micros(now), Raising, stale)
-		ids, err = collect(rows, err, func(rows *sql.Rows) (id string, err error) { return id, rows.Scan(&id) })
+		ids, err = db.All(db.One[string])(tx.Query(`UPDATE hotlist_hit SET claimed = ? WHERE state = ? AND claimed < ? RETURNING id`, db.Micros(now), Raising, stale))
 		return err
 	})
 	return ids, err
@@ -303,14 +303,14 @@ func (s *Service) raise(ctx context.Context, id string) error {
 			return err
 		}
 		return changed(tx.Exec(`UPDATE hotlist_hit SET state = ?, raised = ?, seq = ?, changed = ? WHERE id = ? AND state = ?`,
-			Raised, int64(g.Index), seq, micros(s.Now()), id, Raising))
+			Raised, int64(g.Index), seq, db.Micros(s.Now()), id, Raising))
 	})
 	var refused *gate.Refusal
 	switch {
 	case errors.As(err, &refused):
 		return s.DB.Write(ctx, func(tx *sql.Tx) error {
 			_, err := tx.Exec(`UPDATE hotlist_hit SET state = ?, raised = ?, changed = ? WHERE id = ? AND state = ?`,
-				Refused, int64(refused.Index), micros(s.Now()), id, Raising)
+				Refused, int64(refused.Index), db.Micros(s.Now()), id, Raising)
 			return err
 		})
 	case errors.Is(err, gate.ErrVoided): // cut short by a crash after it was recorded: it needs another act

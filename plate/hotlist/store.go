@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"porchlight/db"
 )
 
 var migrations = []string{`
@@ -168,62 +170,38 @@ func next(tx *sql.Tx, counter string) (n int64, err error) {
 
 // counters are the two at present: a cheap way to know that something changed.
 func (s *Service) counters(ctx context.Context) (lists, hits int64, err error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT name, n FROM hotlist_counter`)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	err = db.Each(func(row db.Row) error {
 		var name string
 		var n int64
-		if err := rows.Scan(&name, &n); err != nil {
-			return 0, 0, err
-		}
+		err := row.Scan(&name, &n)
 		if name == "lists" {
 			lists = n
 		} else {
 			hits = n
 		}
-	}
-	return lists, hits, rows.Err()
-}
-
-// collect reads all rows with scan.
-func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) ([]T, error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []T
-	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, v)
-	}
-	return out, rows.Err()
+		return err
+	})(s.DB.Read().QueryContext(ctx, `SELECT name, n FROM hotlist_counter`))
+	return lists, hits, err
 }
 
 const listColumns = `l.id, l.agency, l.name, l.kind, l.source, l.origin, l.author, l.public, l.offered, l.version, l.made`
 
-func scanList(rows *sql.Rows, more ...any) (l List, err error) {
+func scanList(row db.Row, more ...any) (l List, err error) {
 	var made int64
-	err = rows.Scan(append([]any{&l.ID, &l.Agency, &l.Name, &l.Kind, &l.Source, &l.Origin, &l.Author, &l.Public, &l.Offered, &l.Version, &made}, more...)...)
-	l.Made = stamp(made)
+	err = row.Scan(append([]any{&l.ID, &l.Agency, &l.Name, &l.Kind, &l.Source, &l.Origin, &l.Author, &l.Public, &l.Offered, &l.Version, &made}, more...)...)
+	l.Made = db.Time(made)
 	return l, err
 }
 
 // lists reads lists with how many entries each has; where follows WHERE.
 func lists(q querier, where string, args ...any) ([]List, error) {
-	rows, err := q.Query(`SELECT `+listColumns+`, (SELECT count(*) FROM hotlist_entry e WHERE e.list = l.id)
-		FROM hotlist_list l WHERE `+where, args...)
-	return collect(rows, err, func(rows *sql.Rows) (List, error) {
+	return db.All(func(row db.Row) (List, error) {
 		var n int
-		l, err := scanList(rows, &n)
+		l, err := scanList(row, &n)
 		l.Entries = n
 		return l, err
-	})
+	})(q.Query(`SELECT `+listColumns+`, (SELECT count(*) FROM hotlist_entry e WHERE e.list = l.id)
+		FROM hotlist_list l WHERE `+where, args...))
 }
 
 func list(q querier, id string) (List, error) {
@@ -241,17 +219,16 @@ const entryColumns = `id, list, plate, region, reason, basis, case_number, ref, 
 
 // entries reads entries; where follows WHERE.
 func entries(q querier, where string, args ...any) ([]Entry, error) {
-	rows, err := q.Query(`SELECT `+entryColumns+` FROM hotlist_entry WHERE `+where, args...)
-	return collect(rows, err, func(rows *sql.Rows) (e Entry, err error) {
+	return db.All(func(row db.Row) (e Entry, err error) {
 		var pattern, vehicle, means string
 		var made, expires int64
-		if err := rows.Scan(&e.ID, &e.List, &pattern, &e.Region, &e.Reason, &e.Basis, &e.Case, &e.Ref, &e.Author, &vehicle,
+		if err := row.Scan(&e.ID, &e.List, &pattern, &e.Region, &e.Reason, &e.Basis, &e.Case, &e.Ref, &e.Author, &vehicle,
 			&e.Details, &made, &expires, &e.Version, &e.Waits, &means, &e.By); err != nil {
 			return e, err
 		}
-		e.Made, e.Expires, e.Means = stamp(made), stamp(expires), strings.Fields(means)
+		e.Made, e.Expires, e.Means = db.Time(made), db.Time(expires), strings.Fields(means)
 		return e, errors.Join(e.Plate.UnmarshalText([]byte(pattern)), json.Unmarshal([]byte(vehicle), &e.Vehicle))
-	})
+	})(q.Query(`SELECT `+entryColumns+` FROM hotlist_entry WHERE `+where, args...))
 }
 
 func entry(q querier, id string) (Entry, error) {
@@ -279,7 +256,7 @@ func insertEntries(tx *sql.Tx, es []Entry) error {
 				return err
 			}
 			args = append(args, e.ID, e.List, e.Plate.String(), e.Region, e.Reason, e.Basis, e.Case, e.Ref, e.Author, string(vehicle),
-				e.Details, micros(e.Made), micros(e.Expires), e.Version, flag(e.Waits), strings.Join(e.Means, " "), e.By)
+				e.Details, db.Micros(e.Made), db.Micros(e.Expires), e.Version, flag(e.Waits), strings.Join(e.Means, " "), e.By)
 		}
 		if _, err := tx.Exec(`INSERT INTO hotlist_entry (`+entryColumns+`) VALUES `+
 			row+strings.Repeat(", "+row, len(some)-1), args...); err != nil {
@@ -313,31 +290,31 @@ const hitColumns = `h.id, h.seq, h.agency, h.owner, h.text, h.state, h.first_see
 
 // hits reads hits with their lists, without sightings; where follows WHERE.
 func hits(q querier, where string, args ...any) ([]Hit, error) {
-	rows, err := q.Query(`SELECT `+listColumns+`, `+hitColumns+` FROM hotlist_hit h JOIN hotlist_list l ON l.id = h.list WHERE `+where, args...)
-	return collect(rows, err, func(rows *sql.Rows) (h Hit, err error) {
+	return db.All(func(row db.Row) (h Hit, err error) {
 		var first, last, made, at, raised int64
 		var wanted string
-		h.List, err = scanList(rows, &h.ID, &h.Seq, &h.Agency, &h.Owner, &h.Text, &h.State, &first, &last, &h.Count, &made, &raised,
+		h.List, err = scanList(row, &h.ID, &h.Seq, &h.Agency, &h.Owner, &h.Text, &h.State, &first, &last, &h.Count, &made, &raised,
 			&h.Outcome, &h.By, &at, &h.Note, &h.Unseen, &h.Own, &wanted)
 		if err != nil {
 			return h, err
 		}
-		h.First, h.Last, h.Made, h.At, h.Raised = stamp(first), stamp(last), stamp(made), stamp(at), uint64(raised)
+		h.First, h.Last, h.Made, h.At, h.Raised = db.Time(first), db.Time(last), db.Time(made), db.Time(at), uint64(raised)
 		return h, json.Unmarshal([]byte(wanted), &h.Entry)
-	})
+	})(q.Query(`SELECT `+listColumns+`, `+hitColumns+` FROM hotlist_hit h JOIN hotlist_list l ON l.id = h.list WHERE `+where, args...))
+}
+
+func scanSighting(row db.Row) (v Sighting, err error) {
+	var body string
+	if err := row.Scan(&body); err != nil {
+		return v, err
+	}
+	return v, json.Unmarshal([]byte(body), &v)
 }
 
 // sightings of a hit, newest first.
 func sightings(q querier, hit string) ([]Sighting, error) {
-	rows, err := q.Query(`SELECT s.body FROM hotlist_of o JOIN hotlist_sighting s ON s.id = o.sighting
-		WHERE o.hit = ? ORDER BY s.seen DESC, s.id DESC LIMIT ?`, hit, MaxSightings)
-	return collect(rows, err, func(rows *sql.Rows) (v Sighting, err error) {
-		var body string
-		if err := rows.Scan(&body); err != nil {
-			return v, err
-		}
-		return v, json.Unmarshal([]byte(body), &v)
-	})
+	return db.All(scanSighting)(q.Query(`SELECT s.body FROM hotlist_of o JOIN hotlist_sighting s ON s.id = o.sighting
+		WHERE o.hit = ? ORDER BY s.seen DESC, s.id DESC LIMIT ?`, hit, MaxSightings))
 }
 
 // wantedNow reads what is in force, for the matcher: the entries that alert
@@ -348,41 +325,29 @@ func wantedNow(ctx context.Context, q *sql.DB, now time.Time) (out []wanted, err
 		version int64
 	}
 	stands := map[string][]stand{} // list + "/" + entry
-	rows, err := q.QueryContext(ctx, `SELECT list, entry, agency, version FROM hotlist_countersign`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	err = db.Each(func(row db.Row) error {
 		var list, entry string
 		var s stand
-		if err := rows.Scan(&list, &entry, &s.agency, &s.version); err != nil {
-			return nil, err
-		}
+		err := row.Scan(&list, &entry, &s.agency, &s.version)
 		stands[list+"/"+entry] = append(stands[list+"/"+entry], s)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return nil, err
-	}
-	rows, err = q.QueryContext(ctx, `SELECT e.id, e.list, e.plate, e.region, e.expires, e.version, e.waits, l.agency, l.source, l.offered
-		FROM hotlist_entry e JOIN hotlist_list l ON l.id = e.list WHERE e.expires > ?`, micros(now))
+		return err
+	})(q.QueryContext(ctx, `SELECT list, entry, agency, version FROM hotlist_countersign`))
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
 	// Most entries alert the same agencies: they share one slice.
 	shared := map[string][]string{}
-	for rows.Next() {
+	err = db.Each(func(row db.Row) error {
 		var w wanted
 		var list, pattern, agency string
 		var source Source
 		var expires, version int64
 		var waits, offered bool
-		if err := rows.Scan(&w.id, &list, &pattern, &w.region, &expires, &version, &waits, &agency, &source, &offered); err != nil {
-			return nil, err
+		if err := row.Scan(&w.id, &list, &pattern, &w.region, &expires, &version, &waits, &agency, &source, &offered); err != nil {
+			return err
 		}
 		if err := w.plate.UnmarshalText([]byte(pattern)); err != nil {
-			return nil, fmt.Errorf("entry %s: %w", w.id, err)
+			return fmt.Errorf("entry %s: %w", w.id, err)
 		}
 		// Who stands for it as it is: by itself, or with its whole list.
 		var stood []string
@@ -402,7 +367,7 @@ func wantedNow(ctx context.Context, q *sql.DB, now time.Time) (out []wanted, err
 			alerts = append(alerts, agency)
 		}
 		if len(alerts) == 0 {
-			continue
+			return nil
 		}
 		slices.Sort(alerts)
 		alerts = slices.Compact(alerts)
@@ -410,10 +375,12 @@ func wantedNow(ctx context.Context, q *sql.DB, now time.Time) (out []wanted, err
 		if shared[key] == nil {
 			shared[key] = alerts
 		}
-		w.alerts, w.expires = shared[key], stamp(expires)
+		w.alerts, w.expires = shared[key], db.Time(expires)
 		out = append(out, w)
-	}
-	return out, rows.Err()
+		return nil
+	})(q.QueryContext(ctx, `SELECT e.id, e.list, e.plate, e.region, e.expires, e.version, e.waits, l.agency, l.source, l.offered
+		FROM hotlist_entry e JOIN hotlist_list l ON l.id = e.list WHERE e.expires > ?`, db.Micros(now)))
+	return out, err
 }
 
 func flag(b bool) int {
@@ -421,21 +388,6 @@ func flag(b bool) int {
 		return 1
 	}
 	return 0
-}
-
-// stamp reads microseconds since 1970; 0 is no time.
-func stamp(us int64) time.Time {
-	if us == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(us).UTC()
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
 }
 
 // changed turns an update that met no row into ErrChanged.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"porchlight/db"
 )
 
 // Times are microseconds since 1970, days "2026-11-22". closed rolls take no
@@ -91,22 +93,21 @@ func (s *Service) picture(ctx context.Context, id string) (Picture, error) {
 	return ps[0], nil
 }
 
-func (s *Service) pictures(ctx context.Context, where string, args ...any) (ps []Picture, err error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT `+pictureColumns+` FROM image_picture WHERE `+where, args...)
+func scanPicture(row db.Row) (p Picture, err error) {
+	var seen, due, held int64
+	if err := row.Scan(&p.ID, &p.Owner, &seen, &due, &p.roll, &p.start, &p.Size, &held); err != nil {
+		return p, err
+	}
+	p.Seen, p.Due, p.Held = time.UnixMicro(seen).UTC(), time.UnixMicro(due).UTC(), held != 0
+	return p, nil
+}
+
+func (s *Service) pictures(ctx context.Context, where string, args ...any) ([]Picture, error) {
+	ps, err := db.All(scanPicture)(s.DB.Read().QueryContext(ctx, `SELECT `+pictureColumns+` FROM image_picture WHERE `+where, args...))
 	if err != nil {
 		return nil, fmt.Errorf("reading pictures: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var p Picture
-		var seen, due, held int64
-		if err := rows.Scan(&p.ID, &p.Owner, &seen, &due, &p.roll, &p.start, &p.Size, &held); err != nil {
-			return nil, fmt.Errorf("reading pictures: %w", err)
-		}
-		p.Seen, p.Due, p.Held = time.UnixMicro(seen).UTC(), time.UnixMicro(due).UTC(), held != 0
-		ps = append(ps, p)
-	}
-	return ps, rows.Err()
+	return ps, nil
 }
 
 // header is what an agency opens a picture with. ErrNotFound when it has none,
@@ -120,22 +121,17 @@ func (s *Service) header(ctx context.Context, picture, agency string) (header []
 	return header, err
 }
 
+func scanRollKey(row db.Row) (k rollKey, err error) {
+	if err := row.Scan(&k.owner, &k.day); err != nil {
+		return k, err
+	}
+	return k, nil
+}
+
 // due lists the days of owners with pictures that are due.
 func (s *Service) due(ctx context.Context, now time.Time) (ks []rollKey, err error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT DISTINCT r.owner, r.day FROM image_picture p
-		JOIN image_roll r ON r.blob = p.roll WHERE p.due <= ? ORDER BY r.day, r.owner`, now.UnixMicro())
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var k rollKey
-		if err := rows.Scan(&k.owner, &k.day); err != nil {
-			return nil, err
-		}
-		ks = append(ks, k)
-	}
-	return ks, rows.Err()
+	return db.All(scanRollKey)(s.DB.Read().QueryContext(ctx, `SELECT DISTINCT r.owner, r.day FROM image_picture p
+		JOIN image_roll r ON r.blob = p.roll WHERE p.due <= ? ORDER BY r.day, r.owner`, now.UnixMicro()))
 }
 
 // markForPurge marks an owner's pictures seen in a time that are due at limit as
@@ -179,25 +175,20 @@ func movePicture(tx *sql.Tx, p Picture, blob string) error {
 	return err
 }
 
+func scanString(row db.Row) (b string, err error) {
+	if err := row.Scan(&b); err != nil {
+		return b, err
+	}
+	return b, nil
+}
+
 // closeEmpty closes the rolls without pictures and lists all closed ones.
 func closeEmpty(tx *sql.Tx) (blobs []string, err error) {
 	if _, err := tx.Exec(`UPDATE image_roll SET closed = 1 WHERE closed = 0
 		AND NOT EXISTS (SELECT 1 FROM image_picture p WHERE p.roll = image_roll.blob)`); err != nil {
 		return nil, err
 	}
-	rows, err := tx.Query(`SELECT blob FROM image_roll WHERE closed = 1`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var b string
-		if err := rows.Scan(&b); err != nil {
-			return nil, err
-		}
-		blobs = append(blobs, b)
-	}
-	return blobs, rows.Err()
+	return db.All(scanString)(tx.Query(`SELECT blob FROM image_roll WHERE closed = 1`))
 }
 
 func deleteRoll(tx *sql.Tx, blob string) error {
@@ -237,21 +228,15 @@ func addRefusals(tx *sql.Tx, r refusal, n int64) error {
 }
 
 func (s *Service) refusals(ctx context.Context, owner, since string) (map[Why]int64, error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT why, SUM(pictures) FROM image_refused WHERE owner = ? AND day >= ? GROUP BY why`, owner, since)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
 	out := map[Why]int64{}
-	for rows.Next() {
+	err := db.Each(func(row db.Row) error {
 		var why Why
 		var n int64
-		if err := rows.Scan(&why, &n); err != nil {
-			return nil, err
-		}
+		err := row.Scan(&why, &n)
 		out[why] = n
-	}
-	return out, rows.Err()
+		return err
+	})(s.DB.Read().QueryContext(ctx, `SELECT why, SUM(pictures) FROM image_refused WHERE owner = ? AND day >= ? GROUP BY why`, owner, since))
+	return out, err
 }
 
 // insertOpen opens pictures (ids, separated by spaces) to a session until a time.
@@ -283,27 +268,25 @@ func (s *Service) opened(ctx context.Context, session, act, picture string) (age
 const askQuery = `SELECT id, picture, read_id, owner, asker, person, search, at, shared, expires,
 	CASE WHEN EXISTS (SELECT 1 FROM image_picture p WHERE p.id = image_ask.picture) THEN 0 ELSE 1 END FROM image_ask WHERE `
 
+func scanAsk(row db.Row) (a Ask, err error) {
+	var read string
+	var at, shared, expires, gone int64
+	if err := row.Scan(&a.ID, &a.Picture, &read, &a.Owner, &a.Asker, &a.Person, &a.Search, &at, &shared, &expires, &gone); err != nil {
+		return a, err
+	}
+	if _, err := fmt.Sscan(read, (*uint64)(&a.Read)); err != nil {
+		return a, err
+	}
+	a.At, a.Shared, a.Expires, a.Gone = db.Time(at), db.Time(shared), db.Time(expires), gone != 0
+	return a, nil
+}
+
 func (s *Service) asks(ctx context.Context, where string, args ...any) ([]Ask, error) {
-	rows, err := s.DB.Read().QueryContext(ctx, askQuery+where, args...)
+	out, err := db.All(scanAsk)(s.DB.Read().QueryContext(ctx, askQuery+where, args...))
 	if err != nil {
 		return nil, fmt.Errorf("reading asks: %w", err)
 	}
-	defer rows.Close()
-	out := []Ask{}
-	for rows.Next() {
-		var a Ask
-		var read string
-		var at, shared, expires, gone int64
-		if err := rows.Scan(&a.ID, &a.Picture, &read, &a.Owner, &a.Asker, &a.Person, &a.Search, &at, &shared, &expires, &gone); err != nil {
-			return nil, fmt.Errorf("reading asks: %w", err)
-		}
-		if _, err := fmt.Sscan(read, (*uint64)(&a.Read)); err != nil {
-			return nil, fmt.Errorf("reading asks: %w", err)
-		}
-		a.At, a.Shared, a.Expires, a.Gone = moment(at), moment(shared), moment(expires), gone != 0
-		out = append(out, a)
-	}
-	return out, rows.Err()
+	return out, nil
 }
 
 func insertAsk(tx *sql.Tx, a Ask) error {
@@ -338,12 +321,4 @@ func changed(r sql.Result, err error) (int64, error) {
 		return 0, err
 	}
 	return r.RowsAffected()
-}
-
-// moment is a stored time; 0 is none.
-func moment(micros int64) time.Time {
-	if micros == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(micros).UTC()
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"porchlight/gate"
@@ -224,19 +223,4 @@ func (s *Service) InArea(ctx context.Context, owner string, area geo.Polygon) (n
 		}
 	}
 	return n, err
-}
-
-// micros and fromMicros are how times lie in the store; 0 is no time.
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func fromMicros(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(n).UTC()
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"porchlight/db"
 	"porchlight/geo"
 	"porchlight/plate"
 )
@@ -47,12 +48,12 @@ CREATE INDEX intake_batch_at ON intake_batch (camera, at);
 
 const cameraColumns = `id, owner, name, alias, lon, lat, heading, mobile, speaks, public_key, secret, removed`
 
-func scanCamera(row interface{ Scan(...any) error }) (c plate.Camera, secret []byte, err error) {
+func scanCamera(row db.Row) (c plate.Camera, secret []byte, err error) {
 	var lon, lat int32
 	var mobile int
 	var removed int64
 	err = row.Scan(&c.ID, &c.Owner, &c.Name, &c.Alias, &lon, &lat, &c.Heading, &mobile, &c.Speaks, &c.Key, &secret, &removed)
-	c.Place, c.Mobile, c.Removed = geo.Point{Lon: lon, Lat: lat}, mobile != 0, fromMicros(removed)
+	c.Place, c.Mobile, c.Removed = geo.Point{Lon: lon, Lat: lat}, mobile != 0, db.Time(removed)
 	return c, secret, err
 }
 
@@ -69,25 +70,20 @@ func (s *Service) load(ctx context.Context, id string) (plate.Camera, []byte, er
 }
 
 // query returns the cameras that a WHERE clause names.
-func (s *Service) query(ctx context.Context, where string, args ...any) (list []plate.Camera, err error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT `+cameraColumns+` FROM intake_camera `+where, args...)
+func (s *Service) query(ctx context.Context, where string, args ...any) ([]plate.Camera, error) {
+	list, err := db.All(func(row db.Row) (plate.Camera, error) {
+		c, _, err := scanCamera(row)
+		return c, err
+	})(s.DB.Read().QueryContext(ctx, `SELECT `+cameraColumns+` FROM intake_camera `+where, args...))
 	if err != nil {
 		return nil, fmt.Errorf("reading cameras: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		c, _, err := scanCamera(rows)
-		if err != nil {
-			return nil, fmt.Errorf("reading cameras: %w", err)
-		}
-		list = append(list, c)
-	}
-	return list, rows.Err()
+	return list, nil
 }
 
 func insertCamera(tx *sql.Tx, c plate.Camera, secret []byte, at time.Time) error {
 	_, err := tx.Exec(`INSERT INTO intake_camera (`+cameraColumns+`, added) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`,
-		c.ID, c.Owner, c.Name, c.Alias, c.Place.Lon, c.Place.Lat, c.Heading, bit(c.Mobile), string(c.Speaks), c.Key, secret, micros(at))
+		c.ID, c.Owner, c.Name, c.Alias, c.Place.Lon, c.Place.Lat, c.Heading, bit(c.Mobile), string(c.Speaks), c.Key, secret, db.Micros(at))
 	return err
 }
 
@@ -98,7 +94,7 @@ func updateCamera(tx *sql.Tx, c plate.Camera, secret []byte) error {
 }
 
 func removeCamera(tx *sql.Tx, id string, at time.Time) error {
-	return one(tx.Exec(`UPDATE intake_camera SET removed = ? WHERE id = ? AND removed = 0`, micros(at), id))
+	return one(tx.Exec(`UPDATE intake_camera SET removed = ? WHERE id = ? AND removed = 0`, db.Micros(at), id))
 }
 
 // one is ErrRemoved unless exactly one row was changed: somebody removed the
@@ -170,14 +166,14 @@ func setState(tx *sql.Tx, camera string, st state) error {
 	_, err = tx.Exec(`INSERT INTO intake_state (camera, sent, seen, skew, trouble, reason, trouble_at) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (camera) DO UPDATE SET sent = excluded.sent, seen = excluded.seen, skew = excluded.skew,
 			trouble = excluded.trouble, reason = excluded.reason, trouble_at = excluded.trouble_at`,
-		camera, micros(was.sent), micros(was.read), was.skew.Microseconds(), was.trouble, was.reason, micros(was.troubleAt))
+		camera, db.Micros(was.sent), db.Micros(was.read), was.skew.Microseconds(), was.trouble, was.reason, db.Micros(was.troubleAt))
 	return err
 }
 
-func scanState(row interface{ Scan(...any) error }, before ...any) (s state, err error) {
+func scanState(row db.Row, before ...any) (s state, err error) {
 	var sent, seen, skew, at int64
 	err = row.Scan(append(before, &sent, &seen, &skew, &s.trouble, &s.reason, &at)...)
-	s.sent, s.read, s.skew, s.troubleAt = fromMicros(sent), fromMicros(seen), time.Duration(skew)*time.Microsecond, fromMicros(at)
+	s.sent, s.read, s.skew, s.troubleAt = db.Time(sent), db.Time(seen), time.Duration(skew)*time.Microsecond, db.Time(at)
 	return s, err
 }
 
@@ -187,7 +183,7 @@ func keepBatch(tx *sql.Tx, k batchKey, a answered) error {
 		return err
 	}
 	_, err = tx.Exec(`INSERT INTO intake_batch (camera, sequence, digest, result, at) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (camera, sequence) DO NOTHING`, k.camera, int64(k.sequence), a.digest[:], string(result), micros(a.at))
+		ON CONFLICT (camera, sequence) DO NOTHING`, k.camera, int64(k.sequence), a.digest[:], string(result), db.Micros(a.at))
 	return err
 }
 
@@ -202,38 +198,26 @@ func forgetBatches(tx *sql.Tx, camera string) error {
 // their state, by camera.
 func (s *Service) kept(ctx context.Context, owner, today string) (map[string]figures, map[string]state, error) {
 	days, states := map[string]figures{}, map[string]state{}
-	err := s.each(ctx, func(rows *sql.Rows) error {
+	err := db.Each(func(row db.Row) error {
 		var camera string
 		var f figures
-		err := rows.Scan(&camera, &f.Fresh, &f.Late, &f.Duplicate, &f.TooOld, &f.Future, &f.Malformed, &f.Pictures, &f.Unkept, &f.replayed, &f.unsigned)
+		err := row.Scan(&camera, &f.Fresh, &f.Late, &f.Duplicate, &f.TooOld, &f.Future, &f.Malformed, &f.Pictures, &f.Unkept, &f.replayed, &f.unsigned)
 		days[camera] = f
 		return err
-	}, `SELECT d.camera, fresh, late, duplicate, too_old, future, malformed, pictures, unkept, replayed, unsigned
-		FROM intake_day d JOIN intake_camera c ON c.id = d.camera WHERE c.owner = ? AND d.day = ?`, owner, today)
+	})(s.DB.Read().QueryContext(ctx, `SELECT d.camera, fresh, late, duplicate, too_old, future, malformed, pictures, unkept, replayed, unsigned
+		FROM intake_day d JOIN intake_camera c ON c.id = d.camera WHERE c.owner = ? AND d.day = ?`, owner, today))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("reading how cameras do: %w", err)
 	}
-	err = s.each(ctx, func(rows *sql.Rows) error {
+	err = db.Each(func(row db.Row) error {
 		var camera string
-		st, err := scanState(rows, &camera)
+		st, err := scanState(row, &camera)
 		states[camera] = st
 		return err
-	}, `SELECT t.camera, sent, seen, skew, trouble, reason, trouble_at
-		FROM intake_state t JOIN intake_camera c ON c.id = t.camera WHERE c.owner = ?`, owner)
-	return days, states, err
-}
-
-// each runs a query and hands its rows to f.
-func (s *Service) each(ctx context.Context, f func(*sql.Rows) error, query string, args ...any) error {
-	rows, err := s.DB.Read().QueryContext(ctx, query, args...)
+	})(s.DB.Read().QueryContext(ctx, `SELECT t.camera, sent, seen, skew, trouble, reason, trouble_at
+		FROM intake_state t JOIN intake_camera c ON c.id = t.camera WHERE c.owner = ?`, owner))
 	if err != nil {
-		return fmt.Errorf("reading how cameras do: %w", err)
+		return nil, nil, fmt.Errorf("reading how cameras do: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(rows); err != nil {
-			return fmt.Errorf("reading how cameras do: %w", err)
-		}
-	}
-	return rows.Err()
+	return days, states, nil
 }

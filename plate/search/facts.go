@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"porchlight/agencyname"
+	"porchlight/db"
 	"porchlight/identity"
 	"porchlight/plate"
 	"porchlight/policy"
@@ -289,27 +290,23 @@ func (s *Service) repeats(ctx context.Context, person string, ask plate.Ask, now
 	if ask.Query.Plate.String() == "" || person == "" {
 		return 0, nil
 	}
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT ask, clear FROM search_run WHERE person = ? AND at >= ? AND plate <> ''`,
-		person, now.Add(-repeatSpan).UnixMicro())
-	if err != nil {
-		return 0, err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	err = db.Each(func(row db.Row) error {
 		var text string
 		var clear int
-		if err := rows.Scan(&text, &clear); err != nil {
-			return 0, err
+		if err := row.Scan(&text, &clear); err != nil {
+			return err
 		}
 		var before plate.Ask
 		if err := unmarshal(text, &before); err != nil {
-			return 0, err
+			return err
 		}
 		if samePlate(ask.Query.Plate, before.Query.Plate) && (clear == 0 || caseKey(before.Case) != caseKey(ask.Case)) {
 			n++
 		}
-	}
-	return n, rows.Err()
+		return nil
+	})(s.DB.Read().QueryContext(ctx, `SELECT ask, clear FROM search_run WHERE person = ? AND at >= ? AND plate <> ''`,
+		person, now.Add(-repeatSpan).UnixMicro()))
+	return n, err
 }
 
 // samePlate reports whether two patterns are about one plate: equal, or one a

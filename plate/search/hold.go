@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/plate"
@@ -132,23 +133,17 @@ func everyRead(a plate.Answer) []plate.Read {
 const holdColumns = `id, entry, at, expires, search, person, agency, owner, ask_case, reason,
 	(SELECT count(*) FROM search_held WHERE hold = search_hold.id)`
 
+func scanHold(row db.Row) (h Hold, err error) {
+	var entry, at, expires int64
+	if err := row.Scan(&h.ID, &entry, &at, &expires, &h.Search, &h.Person, &h.Agency, &h.Owner, &h.Case, &h.Reason, &h.Reads); err != nil {
+		return h, err
+	}
+	h.Entry, h.At, h.Expires = uint64(entry), time.UnixMicro(at).UTC(), time.UnixMicro(expires).UTC()
+	return h, nil
+}
+
 func (s *Service) holds(ctx context.Context, where string, args ...any) ([]Hold, error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT `+holdColumns+` FROM search_hold WHERE `+where, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	list := []Hold{}
-	for rows.Next() {
-		var h Hold
-		var entry, at, expires int64
-		if err := rows.Scan(&h.ID, &entry, &at, &expires, &h.Search, &h.Person, &h.Agency, &h.Owner, &h.Case, &h.Reason, &h.Reads); err != nil {
-			return nil, err
-		}
-		h.Entry, h.At, h.Expires = uint64(entry), time.UnixMicro(at).UTC(), time.UnixMicro(expires).UTC()
-		list = append(list, h)
-	}
-	return list, rows.Err()
+	return db.All(scanHold)(s.DB.Read().QueryContext(ctx, `SELECT `+holdColumns+` FROM search_hold WHERE `+where, args...))
 }
 
 func (s *Service) hold(ctx context.Context, id string) (Hold, error) {
@@ -181,24 +176,19 @@ func (s *Service) Held(ctx context.Context, who identity.Principal, id string) (
 	if err != nil {
 		return Hold{}, nil, err
 	}
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT content FROM search_held WHERE hold = ? ORDER BY read_id DESC`, id)
+	list, err := db.All(scanHeld)(s.DB.Read().QueryContext(ctx, `SELECT content FROM search_held WHERE hold = ? ORDER BY read_id DESC`, id))
 	if err != nil {
-		return Hold{}, nil, err
+		return Hold{}, nil, fmt.Errorf("hold %s: %w", id, err)
 	}
-	defer rows.Close()
-	list := []plate.Read{}
-	for rows.Next() {
-		var text string
-		var r plate.Read
-		if err := rows.Scan(&text); err != nil {
-			return Hold{}, nil, err
-		}
-		if err := unmarshal(text, &r); err != nil {
-			return Hold{}, nil, fmt.Errorf("hold %s: %w", id, err)
-		}
-		list = append(list, r)
+	return h, list, nil
+}
+
+func scanHeld(row db.Row) (r plate.Read, err error) {
+	var text string
+	if err := row.Scan(&text); err != nil {
+		return r, err
 	}
-	return h, list, rows.Err()
+	return r, unmarshal(text, &r)
 }
 
 // Release lets the reads of a hold go: the act read.release, of an investigator
@@ -230,27 +220,16 @@ func (s *Service) release(ctx context.Context, by gate.Caller, role identity.Rol
 // HeldPictures lists the pictures of an owner's held reads seen from one time
 // until before another; see image.Options.Needed.
 func (s *Service) HeldPictures(ctx context.Context, owner string, from, to time.Time) ([]string, error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT d.content FROM search_held d JOIN search_hold h ON h.id = d.hold
-		WHERE h.owner = ? AND d.read_id >= ? AND d.read_id < ?`, owner, int64(plate.IDAt(from)), int64(plate.IDAt(to)))
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
 	var list []string
-	for rows.Next() {
-		var text string
-		var r plate.Read
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
-		}
-		if err := unmarshal(text, &r); err != nil {
-			return nil, err
-		}
+	err := db.Each(func(row db.Row) error {
+		r, err := scanHeld(row)
 		if r.Image != "" {
 			list = append(list, r.Image)
 		}
-	}
-	return list, rows.Err()
+		return err
+	})(s.DB.Read().QueryContext(ctx, `SELECT d.content FROM search_held d JOIN search_hold h ON h.id = d.hold
+		WHERE h.owner = ? AND d.read_id >= ? AND d.read_id < ?`, owner, int64(plate.IDAt(from)), int64(plate.IDAt(to))))
+	return list, err
 }
 
 // Led reports whether the search whose entry of search.run is at this index is

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/plate"
@@ -103,26 +104,21 @@ func (s *Service) note(ctx context.Context, due []reads.Day) error {
 	})
 }
 
+func scanPurge(row db.Row) (p purge, err error) {
+	var entry int64
+	var text string
+	if err := row.Scan(&p.owner, &p.day, &p.act, &p.reads, &p.held, &p.minutes, &entry, &text); err != nil {
+		return p, err
+	}
+	p.entry = uint64(entry)
+	if err := unmarshal(text, &p.pending); err != nil {
+		return p, fmt.Errorf("purge of %s of %s: %w", p.owner, p.day, err)
+	}
+	return p, nil
+}
+
 func (s *Service) purges(ctx context.Context) (list []purge, err error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT owner, day, act, reads, held, minutes, entry, pending FROM search_purge ORDER BY day, owner`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var p purge
-		var entry int64
-		var text string
-		if err := rows.Scan(&p.owner, &p.day, &p.act, &p.reads, &p.held, &p.minutes, &entry, &text); err != nil {
-			return nil, err
-		}
-		p.entry = uint64(entry)
-		if err := unmarshal(text, &p.pending); err != nil {
-			return nil, fmt.Errorf("purge of %s of %s: %w", p.owner, p.day, err)
-		}
-		list = append(list, p)
-	}
-	return list, rows.Err()
+	return db.All(scanPurge)(s.DB.Read().QueryContext(ctx, `SELECT owner, day, act, reads, held, minutes, entry, pending FROM search_purge ORDER BY day, owner`))
 }
 
 // finish takes a purge as far as it can go now.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/plate"
@@ -141,20 +142,8 @@ func (s *Service) Proposals(ctx context.Context, who identity.Principal) ([]Prop
 	if !who.Has(identity.RoleInvestigator) {
 		return list, nil
 	}
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT `+proposalColumns+` FROM search_proposal
-		WHERE agency = ? AND run = '' AND expires > ? ORDER BY at DESC, id DESC`, who.Agency, s.Now().UnixMicro())
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		p, err := scanProposal(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, p)
-	}
-	return list, rows.Err()
+	return db.All(scanProposal)(s.DB.Read().QueryContext(ctx, `SELECT `+proposalColumns+` FROM search_proposal
+		WHERE agency = ? AND run = '' AND expires > ? ORDER BY at DESC, id DESC`, who.Agency, s.Now().UnixMicro()))
 }
 
 // usable is the proposal with this id if it approves exactly this ask by this

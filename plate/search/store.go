@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"porchlight/db"
 	"porchlight/plate"
 )
 
@@ -117,11 +118,9 @@ func digest(v any) []byte {
 	return sum[:]
 }
 
-type scanner interface{ Scan(dest ...any) error }
-
 const runColumns = `id, entry, at, person, agency, ask, purposes, networks, cameras, look_back_hours, behalf, approval`
 
-func scanRun(row scanner) (r Search, err error) {
+func scanRun(row db.Row) (r Search, err error) {
 	var entry, at, approval int64
 	var ask, purposes string
 	err = row.Scan(&r.ID, &entry, &at, &r.Person, &r.Agency, &ask, &purposes, &r.Networks, &r.Cameras, &r.LookBack, &r.Behalf, &approval)
@@ -143,19 +142,7 @@ func (s *Service) run(ctx context.Context, id string) (Search, error) {
 }
 
 func (s *Service) runs(ctx context.Context, where string, args ...any) (list []Search, err error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT `+runColumns+` FROM search_run WHERE `+where, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		r, err := scanRun(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, r)
-	}
-	return list, rows.Err()
+	return db.All(scanRun)(s.DB.Read().QueryContext(ctx, `SELECT `+runColumns+` FROM search_run WHERE `+where, args...))
 }
 
 func insertRun(tx *sql.Tx, r Search, clear bool) error {
@@ -176,7 +163,7 @@ func insertRun(tx *sql.Tx, r Search, clear bool) error {
 
 const proposalColumns = `id, entry, at, expires, person, agency, ask, approver, approve_entry, run`
 
-func scanProposal(row scanner) (p Proposal, err error) {
+func scanProposal(row db.Row) (p Proposal, err error) {
 	var entry, at, expires, approved int64
 	var ask string
 	err = row.Scan(&p.ID, &entry, &at, &expires, &p.Person, &p.Agency, &ask, &p.Approver, &approved, &p.Run)
@@ -237,30 +224,25 @@ const (
 	stateDeny   = "deny"
 )
 
+func scanAnswered(row db.Row) (a answered, err error) {
+	var entry, grant int64
+	var kept sql.NullString
+	if err := row.Scan(&a.owner, &a.act, &a.state, &entry, &grant, &kept); err != nil {
+		return a, err
+	}
+	a.entry, a.grant = uint64(entry), uint64(grant)
+	if kept.Valid {
+		a.found = new(found)
+		if err := json.Unmarshal([]byte(kept.String), a.found); err != nil {
+			return a, fmt.Errorf("answer %s of %s: %w", a.act, a.owner, err)
+		}
+	}
+	return a, nil
+}
+
 func (s *Service) answers(ctx context.Context, search string) (list []answered, err error) {
-	rows, err := s.DB.Read().QueryContext(ctx, `SELECT owner, act, state, entry, grant_entry, found FROM search_answer
-		WHERE search = ? ORDER BY place`, search)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var a answered
-		var entry, grant int64
-		var kept sql.NullString
-		if err := rows.Scan(&a.owner, &a.act, &a.state, &entry, &grant, &kept); err != nil {
-			return nil, err
-		}
-		a.entry, a.grant = uint64(entry), uint64(grant)
-		if kept.Valid {
-			a.found = new(found)
-			if err := json.Unmarshal([]byte(kept.String), a.found); err != nil {
-				return nil, fmt.Errorf("answer of %s to %s: %w", a.owner, search, err)
-			}
-		}
-		list = append(list, a)
-	}
-	return list, rows.Err()
+	return db.All(scanAnswered)(s.DB.Read().QueryContext(ctx, `SELECT owner, act, state, entry, grant_entry, found FROM search_answer
+		WHERE search = ? ORDER BY place`, search))
 }
 
 // decided keeps an answer's decision.
