@@ -13,6 +13,7 @@ import (
 	"porchlight/gate"
 	"porchlight/geo"
 	"porchlight/identity"
+	"porchlight/internal/problem"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -145,7 +146,7 @@ func (s *Server) noticeRoutes() {
 		if err := s.Notices.Unsubscribe(r.Context(), token); err != nil {
 			var p *Problem
 			if errors.As(s.problem(r.Context(), canvassProblem(err)), &p) {
-				writeProblem(w, p)
+				problem.Write(w, p)
 			}
 			return
 		}

@@ -10,6 +10,7 @@ import (
 
 	"porchlight/evidence"
 	"porchlight/gate"
+	"porchlight/internal/problem"
 )
 
 // evidenceRoutes are the custodian's and investigator's: items, custody, packages.
@@ -146,7 +147,7 @@ func itemAct[B any](s *Server, path, id, summary string, do func(context.Context
 // payload serves ciphertext, in ranges, to the session that opened it.
 func (s *Server) payload(w http.ResponseWriter, r *http.Request) {
 	if _, ok := sessionOf(r.Context()); !ok {
-		writeProblem(w, errNotSignedIn)
+		problem.Write(w, errNotSignedIn)
 		return
 	}
 	body, _, err := s.Evidence.Payload(r.Context(), sessionID(r.Context()), r.PathValue("act"))
@@ -167,7 +168,7 @@ type rangeWriter struct {
 
 func (w *rangeWriter) WriteHeader(status int) {
 	if w.refused = status == http.StatusRequestedRangeNotSatisfiable; w.refused {
-		writeProblem(w.ResponseWriter, &Problem{Type: problemInvalid, Title: "No such range", Status: status, Detail: "The clip has no such bytes."})
+		problem.Write(w.ResponseWriter, &Problem{Type: problemInvalid, Title: "No such range", Status: status, Detail: "The clip has no such bytes."})
 		return
 	}
 	w.ResponseWriter.WriteHeader(status)
@@ -184,7 +185,7 @@ func (w *rangeWriter) Write(p []byte) (int, error) {
 // connection: a short file never looks whole.
 func (s *Server) packageFile(w http.ResponseWriter, r *http.Request) {
 	if _, ok := sessionOf(r.Context()); !ok {
-		writeProblem(w, errNotSignedIn)
+		problem.Write(w, errNotSignedIn)
 		return
 	}
 	began := &beganWriter{ResponseWriter: w}
@@ -217,7 +218,7 @@ func (b *beganWriter) Write(p []byte) (int, error) {
 func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	var p *Problem
 	if errors.As(s.problem(r.Context(), evidenceProblem(err)), &p) {
-		writeProblem(w, p)
+		problem.Write(w, p)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"porchlight/gate"
 	"porchlight/identity"
+	"porchlight/internal/problem"
 	"porchlight/internal/push"
 	"porchlight/plate"
 	"porchlight/plate/hotlist"
@@ -107,7 +108,7 @@ func (s *Server) alerts(w http.ResponseWriter, r *http.Request) {
 	fail := func(err error) {
 		var p *Problem
 		if errors.As(s.problem(ctx, hotlistProblem(err)), &p) {
-			writeProblem(w, p)
+			problem.Write(w, p)
 		}
 	}
 	if _, ok := sessionOf(ctx); !ok {
@@ -123,7 +124,7 @@ func (s *Server) alerts(w http.ResponseWriter, r *http.Request) {
 	defer stop()
 	if id := r.Header.Get("Last-Event-ID"); id != "" {
 		if last, err = strconv.ParseInt(id, 10, 64); err != nil || last < 0 {
-			fail(badRequest("Last-Event-ID is none of ours."))
+			fail(problem.BadRequest("Last-Event-ID is none of ours."))
 			return
 		}
 	}
@@ -322,7 +323,7 @@ func (s *Server) hotlistFile(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		var p *Problem
 		if errors.As(s.problem(ctx, hotlistProblem(err)), &p) {
-			writeProblem(w, p)
+			problem.Write(w, p)
 		}
 		return
 	}

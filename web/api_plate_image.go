@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"porchlight/gate"
+	"porchlight/internal/problem"
 	"porchlight/plate"
 	"porchlight/plate/image"
 )
@@ -115,14 +116,14 @@ func (s *Server) imageRoutes() {
 // picturePayload serves ciphertext, in ranges, to the session that opened it.
 func (s *Server) picturePayload(w http.ResponseWriter, r *http.Request) {
 	if _, ok := sessionOf(r.Context()); !ok {
-		writeProblem(w, errNotSignedIn)
+		problem.Write(w, errNotSignedIn)
 		return
 	}
 	body, err := s.Images.Payload(r.Context(), sessionID(r.Context()), r.PathValue("act"), r.PathValue("picture"))
 	if err != nil {
 		var p *Problem
 		if errors.As(s.problem(r.Context(), imageProblem(err)), &p) {
-			writeProblem(w, p)
+			problem.Write(w, p)
 		}
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"porchlight/gate"
 	"porchlight/geo"
 	"porchlight/identity"
+	"porchlight/internal/problem"
 	"porchlight/plate"
 	"porchlight/plate/intake"
 )
@@ -109,7 +110,7 @@ func (s *Server) taking(take func(context.Context, *http.Request, intake.Post) (
 		if err != nil {
 			var p *Problem
 			if errors.As(s.problem(r.Context(), cameraProblem(err)), &p) {
-				writeProblem(w, p)
+				problem.Write(w, p)
 			}
 			return
 		}

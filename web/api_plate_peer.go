@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"porchlight/plate/peer"
+
+	"porchlight/internal/problem"
 )
 
 // peerRoutes are the other exchanges: introducing this one to them, answering
@@ -14,7 +16,7 @@ func (s *Server) peerRoutes() {
 	s.handle(anyone, "GET "+peer.WellKnown, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		text, err := s.Peers.Describe(r.Context())
 		if err != nil {
-			writeProblem(w, s.problem(r.Context(), err).(*Problem))
+			problem.Write(w, s.problem(r.Context(), err).(*Problem))
 			return
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -11,6 +11,7 @@ import (
 
 	"porchlight/gate"
 	"porchlight/geo"
+	"porchlight/internal/problem"
 	"porchlight/plate"
 	"porchlight/plate/search"
 	"porchlight/policy"
@@ -244,7 +245,7 @@ func (s *Server) peersAnswer(w http.ResponseWriter, r *http.Request) {
 	fail := func(err error) {
 		var p *Problem
 		if errors.As(s.problem(r.Context(), err), &p) {
-			writeProblem(w, p)
+			problem.Write(w, p)
 		}
 	}
 	if _, ok := sessionOf(r.Context()); !ok {
@@ -362,7 +363,7 @@ func polygonView(p geo.Polygon) *GeoPolygon {
 func rulesView(rules []policy.Rule) []RefusedBy {
 	out := []RefusedBy{}
 	for _, r := range rules {
-		out = append(out, RefusedBy{r.ID, r.Plain, r.Citation, r.Source})
+		out = append(out, RefusedBy{ID: r.ID, Plain: r.Plain, Citation: r.Citation, Source: r.Source})
 	}
 	return out
 }
@@ -545,7 +546,7 @@ func (s *Server) answerView(ctx context.Context, a plate.Answer) AnswerView {
 			if !ok { // a peer's own
 				r = policy.Rule{ID: id, Plain: map[string]string{}}
 			}
-			v.Rules = append(v.Rules, RefusedBy{r.ID, r.Plain, r.Citation, r.Source})
+			v.Rules = append(v.Rules, RefusedBy{ID: r.ID, Plain: r.Plain, Citation: r.Citation, Source: r.Source})
 		}
 	}
 	for _, c := range a.Companions {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"porchlight/gate"
+	"porchlight/internal/problem"
 	"porchlight/ledger"
 	"porchlight/share"
 )
@@ -18,7 +19,7 @@ func (s *Server) shareRoutes() {
 	uploads := &share.Uploads{Intake: s.Intake, Prefix: "/api/v1/uploads", Fail: func(w http.ResponseWriter, r *http.Request, err error) {
 		var p *Problem
 		if errors.As(s.problem(r.Context(), shareProblem(err)), &p) {
-			writeProblem(w, p)
+			problem.Write(w, p)
 		}
 	}}
 	s.handle(uploader, "/api/v1/uploads", uploads)
@@ -306,7 +307,7 @@ func messages(ms []share.Message) []MessageView {
 func commitmentOf(b []byte) (c ledger.Commitment, err error) {
 	err = c.UnmarshalText([]byte(base64.StdEncoding.EncodeToString(b)))
 	if err != nil {
-		return c, badRequest("plaintext_sha256 is not a commitment of 32 bytes")
+		return c, problem.BadRequest("plaintext_sha256 is not a commitment of 32 bytes")
 	}
 	return c, nil
 }

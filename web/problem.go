@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -12,56 +11,31 @@ import (
 	"porchlight/canvass"
 	"porchlight/gate"
 	"porchlight/identity"
+	"porchlight/internal/problem"
 	"porchlight/roster"
-
-	"github.com/danielgtaylor/huma/v2"
 )
 
-// Problem is every error of the API: RFC 9457 problem details, with members of
-// our own for refusals and signatures.
-type Problem struct {
-	Type   string              `json:"type" doc:"What kind of problem: a path on this exchange that explains it." example:"/problems/refused"`
-	Title  string              `json:"title" doc:"The kind of problem in a few words."`
-	Status int                 `json:"status" doc:"HTTP status."`
-	Detail string              `json:"detail,omitempty" doc:"What happened and what to do."`
-	Errors []*huma.ErrorDetail `json:"errors,omitempty" doc:"Which input is wrong, one by one."`
-
-	Rules   []RefusedBy `json:"rules,omitempty" doc:"refused: the rules that refused the act."`
-	Receipt string      `json:"receipt,omitempty" doc:"refused: proof that the refusal is in the ledger."`
-
-	Act         string          `json:"act,omitempty" doc:"signature-required: what will be signed, JSON text."`
-	Disclosures []Disclosed     `json:"disclosures,omitempty" doc:"signature-required: the private values the act commits to."`
-	Nonce       string          `json:"nonce,omitempty" doc:"signature-required: base64url; the challenge is SHA-256(nonce || act)."`
-	Options     json.RawMessage `json:"options,omitempty" doc:"signature-required: PublicKeyCredentialRequestOptionsJSON."`
-}
+// Problem is every error of the API.
+type Problem = problem.Problem
 
 // RefusedBy is a rule as the refused person reads it.
-type RefusedBy struct {
-	ID       string            `json:"id"`
-	Plain    map[string]string `json:"plain" doc:"One plain sentence by language."`
-	Citation string            `json:"citation"`
-	Source   string            `json:"source,omitempty" doc:"URL of the law or promise."`
-}
+type RefusedBy = problem.RefusedBy
 
 // Disclosed opens one commitment of an act.
-type Disclosed struct {
-	Name  string `json:"name"`
-	Salt  string `json:"salt" doc:"Base64."`
-	Value string `json:"value"`
-}
+type Disclosed = problem.Disclosed
 
 const (
-	problemRefused     = "/problems/refused"
+	problemRefused     = problem.Refused
 	problemSignature   = "/problems/signature-required"
-	problemSignIn      = "/problems/sign-in"
-	problemNotFound    = "/problems/not-found"
-	problemInvalid     = "/problems/invalid"
-	problemConflict    = "/problems/conflict"
-	problemUnavailable = "/problems/unavailable"
-	problemInternal    = "/problems/internal"
-	problemCrossOrigin = "/problems/cross-origin"
+	problemSignIn      = problem.SignIn
+	problemNotFound    = problem.NotFound
+	problemInvalid     = problem.Invalid
+	problemConflict    = problem.Conflict
+	problemUnavailable = problem.Unavailable
+	problemInternal    = problem.Internal
+	problemCrossOrigin = problem.CrossOrigin
 	problemPasskey     = "/problems/passkey"
-	problemFull        = "/problems/storage-full"
+	problemFull        = problem.Full
 	problemCamera      = "/problems/camera"
 	problemLookup      = "/problems/lookup" // of plate/peer
 )
@@ -69,47 +43,6 @@ const (
 // problemTypes lists all of them; each has a page that explains it.
 var problemTypes = []string{
 	problemRefused, problemSignature, problemSignIn, problemNotFound, problemInvalid, problemConflict, problemUnavailable, problemInternal, problemCrossOrigin, problemPasskey, problemFull, problemCamera, problemLookup,
-}
-
-func (p *Problem) Error() string  { return p.Title + ": " + p.Detail }
-func (p *Problem) GetStatus() int { return p.Status }
-
-// ContentType implements huma's content type filter.
-func (p *Problem) ContentType(string) string { return "application/problem+json" }
-
-func badRequest(detail string) *Problem {
-	return &Problem{Type: problemInvalid, Title: "Something in the request is not right", Status: http.StatusBadRequest, Detail: detail}
-}
-
-func internalProblem() *Problem {
-	return &Problem{Type: problemInternal, Title: "Something went wrong on our side", Status: http.StatusInternalServerError,
-		Detail: "Nothing you sent was lost on your device. Try again; if it stays, tell the exchange's operator the time."}
-}
-
-func init() {
-	huma.DefaultArrayNullable = false // a list that is not there is an empty list
-	// huma makes its own errors (validation, unreadable bodies) with this.
-	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
-		p := &Problem{Type: problemInvalid, Title: "Something in the request is not right", Status: status, Detail: msg}
-		switch {
-		case status == http.StatusNotFound:
-			p.Type = problemNotFound
-		case msg == "cannot read request body": // huma's 500: the client broke off or sent no HTTP
-			return badRequest("The request's body broke off or is not HTTP.")
-		case status >= 500:
-			return internalProblem()
-		}
-		for _, err := range errs {
-			d := &huma.ErrorDetail{Message: err.Error()}
-			var e huma.ErrorDetailer
-			if errors.As(err, &e) {
-				d = e.ErrorDetail()
-				d.Value = nil // never echo what was sent
-			}
-			p.Errors = append(p.Errors, d)
-		}
-		return p
-	}
 }
 
 // kinds maps the errors of the services to problems, first match wins. What is
@@ -163,7 +96,7 @@ func (s *Server) problem(ctx context.Context, err error) error {
 			Detail: "Nothing has happened yet.", Act: string(sign.Act),
 			Nonce: base64.RawURLEncoding.EncodeToString(sign.Nonce[:]), Options: sign.Options}
 		for _, d := range sign.Disclosures {
-			p.Disclosures = append(p.Disclosures, Disclosed{d.Name, base64.StdEncoding.EncodeToString(d.Salt[:]), d.Value})
+			p.Disclosures = append(p.Disclosures, Disclosed{Name: d.Name, Salt: base64.StdEncoding.EncodeToString(d.Salt[:]), Value: d.Value})
 		}
 		return p
 	}
@@ -177,13 +110,13 @@ func (s *Server) problem(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		s.Logger.Error("request failed", "err", err)
 	}
-	return internalProblem()
+	return problem.OurFault()
 }
 
 func (s *Server) refused(ctx context.Context, r *gate.Refusal) error {
 	p := &Problem{Type: problemRefused, Title: "The rules do not allow this", Status: http.StatusForbidden}
 	for _, rule := range r.Rules {
-		p.Rules = append(p.Rules, RefusedBy{rule.ID, rule.Plain, rule.Citation, rule.Source})
+		p.Rules = append(p.Rules, RefusedBy{ID: rule.ID, Plain: rule.Plain, Citation: rule.Citation, Source: rule.Source})
 		if p.Detail == "" {
 			p.Detail = rule.Plain["en"]
 		}
@@ -195,12 +128,4 @@ func (s *Server) refused(ctx context.Context, r *gate.Refusal) error {
 	}
 	p.Receipt = string(receipt.Marshal())
 	return p
-}
-
-// writeProblem is for handlers outside the API.
-func writeProblem(w http.ResponseWriter, p *Problem) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(p.Status)
-	json.NewEncoder(w).Encode(p)
 }

@@ -10,6 +10,7 @@ import (
 	"porchlight/evidence"
 	"porchlight/gate"
 	"porchlight/identity"
+	"porchlight/internal/problem"
 	"porchlight/ledger"
 	"porchlight/plate/hotlist"
 	"porchlight/plate/image"
@@ -104,7 +105,7 @@ func (s *Server) healthRoutes() {
 	}))
 	s.handle(anyone, "GET /readyz", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := s.Ready(); err != nil {
-			writeProblem(w, &Problem{Type: problemUnavailable, Title: "Not ready", Status: http.StatusServiceUnavailable, Detail: err.Error()})
+			problem.Write(w, &Problem{Type: problemUnavailable, Title: "Not ready", Status: http.StatusServiceUnavailable, Detail: err.Error()})
 			return
 		}
 		w.Write([]byte("ready\n"))

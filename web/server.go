@@ -16,6 +16,7 @@ import (
 
 	"porchlight/gate"
 	"porchlight/identity"
+	"porchlight/internal/problem"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -131,7 +132,7 @@ func (s *Server) nowhere(notFound http.HandlerFunc) http.Handler {
 			return
 		}
 		w.Header().Set("Allow", strings.Join(allow, ", "))
-		writeProblem(w, &Problem{Type: problemInvalid, Title: "Not with this method", Status: http.StatusMethodNotAllowed,
+		problem.Write(w, &Problem{Type: problemInvalid, Title: "Not with this method", Status: http.StatusMethodNotAllowed,
 			Detail: "This address takes " + strings.Join(allow, ", ") + "."})
 	})
 }
@@ -140,8 +141,7 @@ func (s *Server) nowhere(notFound http.HandlerFunc) http.Handler {
 func (s *Server) Handler() http.Handler {
 	csrf := http.NewCrossOriginProtection()
 	csrf.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		writeProblem(w, &Problem{Type: problemCrossOrigin, Title: "Request from another site", Status: http.StatusForbidden,
-			Detail: "This request came from another website and was not carried out."})
+		problem.Write(w, problem.FromAnotherSite())
 	}))
 	return s.observe(s.secure(csrf.Handler(s.signedIn(s.mux))))
 }
@@ -159,7 +159,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 				}
 				s.Logger.Error("handler panicked", "route", r.Pattern, "panic", p, "stack", string(debug.Stack()))
 				if rec.status == 0 {
-					writeProblem(rec, internalProblem())
+					problem.Write(rec, problem.OurFault())
 				}
 			}
 			pattern := r.Pattern
@@ -238,7 +238,7 @@ func (s *Server) signedIn(next http.Handler) http.Handler {
 			case err == nil:
 				r = r.WithContext(context.WithValue(r.Context(), sessionKey{}, session))
 			case !errors.Is(err, identity.ErrNotFound):
-				writeProblem(w, s.problem(r.Context(), err).(*Problem))
+				problem.Write(w, s.problem(r.Context(), err).(*Problem))
 				return
 			}
 		}
@@ -285,7 +285,7 @@ func (a ActHeaders) caller(ctx context.Context) (gate.Caller, error) {
 	if a.Assertion != "" {
 		b, err := base64.RawURLEncoding.DecodeString(a.Assertion)
 		if err != nil {
-			return c, badRequest("Porchlight-Assertion is not base64url")
+			return c, problem.BadRequest("Porchlight-Assertion is not base64url")
 		}
 		c.Assertion = b
 	}

@@ -16,6 +16,7 @@ import (
 	"porchlight/canvass"
 	"porchlight/gate"
 	"porchlight/geo"
+	"porchlight/internal/problem"
 	"porchlight/ledger"
 	"porchlight/oversight"
 	"porchlight/policy"
@@ -61,7 +62,7 @@ func (s *Server) siteRoutes() error {
 	s.handle(anyone, "GET /ledger/{index}/receipt", http.HandlerFunc(t.receipt))
 	s.handle(anyone, "POST /preferences", http.HandlerFunc(pages.Preferences))
 	s.handle(anyone, "/", s.nowhere(t.page(func(*http.Request) (pages.View, error) { return nil, errNoPage })))
-	s.handle(anyone, "/api/", s.nowhere(func(w http.ResponseWriter, _ *http.Request) { writeProblem(w, errNoPage) }))
+	s.handle(anyone, "/api/", s.nowhere(func(w http.ResponseWriter, _ *http.Request) { problem.Write(w, errNoPage) }))
 	if s.Basemap != nil {
 		s.handle(anyone, "GET /map/", s.Basemap.Handler())
 	}
@@ -317,7 +318,7 @@ func (t *site) ledger(r *http.Request) (pages.View, error) {
 	before := cp.Size
 	if s := r.URL.Query().Get("before"); s != "" {
 		if before, err = strconv.ParseUint(s, 10, 64); err != nil {
-			return nil, badRequest("before must be an entry's number")
+			return nil, problem.BadRequest("before must be an entry's number")
 		}
 		before = min(before, cp.Size)
 	}
@@ -425,7 +426,7 @@ func (t *site) receipt(w http.ResponseWriter, r *http.Request) {
 		receipt, err = t.Gate.Receipt(r.Context(), index)
 	}
 	if err != nil {
-		writeProblem(w, t.problem(r.Context(), err).(*Problem))
+		problem.Write(w, t.problem(r.Context(), err).(*Problem))
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

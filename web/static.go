@@ -1,18 +1,12 @@
 package web
 
 import (
-	"bytes"
-	"compress/gzip"
-	"crypto/sha256"
-	"encoding/base64"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
-	"strconv"
 	"strings"
-	"sync"
 
+	"porchlight/internal/asset"
 	"porchlight/web/app"
 )
 
@@ -20,77 +14,6 @@ import (
 var appPaths = []string{
 	"GET /desk", "GET /desk/{rest...}", "GET /near", "GET /notices", "GET /r/{id}/share", "GET /clip",
 	"GET /enrol", "GET /signin", "GET /verify", "GET /audit",
-}
-
-// asset is a static file as it is sent.
-type asset struct {
-	contentType string
-	cache       string
-	csp         string
-	etag        string
-	body        []byte
-	gzipped     func() []byte // made when first wanted; nil when it does not pay
-}
-
-// newAsset prepares a file once, so that serving it is a copy. Packing waits until
-// somebody asks: the face finder's runtime takes a second and few want it.
-func newAsset(name string, body []byte) *asset {
-	sum := sha256.Sum256(body)
-	a := &asset{
-		contentType: mime.TypeByExtension(path.Ext(name)), body: body,
-		cache: "public, max-age=300", etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`,
-	}
-	switch path.Ext(name) {
-	case ".webmanifest":
-		a.contentType = "application/manifest+json"
-	case ".geojson":
-		a.contentType = "application/geo+json"
-	case ".tflite", "":
-		a.contentType = "application/octet-stream"
-	}
-	if strings.HasPrefix(name, "assets/") {
-		a.cache = "public, max-age=31536000, immutable"
-	}
-	a.gzipped = sync.OnceValue(func() []byte {
-		if a.contentType == "image/png" || len(body) < 512 {
-			return nil
-		}
-		var z bytes.Buffer
-		w := gzip.NewWriter(&z)
-		w.Write(body) // a buffer takes everything
-		w.Close()
-		if z.Len() > len(body)*9/10 {
-			return nil
-		}
-		return z.Bytes()
-	})
-	return a
-}
-
-func (a *asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Content-Type", a.contentType)
-	h.Set("Cache-Control", a.cache)
-	h.Set("ETag", a.etag)
-	h.Set("Vary", "Accept-Encoding")
-	if a.csp != "" {
-		h.Set("Content-Security-Policy", a.csp)
-	}
-	if r.Header.Get("If-None-Match") == a.etag {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	body := a.body
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		if z := a.gzipped(); z != nil {
-			body = z
-			h.Set("Content-Encoding", "gzip")
-		}
-	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	if r.Method != http.MethodHead {
-		w.Write(body)
-	}
 }
 
 // files serves every file of root under prefix ("/" or "/map/").
@@ -103,8 +26,8 @@ func (s *Server) files(prefix string, root fs.FS, csp map[string]string) error {
 		if err != nil {
 			return err
 		}
-		a := newAsset(name, body)
-		a.csp = csp[name]
+		a := asset.New(name, body)
+		a.CSP = csp[name]
 		s.handle(anyone, "GET "+prefix+name, a)
 		return nil
 	})
@@ -127,8 +50,8 @@ func (s *Server) appRoutes() error {
 	if err != nil {
 		return err
 	}
-	shell := newAsset("index.html", body)
-	shell.csp, shell.cache = app.CSP, "no-cache"
+	shell := asset.New("index.html", body)
+	shell.CSP, shell.Cache = app.CSP, "no-cache"
 	for _, p := range appPaths {
 		s.handle(anyone, p, shell)
 	}

@@ -48,10 +48,11 @@ var arrows = []struct{ pkg, may string }{
 	{"web/messages", ""}, {"web/app", ""}, {"web/basemap", ""},
 	{"web/i18n", "web/messages"},
 	{"web/pages", "web/i18n"},
+	{"share/client", "canvass gate internal/agekey ledger web/i18n"}, // an owner's device, with no part of an exchange
 	{"web", "canvass evidence gate geo identity internal/asset internal/problem internal/push ledger oversight plate plate/hotlist plate/image plate/intake plate/peer plate/search plate/sharing policy purpose roster share web/app web/basemap web/i18n web/pages"},
 	{"exchange", "blob canvass db evidence gate geo identity internal/push ledger plate plate/hotlist plate/image plate/intake plate/peer plate/reads plate/search plate/sharing policy purpose roster share web web/app web/basemap web/i18n"},
 	{"internal/pgtest", ""}, {"internal/dbtest", "db internal/pgtest"},
-	{"internal/actor", "gate identity internal/agekey internal/softkey ledger roster plate/intake share web"},
+	{"internal/actor", "gate identity internal/agekey internal/softkey ledger roster plate/intake share/client web"},
 	{"internal/testworld", "db exchange identity internal/actor internal/dbtest roster web"},
 	{"internal/apidoc", "exchange"},
 	{"internal/bench", "*"}, {"internal/bench/duckdb", ""},
