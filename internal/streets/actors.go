@@ -261,9 +261,14 @@ func (v Car) paint(c *canvas, st *stage, t float64) {
 		s := func(p vec) color.RGBA {
 			_, h, w := local(p)
 			end := i <= 1 || i >= len(v.line)-3
+			n := n.add(aside.mul(.5 * math.Pow(w/half(h), 3))).unit() // bodies are round
 			if i == v.glass[0] || i == v.glass[1] {
 				if math.Abs(w) < half(h)-.13 {
-					return gloss(p, n, Hex(0x14191d), .7)
+					seats := 0.0 // head rests behind the glass
+					if e := math.Abs(math.Abs(w) - .37); e < .13 && h < v.belt+.26-e {
+						seats = 1
+					}
+					return gloss(p, n, Hex(0x14191d).to(Hex(0x060708), seats), .7-.35*seats)
 				}
 			}
 			if end {
@@ -276,6 +281,9 @@ func (v Car) paint(c *canvas, st *stage, t float64) {
 					if tail && st.Mood != "day" {
 						v = v.add(RGB{.1, .1, .09}.mul(k))
 					}
+					if st.View == Roadside && st.Mood == "infrared" { // it shines back at the camera's own light
+						v = v.add(RGB{.22, .22, .22}.mul(k))
+					}
 					return st.show(v)
 				}
 				wide := v.width/2 - .09
@@ -285,6 +293,12 @@ func (v Car) paint(c *canvas, st *stage, t float64) {
 					}
 					bulb := clamp(1.3-math.Hypot(e-wide+.2, h-.69)/.09, 0, 1)
 					return st.show(st.shade(p, n, Hex(0x6d757c).to(Hex(0xe8edf2), bulb)).add(RGB{1.4, 1.35, 1.15}.mul(v.lights(st) * bulb)))
+				}
+				if tail && !v.boxy && (math.Abs(h-.5) < .008 || math.Abs(h-.86) < .006 || math.Abs(math.Abs(w)-.26) < .01 && h > .52 && h < .72 || math.Abs(h-.72) < .008 && math.Abs(w) < .26) {
+					return gloss(p, n, v.Body.mul(.4), .1) // the edges of lid, bumper and recess
+				}
+				if tail && h < .4 && math.Abs(math.Abs(w)-.5) < .07 && h > .32 && !v.boxy {
+					return st.show(st.shade(p, n, Hex(0x8f9397)))
 				}
 				grille := !tail && math.Abs(w) < .46 && h > .56 && h < .7
 				if grille && math.Mod(h, .045) < .02 {
@@ -298,12 +312,26 @@ func (v Car) paint(c *canvas, st *stage, t float64) {
 		}
 		strips = append(strips, strip{ring, mid.sub(st.lens.at).len(), s})
 	}
+	if v.Way == Nearer || v.Way == Farther { // the wheels, seen from an end
+		axle := v.back_ - .32
+		if v.Way == Nearer {
+			axle = v.front + .32
+		}
+		for _, side := range []float64{-1, 1} {
+			in, out := side*(v.width/2-.25), side*(v.width/2-.04)
+			c.face([]vec{place(axle, 0, in), place(axle, 0, out), place(axle, .5, out), place(axle, .5, in)}, st.paint(ahead.mul(-1), Hex(0x121213), .5))
+		}
+	}
 	slices.SortFunc(strips, func(a, b strip) int { return cmp.Compare(b.far, a.far) })
 	for _, s := range strips {
 		c.face(s.ring, s.s)
 	}
 	// The side that shows: body, then windows, then wheels.
 	out := aside.mul(near)
+	if out.dot(st.lens.at.sub(place(0, 1, near*v.width/2))) < 0 { // none does
+		v.shine(c, st, place, near)
+		return
+	}
 	var lower, upper []vec
 	for i, p := range v.line {
 		if i > 0 { // cut the outline where it crosses the belt line
@@ -418,6 +446,7 @@ func (v Car) lights(st *stage) float64 {
 
 // shine lights the road ahead and lets the lamps glare.
 func (v Car) shine(c *canvas, st *stage, place func(u, h, w float64) vec, near float64) {
+	at := place(0, .7, 0)
 	if v.lights(st) == 0 {
 		return
 	}
@@ -447,14 +476,20 @@ func (v Car) shine(c *canvas, st *stage, place func(u, h, w float64) vec, near f
 		}
 	}
 	c.touched = c.touched.Union(box)
-	head, tail := place(length-.05, .69, near*.66), place(-length, .72, near*.66)
-	toUs := st.lens.at.sub(head).unit().dot(ahead)
-	size := st.lens.scale(head)
-	k := clamp(.35+toUs, 0, 1)
-	c.glow(st.lens.px(head), size*(.5+1.3*k), st.tint(RGB{1, .95, .82}).mul(.55*dark*(.4+k)))
-	c.glow(st.lens.px(head), size*.2, RGB{1, 1, .95}.mul(.5+.5*k))
-	k = clamp(.45-toUs, 0, 1)
-	c.glow(st.lens.px(tail), st.lens.scale(tail)*(.35+.5*k), st.tint(RGB{.9, .08, .05}).mul(.7*dark*k))
+	toUs := st.lens.at.sub(at).unit().dot(ahead)
+	for _, side := range []float64{near, -near} {
+		if side != near && math.Abs(toUs) < .6 {
+			break // the body hides it
+		}
+		head, tail := place(length-.05, .69, side*.66), place(-length, .72, side*.66)
+		if k := clamp(.35+toUs, 0, 1); toUs > -.6 {
+			c.glow(st.lens.px(head), st.lens.scale(head)*(.5+1.3*k), st.tint(RGB{1, .95, .82}).mul(.55*dark*(.4+k)))
+			c.glow(st.lens.px(head), st.lens.scale(head)*.2, RGB{1, 1, .95}.mul(.5+.5*k))
+		}
+		if k := clamp(.45-toUs, 0, 1); toUs < .6 {
+			c.glow(st.lens.px(tail), st.lens.scale(tail)*(.35+.5*k), st.tint(RGB{.9, .08, .05}).mul(.7*dark*k))
+		}
+	}
 }
 
 var bold = func() *opentype.Font {
