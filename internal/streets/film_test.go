@@ -51,7 +51,7 @@ func TestTruth(t *testing.T) {
 			empty++
 		}
 		for _, v := range f.Seen {
-			if v.Plate == "" || v.Where.W < 30 {
+			if v.Plate == "" || v.Where.W < 40 {
 				continue
 			}
 			told = append(told, v.Plate)
