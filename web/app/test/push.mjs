@@ -36,10 +36,10 @@ try {
   const push = (data) => cdp.send('ServiceWorker.deliverPushMessage', { origin: site, registrationId: [...registrations.keys()][0], data });
   /** What the notices on the screen say, once there are n, or after 20 seconds. */
   const notices = (n) => page.evaluate(async (n) => {
-    const { active, getNotifications } = await navigator.serviceWorker.ready.then((r) => ({ active: r.active, getNotifications: () => r.getNotifications() }));
+    const registration = await navigator.serviceWorker.ready;
     for (const until = Date.now() + 20_000; ; ) {
-      const all = await getNotifications();
-      if ((active && all.length === n) || Date.now() > until) return all.map(({ title, body, tag }) => ({ title, body, tag }));
+      const all = await registration.getNotifications();
+      if (all.length === n || Date.now() > until) return all.map(({ title, body, tag }) => ({ title, body, tag }));
       await new Promise(requestAnimationFrame);
     }
   }, n);
@@ -54,14 +54,27 @@ try {
   // The message is the cell; the notice is in her language and says no more.
   const said = { title: t('ask.push-title'), body: t('ask.push-body') };
   asked.length = 0; // so far its own script
+  const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent('serviceworker'));
+  // Who asks for the notices while one is being put up makes Chromium forget it: they are asked for when all are up.
+  await worker.evaluate(() => {
+    const show = ServiceWorkerRegistration.prototype.showNotification;
+    self.shown = 0;
+    ServiceWorkerRegistration.prototype.showNotification = async function (...args) {
+      await show.apply(this, args);
+      self.shown++;
+      self.told?.();
+    };
+  });
+  const shown = (n) => worker.evaluate((n) => new Promise((resolve) => (self.told = () => self.shown >= n && resolve())()), n);
   await push(cell);
+  await shown(1);
   assert.deepEqual(await notices(1), [{ ...said, tag: `cell-${cell}` }]);
   await push(cell); // the same cell again replaces it
   await push('887541');
+  await shown(3);
   assert.deepEqual((await notices(2)).map((n) => n.tag).sort(), [`cell-${cell}`, 'cell-887541'].sort());
 
   // A tap on it closes it. (Which window it opens, only a person's tap can show.)
-  const worker = context.serviceWorkers()[0];
   await worker.evaluate(async () => {
     const [notification] = await self.registration.getNotifications();
     self.dispatchEvent(new NotificationEvent('notificationclick', { notification }));
