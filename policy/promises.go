@@ -303,6 +303,60 @@ var promises = []promise{
 		return q.Action == "correction.answer" && (!is(q.Actor.Role, "investigator", "admin") || !fact[bool](q, "own_agency") ||
 			!fact[bool](q, "open") || !fact[bool](q, "reason_given"))
 	}},
+	{"the camera register: only who holds her link changes, takes back or writes about a camera", func(q Question) bool {
+		return is(q.Action, "register.change", "register.withdraw", "register.write") && (q.Actor.Role != "resident" || !fact[bool](q, "holds_capability"))
+	}},
+	{"the camera register: only active local agencies are told, and a contact only under their key", func(q Question) bool {
+		return is(q.Action, "register.tell", "register.change") && (fact[string](q, "receiver_status") != "active" ||
+			is(fact[string](q, "receiver_kind"), "none", "federal", "private") || !fact[bool](q, "key_matches_ledger"))
+	}},
+	{"the camera register: an officer looks at a small area of her own, for a case, and never at all of it", func(q Question) bool {
+		if q.Action != "register.view" {
+			return false
+		}
+		const squareMile = 2_589_988.110336 // square metres in a square mile
+		area := float64(fact[int64](q, "area_m2"))
+		return !is(q.Actor.Role, "requester", "investigator", "custodian") || is(q.Actor.AgencyKind, "federal", "private") ||
+			area < 0.025*squareMile || area > 0.5*squareMile || !fact[bool](q, "inside_jurisdiction") || !fact[bool](q, "has_case") ||
+			fact[int64](q, "looks") >= 20 || purposes(q, "protected-activity", "immigration", "reproductive-care", "personal")
+	}},
+	{"the camera register: an agency asks owners it was led to, and nobody a third time", func(q Question) bool {
+		return q.Action == "register.ask" && (!is(q.Actor.Role, "requester", "investigator", "custodian") || is(q.Actor.AgencyKind, "federal", "private") ||
+			!fact[bool](q, "own_agency") || !fact[bool](q, "led") || !fact[bool](q, "has_case") || fact[int64](q, "unanswered") > 1)
+	}},
+	{"lost pets are among neighbors: no agency posts, sees into, or ends a post", func(q Question) bool {
+		switch q.Action {
+		case "pet.post", "pet.renew", "pet.report", "pet.sight", "pet.write":
+			return q.Actor.Role != "resident"
+		case "pet.moderate", "pet.remove":
+			return q.Actor.Role != "moderator"
+		case "pet.close":
+			return !is(q.Actor.Role, "resident", "system")
+		case "pet.run":
+			return q.Actor.Role != "system"
+		}
+		return false
+	}},
+	{"a post of a lost pet is read by a moderator first, lives 72 hours at most, and is its poster's", func(q Question) bool {
+		switch q.Action {
+		case "pet.post":
+			return fact[int64](q, "hours") < 1 || fact[int64](q, "hours") > 72 || fact[int64](q, "photos") < 1 || fact[int64](q, "photos") > 3
+		case "pet.moderate":
+			return fact[string](q, "state") != "waiting"
+		case "pet.renew":
+			return !fact[bool](q, "holds_capability") || fact[string](q, "state") != "open" || fact[int64](q, "hours") < 1 || fact[int64](q, "hours") > 72
+		case "pet.close":
+			return !is(fact[string](q, "state"), "waiting", "open") ||
+				q.Actor.Role == "resident" && !fact[bool](q, "holds_capability") || q.Actor.Role == "system" && !fact[bool](q, "over")
+		case "pet.remove":
+			return !fact[bool](q, "reason_given")
+		case "pet.report", "pet.sight":
+			return fact[string](q, "state") != "open"
+		case "pet.write":
+			return !fact[bool](q, "holds_capability")
+		}
+		return false
+	}},
 	{"1: the exchange is run by its operator and its program", func(q Question) bool {
 		return is(q.Action, "exchange.create", "app.publish", "backup.make", "pack.change") && !is(q.Actor.Role, "operator", "system") ||
 			q.Action == "pack.change" && !fact[bool](q, "tests_pass") ||
@@ -345,5 +399,14 @@ var assurances = []assurance{
 	{"10: the retention of reads runs by itself", "reads.purge", func(q Question) bool { return q.Actor.Role == "system" && fact[bool](q, "due") }},
 	{"10: and so does the end of a hold on them", "read.release", func(q Question) bool { return q.Actor.Role == "system" && fact[bool](q, "over") }},
 	{"who was flagged by mistake can always ask for correction", "correction.open", func(q Question) bool { return q.Actor.Role == "resident" }},
+	{"9: an owner can always take her camera out of the register", "register.withdraw", func(q Question) bool {
+		return q.Actor.Role == "resident" && fact[bool](q, "holds_capability")
+	}},
+	{"9: who posted a lost pet can always end the post", "pet.close", func(q Question) bool {
+		return q.Actor.Role == "resident" && fact[bool](q, "holds_capability") && is(fact[string](q, "state"), "waiting", "open")
+	}},
+	{"10: and it ends by itself", "pet.close", func(q Question) bool {
+		return q.Actor.Role == "system" && fact[bool](q, "over") && is(fact[string](q, "state"), "waiting", "open")
+	}},
 	{"1: what did not happen can always be marked so", "act.void", func(q Question) bool { return q.Actor.Role == "system" }},
 }
