@@ -23,7 +23,7 @@ type Cameras interface {
 	Add(ctx context.Context, c home.Camera, from Source) (home.Camera, error)
 	Change(ctx context.Context, c home.Camera) error // name, place, facing, angle, reach, off
 	Remove(ctx context.Context, id string) error
-	Discover(ctx context.Context) ([]Found, error)         // asks the LAN for some seconds
+	Discover(ctx context.Context) ([]Found, error)          // asks the LAN for some seconds
 	Probe(ctx context.Context, from Source) (Probed, error) // tries an address before it is kept
 	Health(ctx context.Context, id string) (Health, error)
 }

@@ -1,5 +1,6 @@
 // Command apidoc prints the OpenAPI 3.1 description of the exchange's API, as a
-// new exchange serves it: `make generate` keeps web/openapi.json with it.
+// new exchange serves it, or with the argument "home" that of porchlight home:
+// `make generate` keeps web/openapi.json and home/web/openapi.json with it.
 package main
 
 import (
@@ -13,17 +14,22 @@ import (
 	"os"
 
 	"porchlight/exchange"
+	homeweb "porchlight/home/web"
 )
 
 const anywhere = `{"type":"Polygon","coordinates":[[[0,0],[0.1,0],[0.1,0.1],[0,0.1],[0,0]]]}`
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	show := exchangeAPI
+	if len(os.Args) > 1 && os.Args[1] == "home" {
+		show = homeAPI
+	}
+	if err := show(context.Background()); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context) error {
+func exchangeAPI(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "apidoc")
 	if err != nil {
 		return err
@@ -38,8 +44,21 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer x.Close()
+	return show(ctx, x.Handler())
+}
+
+func homeAPI(ctx context.Context) error {
+	h, err := homeweb.New(homeweb.Options{})
+	if err != nil {
+		return err
+	}
+	return show(ctx, h.Handler())
+}
+
+// show prints what a server says of itself.
+func show(ctx context.Context, h http.Handler) error {
 	w := httptest.NewRecorder()
-	x.Handler().ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/openapi.json", nil))
+	h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/api/openapi.json", nil))
 	if w.Code != http.StatusOK {
 		return fmt.Errorf("status %d: %s", w.Code, w.Body)
 	}
@@ -48,6 +67,6 @@ func run(ctx context.Context) error {
 		return err
 	}
 	out.WriteByte('\n')
-	_, err = out.WriteTo(os.Stdout)
+	_, err := out.WriteTo(os.Stdout)
 	return err
 }

@@ -14,6 +14,9 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
+//go:embed all:dist-home
+var distHome embed.FS
+
 // CSP is the Content-Security-Policy of the shell page. Nothing inline and no
 // eval; wasm is for the face finder, blob: for clips the visitor has opened.
 const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; " +
@@ -33,6 +36,22 @@ func Files() fs.FS {
 // Built reports whether the app was built into this program.
 func Built() bool {
 	_, err := fs.Stat(dist, "dist/index.html")
+	return err == nil
+}
+
+// Home is the root of the built app of porchlight home: home.html, assets/, icons.
+// It is no part of the exchange's app and not of its Digest.
+func Home() fs.FS {
+	sub, err := fs.Sub(distHome, "dist-home")
+	if err != nil {
+		panic(err) // "dist-home" is a valid path
+	}
+	return sub
+}
+
+// HomeBuilt reports whether the app of porchlight home was built into this program.
+func HomeBuilt() bool {
+	_, err := fs.Stat(distHome, "dist-home/home.html")
 	return err == nil
 }
 

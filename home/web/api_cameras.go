@@ -1,0 +1,177 @@
+package web
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"time"
+
+	"porchlight/geo"
+	"porchlight/home"
+)
+
+// CameraView is a camera as its household sees it.
+type CameraView struct {
+	ID     string      `json:"id"`
+	Name   string      `json:"name"`
+	Kind   home.Source `json:"kind" enum:"rtsp,frigate,folder,import"`
+	Place  *Place      `json:"place,omitempty" doc:"Where it hangs; never leaves the house."`
+	Facing int         `json:"facing" doc:"Degrees from north; -1 unknown."`
+	Angle  int         `json:"angle" doc:"Of view, degrees; 0 unknown."`
+	Reach  int         `json:"reach" doc:"Metres it sees usefully; 0: 30."`
+	Off    bool        `json:"off"`
+	Added  time.Time   `json:"added"`
+
+	Recording bool      `json:"recording"`
+	Last      time.Time `json:"last,omitzero" doc:"End of its newest footage."`
+	Trouble   string    `json:"trouble" doc:"What is wrong and what to do; empty: nothing."`
+}
+
+// Place is a point on the map.
+type Place struct {
+	Lat float64 `json:"lat" minimum:"-90" maximum:"90"`
+	Lng float64 `json:"lng" minimum:"-180" maximum:"180"`
+}
+
+// CameraBody is what a household says of a camera.
+type CameraBody struct {
+	Name   string `json:"name" minLength:"1" maxLength:"60"`
+	Place  *Place `json:"place,omitempty"`
+	Facing int    `json:"facing" minimum:"-1" maximum:"359"`
+	Angle  int    `json:"angle" minimum:"0" maximum:"360"`
+	Reach  int    `json:"reach" minimum:"0" maximum:"500"`
+	Off    bool   `json:"off"`
+}
+
+// SourceBody is where its footage comes from.
+type SourceBody struct {
+	Kind     home.Source `json:"kind" enum:"rtsp,frigate,folder,import"`
+	Address  string      `json:"address,omitempty" maxLength:"2000" doc:"rtsp://..., http://frigate:5000, /srv/uploads"`
+	User     string      `json:"user,omitempty" maxLength:"200"`
+	Password string      `json:"password,omitempty" maxLength:"200" doc:"Kept on this computer, never shown again."`
+	Camera   string      `json:"camera,omitempty" maxLength:"200" doc:"Its name at Frigate."`
+}
+
+// NewCamera adds a camera.
+type NewCamera struct {
+	CameraBody
+	Source SourceBody `json:"source"`
+}
+
+// FoundView is a camera that answered on the house's network.
+type FoundView struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	Maker   string `json:"maker"`
+}
+
+// ProbedView is what an address delivers.
+type ProbedView struct {
+	Codec  string `json:"codec" example:"h264"`
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
+	Audio  bool   `json:"audio"`
+	Still  string `json:"still" doc:"A picture as a data URL; empty: none."`
+}
+
+func (b SourceBody) source() Source {
+	return Source{b.Kind, b.Address, b.User, b.Password, b.Camera}
+}
+
+// onto puts what the household says onto a camera.
+func (b CameraBody) onto(c *home.Camera) error {
+	c.Name, c.Facing, c.Angle, c.Reach, c.Off = b.Name, b.Facing, b.Angle, b.Reach, b.Off
+	if b.Place == nil {
+		return nil
+	}
+	p, err := geo.NewPoint(b.Place.Lng, b.Place.Lat)
+	c.Place = p
+	return err
+}
+
+func (s *Server) viewCamera(ctx context.Context, c home.Camera) CameraView {
+	v := CameraView{ID: c.ID, Name: c.Name, Kind: c.Kind, Facing: c.Facing, Angle: c.Angle, Reach: c.Reach, Off: c.Off, Added: c.Added}
+	if c.Place != (geo.Point{}) {
+		lng, lat := c.Place.Degrees()
+		v.Place = &Place{lat, lng}
+	}
+	h, err := s.Cameras.Health(ctx, c.ID)
+	if err != nil {
+		s.Logger.Error("health of a camera", "err", err)
+	}
+	v.Recording, v.Last, v.Trouble = h.Recording, h.Last, h.Trouble
+	return v
+}
+
+type byID struct {
+	ID string `path:"id" maxLength:"40"`
+}
+
+func (s *Server) cameraRoutes() {
+	route(s, paired, http.MethodGet, "/cameras", "cameras", "The cameras and how they do",
+		func(ctx context.Context, _ *struct{}) (*struct{ Body []CameraView }, error) {
+			all, err := s.Cameras.List(ctx)
+			views := make([]CameraView, len(all))
+			for i, c := range all {
+				views[i] = s.viewCamera(ctx, c)
+			}
+			return &struct{ Body []CameraView }{views}, err
+		})
+	route(s, paired, http.MethodPost, "/cameras", "addCamera", "Add a camera",
+		func(ctx context.Context, in *struct{ Body NewCamera }) (*struct{ Body CameraView }, error) {
+			c := home.Camera{Kind: in.Body.Source.Kind}
+			if err := in.Body.onto(&c); err != nil {
+				return nil, err
+			}
+			c, err := s.Cameras.Add(ctx, c, in.Body.Source.source())
+			if err != nil {
+				return nil, err
+			}
+			s.Changed("cameras")
+			return &struct{ Body CameraView }{s.viewCamera(ctx, c)}, nil
+		})
+	route(s, paired, http.MethodPost, "/cameras/{id}", "changeCamera", "Change a camera",
+		func(ctx context.Context, in *struct {
+			byID
+			Body CameraBody
+		}) (*struct{ Body CameraView }, error) {
+			c, err := s.Cameras.Get(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			if err := in.Body.onto(&c); err != nil {
+				return nil, err
+			}
+			if err := s.Cameras.Change(ctx, c); err != nil {
+				return nil, err
+			}
+			s.Changed("cameras")
+			return &struct{ Body CameraView }{s.viewCamera(ctx, c)}, nil
+		})
+	route(s, paired, http.MethodPost, "/cameras/{id}/remove", "removeCamera", "Stop using a camera; its footage stays until the ring takes it",
+		func(ctx context.Context, in *byID) (*struct{}, error) {
+			defer s.Changed("cameras")
+			return nil, s.Cameras.Remove(ctx, in.ID)
+		})
+	route(s, paired, http.MethodPost, "/discover", "discoverCameras", "Ask the house's network for cameras; takes some seconds",
+		func(ctx context.Context, _ *struct{}) (*struct{ Body []FoundView }, error) {
+			found, err := s.Cameras.Discover(ctx)
+			views := make([]FoundView, len(found))
+			for i, f := range found {
+				views[i] = FoundView{f.Name, f.Address, f.Maker}
+			}
+			return &struct{ Body []FoundView }{views}, err
+		})
+	route(s, paired, http.MethodPost, "/probe", "probeCamera", "Try an address before it is kept",
+		func(ctx context.Context, in *struct{ Body SourceBody }) (*struct{ Body ProbedView }, error) {
+			p, err := s.Cameras.Probe(ctx, in.Body.source())
+			if err != nil {
+				return nil, err
+			}
+			v := ProbedView{Codec: p.Codec, Width: p.Width, Height: p.Height, Audio: p.Audio}
+			if p.Still != nil {
+				v.Still = "data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(p.Still)
+			}
+			return &struct{ Body ProbedView }{v}, nil
+		})
+}
