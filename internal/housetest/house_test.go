@@ -59,6 +59,7 @@ var arrows = []struct{ pkg, may string }{
 	{"internal/actor", "gate identity internal/agekey internal/softkey ledger roster plate/intake share/client web"},
 	{"internal/gatetest", "canvass db gate geo identity internal/agekey internal/dbtest internal/softkey ledger policy"},
 	{"internal/testworld", "db exchange identity internal/actor internal/dbtest roster web"},
+	{"home/devices", "db"},
 	{"home/web", "geo home home/devices internal/asset internal/problem video web/app"},
 	{"internal/apidoc", "exchange home/web"},
 	{"internal/bench", "*"}, {"internal/bench/duckdb", ""},
@@ -66,7 +67,6 @@ var arrows = []struct{ pkg, may string }{
 	{"internal/streets", "vision"},
 	{"demo", "*"},
 	{"cmd/porchlight", "*"},
-	{"home/devices", "db"},
 	// Tests only.
 	{"internal/housetest", ""}, {"internal/killtest", ""},
 }
