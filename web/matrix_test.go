@@ -857,8 +857,7 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 	h, err := w.X.Gate.History(ctx, w.own)
 	check(t, err)
 	w.shareEntry = h[0].Index
-	var followed web.FollowedSubmission
-	followed, err = owner.Follow(ctx)
+	followed, err := owner.Follow(ctx)
 	check(t, err)
 	w.consent = followed.Consent
 	var feed struct{ Cells []string }
@@ -1270,6 +1269,22 @@ var acts = []struct{ action, facts, cells string }{
 	{"submission.withdraw", "holds_capability=true state=accepted", "+ ---- --- - ----"},
 	{"submission.relink", "holds_capability=true", "+ ---- --- - ----"},
 	{"message.send", "holds_capability=true own_agency=true", "+ +++- --- - +-- -"},
+	{"register.tell", "receiver_kind=municipal receiver_status=active key_matches_ledger=true", "+ ---- --- - ----"},
+	{"register.change", "holds_capability=true receiver_kind=municipal receiver_status=active key_matches_ledger=true", "+ ---- --- - ----"},
+	{"register.withdraw", "holds_capability=true", "+ ---- --- - ----"},
+	{"register.write", "holds_capability=true", "+ ---- --- - ----"},
+	{"register.view", "area_m2=200000 inside_jurisdiction=true has_case=true looks=0 purposes=crime,", "- +++- --- - ----"},
+	{"register.ask", "own_agency=true has_case=true led=true unanswered=0", "- +++- --- - ----"},
+	{"pet.post", "photos=1 hours=24 inside_jurisdiction=true", "+ ---- --- - ----"},
+	{"pet.moderate", "state=waiting verdict=approve", "- ---- +-- - ----"},
+	{"pet.renew", "holds_capability=true state=open hours=24", "+ ---- --- - ----"},
+	{"pet.close", "holds_capability=true state=open over=false", "+ ---- --- - ----"},
+	{"pet.close", "holds_capability=false state=open over=true", "- ---- --- + ----"},
+	{"pet.remove", "state=open reason_given=true", "- ---- +-- - ----"},
+	{"pet.report", "state=open", "+ ---- --- - ----"},
+	{"pet.sight", "state=open", "+ ---- --- - ----"},
+	{"pet.write", "holds_capability=true", "+ ---- --- - ----"},
+	{"pet.run", "", "- ---- --- + ----"},
 	{"item.triage", "custody=own state=pending triage=accept", "- --+- --- - ----"},
 	{"item.view", "custody=own state=accepted purpose_matches=true", "- -++- --- - ----"},
 	{"item.view", "custody=shared state=accepted purpose_matches=true", "- -++- --- - ----"},

@@ -71,7 +71,7 @@ func intake(ctx context.Context, f figures) error {
 		}
 		n := int64(size/rounds/piece+1) * piece
 		began := time.Now()
-		if err := a.Send(ctx, zero{}, n, piece); err != nil {
+		if err := a.Send(ctx, n, piece); err != nil {
 			return err
 		}
 		limit, through = append(limit, l), append(through, float64(n)/time.Since(began).Seconds()/1e6)

@@ -213,7 +213,7 @@ func (l *load) upload(ctx context.Context, token string, sealed []byte) (id stri
 func (l *load) handOver(ctx context.Context, submission, token, upload string, clip, sealed []byte) error {
 	sum, salt := sha256.Sum256(clip), ledger.NewSalt()
 	commitment := ledger.Commit("plaintext_sha256", salt, hex.EncodeToString(sum[:]))
-	letter, err := json.Marshal(actor.Letter{PlaintextSHA256: hex.EncodeToString(sum[:]), PlaintextSalt: base64.StdEncoding.EncodeToString(salt[:]), Edits: json.RawMessage("{}")})
+	letter, err := json.Marshal(actor.Letter{PlaintextSHA256: hex.EncodeToString(sum[:]), PlaintextSalt: base64.StdEncoding.EncodeToString(salt[:])})
 	if err != nil {
 		return err
 	}
