@@ -1,9 +1,14 @@
 package video
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -14,10 +19,22 @@ type CutOptions struct {
 
 // Made is a film that was written.
 type Made struct {
-	From, To time.Duration // what of the original is in it
-	Duration time.Duration
+	From, To time.Duration // the part of the original that is in it
+	Duration time.Duration // of what was written
 	Sound    bool
 	Encoded  bool // the picture was encoded anew and not copied
+}
+
+// units are the parts of a stream that make up pictures, by codec, as ffmpeg's
+// filter_units knows them; the others (SEI messages, private units, user data,
+// time codes) are left out of what is handed on. ffmpeg copies the codecs named here.
+var units = map[string]string{
+	"h264":       "pass_types=1-5|7-11",
+	"hevc":       "pass_types=0-9|16-21|32-37",
+	"av1":        "pass_types=1-4|6-7",
+	"mpeg2video": "pass_types=0-175|179|181|183",
+	"mjpeg":      "remove_types=224-239|254",
+	"vp9":        "",
 }
 
 // Cut writes the part of files (played one after the other, times counted from
@@ -26,9 +43,15 @@ type Made struct {
 // nothing from outside [from, to) is in the file. All metadata is left out: tags,
 // creation time, names of encoders and tracks, data and timecode tracks, chapters,
 // and what cameras write between the pictures (SEI messages). to 0 is the end.
-// ErrNothing: no picture begins in that part.
+//
+// Pictures of a kind that cannot be cleaned like this (MPEG-4 part 2 and older)
+// are encoded anew. ErrNothing: no picture begins in that part.
 func Cut(ctx context.Context, files []string, from, to time.Duration, out string, o CutOptions) (Made, error) {
-	return Made{}, errors.New("not yet")
+	m, err := cut(ctx, files, from, to, out, o)
+	if err != nil {
+		return Made{}, fmt.Errorf("cut: %w", err)
+	}
+	return m, nil
 }
 
 // Join writes files that follow one another, of one camera, into out, an MP4,
@@ -37,27 +60,343 @@ func Join(ctx context.Context, files []string, out string) (Made, error) {
 	return Cut(ctx, files, 0, 0, out, CutOptions{})
 }
 
+func cut(ctx context.Context, files []string, from, to time.Duration, out string, o CutOptions) (Made, error) {
+	reel, err := thread(ctx, files)
+	if err != nil {
+		return Made{}, err
+	}
+	if to <= 0 || to > reel.length {
+		to = reel.length
+	}
+	filter, copies := units[reel.info.Video]
+	start := max(from, 0)
+	if copies {
+		if start, err = reel.keyframe(ctx, from, to); err != nil {
+			return Made{}, err
+		}
+	}
+	reel, offset := reel.part(start, to)
+	if reel.files == nil {
+		return Made{}, ErrNothing
+	}
+	info := reel.info
+	p, err := command(ctx, "ffmpeg", "-y")
+	if err != nil {
+		return Made{}, err
+	}
+	length := to - start
+	p.reel(reel, "-ss", seconds(start-offset), "-t", seconds(length+2*time.Second))
+	made := Made{From: start, To: to, Sound: info.Audio != "" && !o.Mute, Encoded: !copies}
+	p.Args = append(p.Args, "-map", "0:V:0")
+	if copies {
+		p.Args = append(p.Args, "-c:v", "copy", "-bsf:v", within(filter, length))
+		if info.Video == "hevc" {
+			p.Args = append(p.Args, "-tag:v", "hvc1")
+		}
+	} else {
+		p.Args = append(p.Args, encode...)
+		p.Args = append(p.Args, "-t", seconds(length))
+	}
+	if made.Sound {
+		p.Args = append(p.Args, sound(info.Audio, length)...)
+	}
+	err = replace(out, func(tmp string) error {
+		p.Args = append(p.Args, plain...)
+		p.Args = append(p.Args, "-movflags", "+faststart", "-f", "mp4", "file:"+tmp)
+		if err := p.run(ctx); err != nil {
+			return err
+		}
+		if err := scrubConfig(tmp); err != nil {
+			return err
+		}
+		_, written, err := probe(ctx, Source(tmp))
+		made.Duration = written.Duration
+		return err
+	})
+	return made, err
+}
+
+// within is a bitstream filter that keeps of a video what lies in [0, length):
+// from the first whole picture on, and up to the first packet of a picture that is
+// shown later, as those after it may need it.
+func within(filter string, length time.Duration) string {
+	drop := fmt.Sprintf("noise=drop='not(st(1,max(ld(1),key*gte(pts*tb,-0.005))))+lt(pts*tb,-0.005)+st(0,max(ld(0),gte(pts*tb,%s)))'", seconds(length-500*time.Microsecond))
+	if filter == "" {
+		return drop
+	}
+	return "filter_units=" + filter + "," + drop
+}
+
+// sound keeps of a film's sound what lies in [0, length).
+func sound(codec string, length time.Duration) []string {
+	if soundCodec(codec) != "copy" {
+		return []string{"-map", "0:a:0", "-c:a", "aac", "-af", "atrim=start=0:end=" + seconds(length)}
+	}
+	return []string{"-map", "0:a:0", "-c:a", "copy", "-bsf:a", fmt.Sprintf("noise=drop='lt(pts*tb,0)+gt((pts+duration)*tb,%s)'", seconds(length))}
+}
+
+// encode makes H.264 that every browser and court plays, near the original's quality.
+var encode = []string{"-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p", "-bsf:v", "filter_units=" + "pass_types=1-5|7-11"}
+
+// replace lets write make a file and puts it in out's place when it is whole; else
+// nothing is left.
+func replace(out string, write func(tmp string) error) error {
+	tmp := out + ".part"
+	err := write(tmp)
+	if err == nil {
+		err = os.Rename(tmp, out)
+	}
+	if err != nil {
+		os.Remove(tmp)
+	}
+	return err
+}
+
+// reel is files that are played one after the other.
+type reel struct {
+	files   []string
+	lengths []time.Duration
+	length  time.Duration
+	info    Info // of the first
+}
+
+// thread looks at files and puts them on a reel.
+func thread(ctx context.Context, files []string) (reel, error) {
+	if len(files) == 0 {
+		return reel{}, ErrNothing
+	}
+	r := reel{files: files}
+	for i, f := range files {
+		length, ok := segmentLength(f)
+		if i == 0 || !ok {
+			_, info, err := probe(ctx, Source(f))
+			if err != nil {
+				return reel{}, err
+			}
+			if i == 0 {
+				r.info = info
+			}
+			if !ok {
+				length = info.Duration
+			}
+		}
+		r.lengths = append(r.lengths, length)
+		r.length += length
+	}
+	return r, nil
+}
+
+// segmentLength is the length of a segment of ours, told without a program.
+func segmentLength(file string) (time.Duration, bool) {
+	f, err := os.Open(file)
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	length, _, err := whole(f)
+	return length, err == nil && length > 0
+}
+
+// part is the files in which [from, to) lies, and where the first of them begins.
+func (r reel) part(from, to time.Duration) (reel, time.Duration) {
+	var some reel
+	var at, offset time.Duration
+	for i, f := range r.files {
+		if end := at + r.lengths[i]; end > from && at < to {
+			if some.files == nil {
+				offset = at
+			}
+			some.files, some.lengths = append(some.files, f), append(some.lengths, r.lengths[i])
+			some.length += r.lengths[i]
+		}
+		at += r.lengths[i]
+	}
+	some.info = r.info
+	return some, offset
+}
+
+// keyframe is the first time in [from, to) at which a picture that needs no other
+// is shown; ErrNothing if there is none.
+func (r reel) keyframe(ctx context.Context, from, to time.Duration) (time.Duration, error) {
+	if from <= 0 {
+		return 0, nil
+	}
+	some, at := r.part(from, to)
+	for i, f := range some.files {
+		times, err := keyframes(ctx, f, from-at, to-at, true)
+		if err != nil {
+			return 0, err
+		}
+		if len(times) > 0 {
+			return at + times[0], nil
+		}
+		at += some.lengths[i]
+	}
+	return 0, ErrNothing
+}
+
+// reel adds a reel as the program's next input.
+func (p *program) reel(r reel, options ...string) {
+	if len(r.files) == 1 {
+		p.from(Source(r.files[0]), options...)
+		return
+	}
+	var list strings.Builder
+	list.WriteString("ffconcat version 1.0\n")
+	for i, f := range r.files {
+		fmt.Fprintf(&list, "file 'file:%s'\nduration %s\n", strings.ReplaceAll(f, "'", `'\''`), seconds(r.lengths[i]))
+	}
+	p.Stdin = strings.NewReader(list.String())
+	p.Args = append(p.Args, options...)
+	p.Args = append(p.Args, "-f", "concat", "-safe", "0", "-protocol_whitelist", "pipe,file", "-format_whitelist", "concat,"+formats, "-i", "pipe:0")
+}
+
+// Keyframes are the times at which a film can be cut without encoding.
+func Keyframes(ctx context.Context, file string) ([]time.Duration, error) {
+	times, err := keyframes(ctx, file, 0, 1<<62, false)
+	if err != nil {
+		return nil, fmt.Errorf("look for key frames in %s: %w", file, err)
+	}
+	return times, nil
+}
+
+// keyframes are those shown in [from, to), all or the first.
+func keyframes(ctx context.Context, file string, from, to time.Duration, first bool) ([]time.Duration, error) {
+	said, _, err := probe(ctx, Source(file))
+	if err != nil {
+		return nil, err
+	}
+	start, _ := strconv.ParseFloat(said.Format.Start, 64)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p, err := command(ctx, "ffprobe", "-select_streams", "V:0", "-show_entries", "packet=pts_time,flags", "-of", "csv=p=0")
+	if err != nil {
+		return nil, err
+	}
+	if from > 5*time.Second {
+		p.Args = append(p.Args, "-read_intervals", strconv.FormatFloat(from.Seconds()+start-5, 'f', 6, 64)+"%")
+	}
+	p.from(Source(file))
+	var times []time.Duration
+	enough := errors.New("enough")
+	err = p.lines(func(line string) error {
+		at, flags, _ := strings.Cut(line, ",")
+		s, err := strconv.ParseFloat(at, 64)
+		t := time.Duration((s - start) * 1e9).Round(time.Microsecond)
+		switch {
+		case err != nil || !strings.HasPrefix(flags, "K") || t < from-500*time.Microsecond:
+		case t >= to:
+			return enough
+		default:
+			times = append(times, max(t, 0))
+			if first {
+				return enough
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, enough) {
+		cancel()
+		p.Wait()
+		return times, nil
+	}
+	return times, p.explain(ctx, errors.Join(err, p.Wait()))
+}
+
 // Still is the picture of a film shown at a time, as a JPEG so many pixels wide
-// (0: its own width), without metadata.
+// (0: its own width), without metadata. After the film's end it is the last one.
 func Still(ctx context.Context, file string, at time.Duration, width int) ([]byte, error) {
-	return nil, errors.New("not yet")
+	b, err := still(ctx, file, width, "-ss", seconds(max(at, 0)))
+	if err == nil && len(b) == 0 {
+		b, err = still(ctx, file, width, "-sseof", "-2")
+	}
+	if err == nil && len(b) == 0 {
+		err = ErrNoPicture
+	}
+	if err != nil {
+		return nil, fmt.Errorf("still of %s: %w", file, err)
+	}
+	return b, nil
+}
+
+func still(ctx context.Context, file string, width int, at ...string) ([]byte, error) {
+	p, err := command(ctx, "ffmpeg")
+	if err != nil {
+		return nil, err
+	}
+	p.from(Source(file), at...)
+	if at[0] == "-sseof" {
+		p.Args = append(p.Args, "-update", "1")
+	} else {
+		p.Args = append(p.Args, "-frames:v", "1")
+	}
+	p.Args = append(p.Args, "-map", "0:V:0")
+	if width > 0 {
+		p.Args = append(p.Args, "-vf", fmt.Sprintf("scale=%d:-1", width))
+	}
+	p.Args = append(p.Args, "-q:v", "3", "-map_metadata", "-1", "-flags:v", "+bitexact", "-f", "mjpeg", "pipe:1")
+	b, err := p.output(ctx)
+	if i := bytes.LastIndex(b, []byte("\xff\xd8\xff")); i > 0 {
+		b = b[i:] // of several, the last
+	}
+	return b, err
 }
 
 // PlayOptions say what a browser gets.
 type PlayOptions struct {
 	From, To time.Duration // To 0: the end
-	Encode   bool          // H.265 becomes H.264, for browsers that do not play it; costs a core
+	Encode   bool          // make it H.264, for browsers that do not play H.265; costs a core
 	Width    int           // with Encode: at most so many pixels wide; 0: as it is
 	Mute     bool
 }
 
-// Play writes files, played one after the other, to w as one fragmented MP4 that
-// browsers play while it arrives.
+// Play writes files, played one after the other, to w as one fragmented MP4, which
+// browsers play while it arrives. Without Encode it begins with the whole picture
+// at or before From.
 func Play(ctx context.Context, files []string, w io.Writer, o PlayOptions) error {
-	return errors.New("not yet")
+	if err := play(ctx, files, w, o); err != nil {
+		return fmt.Errorf("play: %w", err)
+	}
+	return nil
 }
 
-// Keyframes are the times at which a film can be cut without encoding.
-func Keyframes(ctx context.Context, file string) ([]time.Duration, error) {
-	return nil, errors.New("not yet")
+func play(ctx context.Context, files []string, w io.Writer, o PlayOptions) error {
+	r, err := thread(ctx, files)
+	if err != nil {
+		return err
+	}
+	if o.To <= 0 || o.To > r.length {
+		o.To = r.length
+	}
+	r, offset := r.part(o.From, o.To)
+	if r.files == nil {
+		return ErrNothing
+	}
+	p, err := command(ctx, "ffmpeg")
+	if err != nil {
+		return err
+	}
+	p.reel(r, "-ss", seconds(max(0, o.From-offset)), "-t", seconds(o.To-max(o.From, 0)))
+	p.Args = append(p.Args, "-map", "0:V:0")
+	if o.Encode {
+		p.Args = append(p.Args, encode...)
+		if o.Width > 0 {
+			p.Args = append(p.Args, "-vf", fmt.Sprintf("scale='min(%d,iw)':-2", o.Width))
+		}
+	} else {
+		p.Args = append(p.Args, "-c:v", "copy")
+		if r.info.Video == "hevc" {
+			p.Args = append(p.Args, "-tag:v", "hvc1")
+		}
+	}
+	if r.info.Audio != "" && !o.Mute {
+		p.Args = append(p.Args, "-map", "0:a:0", "-c:a", soundCodec(r.info.Audio))
+	}
+	p.Args = append(p.Args, plain...)
+	p.Args = append(p.Args, streamed...)
+	p.Stdout = w
+	if err := p.start(); err != nil {
+		return err
+	}
+	return p.wait(ctx)
 }

@@ -51,6 +51,7 @@ type probed struct {
 	}
 	Format struct {
 		Name     string `json:"format_name"`
+		Start    string `json:"start_time"`
 		Duration string
 		Size     string
 	}

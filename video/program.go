@@ -1,6 +1,7 @@
 package video
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -26,7 +27,7 @@ type program struct {
 	pipes   []io.Closer
 }
 
-// start prepares a run; args come after those that every run has.
+// command prepares a run; args come after those that every run has.
 func command(ctx context.Context, name string, args ...string) (*program, error) {
 	bin, err := exec.LookPath(name)
 	if err != nil {
@@ -53,23 +54,6 @@ func (p *program) from(s Source, options ...string) {
 	default:
 		p.Args = append(p.Args, "-protocol_whitelist", "file", "-format_whitelist", formats, "-i", "file:"+string(s))
 	}
-}
-
-// fromAll adds files that are played one after the other as the next input, told
-// on standard input.
-func (p *program) fromAll(files []string, options ...string) {
-	if len(files) == 1 {
-		p.from(Source(files[0]), options...)
-		return
-	}
-	list := strings.Builder{}
-	list.WriteString("ffconcat version 1.0\n")
-	for _, f := range files {
-		fmt.Fprintf(&list, "file 'file:%s'\n", strings.ReplaceAll(f, "'", `'\''`))
-	}
-	p.Stdin = strings.NewReader(list.String())
-	p.Args = append(p.Args, options...)
-	p.Args = append(p.Args, "-f", "concat", "-safe", "0", "-protocol_whitelist", "pipe,file", "-format_whitelist", "concat,"+formats, "-i", "pipe:0")
 }
 
 // pipe gives the program a further descriptor to write to, and its number there.
@@ -104,7 +88,7 @@ func (p *program) explain(ctx context.Context, err error) error {
 		return context.Cause(ctx)
 	}
 	said := p.scrub(p.said.String())
-	for _, sign := range []string{"Invalid data found", "moov atom not found", "does not contain any stream", "matches no streams", "could not find codec parameters"} {
+	for _, sign := range []string{"Invalid data found", "not on whitelist", "moov atom not found", "does not contain any stream", "matches no streams", "could not find codec parameters"} {
 		if strings.Contains(said, sign) {
 			return fmt.Errorf("%w: %s", ErrNoPicture, said)
 		}
@@ -122,7 +106,25 @@ func (p *program) output(ctx context.Context) ([]byte, error) {
 	if err := p.start(); err != nil {
 		return nil, err
 	}
-	return out.Bytes(), p.wait(ctx)
+	err := p.wait(ctx)
+	return out.Bytes(), err
+}
+
+// lines starts the program and hands each line of its output to f, until one is refused.
+func (p *program) lines(f func(string) error) error {
+	out, err := p.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := p.start(); err != nil {
+		return err
+	}
+	for scan := bufio.NewScanner(out); scan.Scan(); {
+		if err := f(scan.Text()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // run runs the program.

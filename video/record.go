@@ -1,11 +1,11 @@
 package video
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,7 +30,7 @@ type Segment struct {
 	Size     int64         // bytes
 }
 
-// ended are the names' ends of a closed segment and of one being written.
+// The names' ends of a closed segment and of one being written.
 const closed, open = ".mp4", ".part.mp4"
 
 // Record writes what a camera sends into segments in dir, without encoding the
@@ -43,6 +43,26 @@ const closed, open = ".mp4", ".part.mp4"
 // told in each case. Killed in the middle, it leaves one .part.mp4, which Recover
 // makes whole; at most a second is lost. It never runs on without its process.
 func Record(ctx context.Context, s Source, dir string, o RecordOptions, done func(Segment) error) error {
+	var options []string
+	if !s.Live() {
+		options = []string{"-re"}
+	}
+	if err := record(ctx, s, options, time.Time{}, dir, o, done); err != nil {
+		return fmt.Errorf("record %s: %w", s, err)
+	}
+	return nil
+}
+
+// Split writes a file into segments in dir as if it had been recorded, beginning
+// at start, as fast as the disk allows.
+func Split(ctx context.Context, file string, start time.Time, dir string, o RecordOptions, done func(Segment) error) error {
+	if err := record(ctx, Source(file), nil, start, dir, o, done); err != nil {
+		return fmt.Errorf("split %s: %w", file, err)
+	}
+	return nil
+}
+
+func record(ctx context.Context, s Source, options []string, start time.Time, dir string, o RecordOptions, done func(Segment) error) error {
 	if o.Segment == 0 {
 		o.Segment = 10 * time.Second
 	}
@@ -52,19 +72,11 @@ func Record(ctx context.Context, s Source, dir string, o RecordOptions, done fun
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if err := record(ctx, s, dir, o, done); err != nil {
-		return fmt.Errorf("record %s: %w", s, err)
-	}
-	return nil
-}
-
-func record(ctx context.Context, s Source, dir string, o RecordOptions, done func(Segment) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	// Finding out what the camera sends takes as long as the first pictures do.
+	// Finding out what a camera sends, twice, takes a few pictures each time.
 	timer := time.AfterFunc(o.Stall+10*time.Second, func() { cancel(ErrStalled) })
 	defer timer.Stop()
-
 	_, info, err := probe(ctx, s)
 	if err != nil {
 		return err
@@ -73,72 +85,277 @@ func record(ctx context.Context, s Source, dir string, o RecordOptions, done fun
 	if err != nil {
 		return err
 	}
-	if s.Live() {
-		p.from(s)
-	} else {
-		p.from(s, "-re")
-	}
+	p.from(s, options...)
 	p.Args = append(p.Args, "-map", "0:V:0", "-c:v", "copy")
-	if info.Audio != "" && !o.Silent {
-		codec := "copy"
-		if !strings.Contains(" aac mp3 ac3 eac3 opus ", " "+info.Audio+" ") {
-			codec = "aac"
-		}
-		p.Args = append(p.Args, "-map", "0:a:0?", "-c:a", codec)
-	}
 	if info.Video == "hevc" {
-		p.Args = append(p.Args, "-tag:v", "hvc1") // what Apple's players look for
+		p.Args = append(p.Args, "-tag:v", "hvc1") // the name that Apple's players know
 	}
-	p.Args = append(p.Args, "-map_metadata", "-1", "-fflags", "+bitexact",
-		"-movflags", "+frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "1000000", "-flush_packets", "1", "-f", "mp4", "pipe:1")
+	if info.Audio != "" && !o.Silent {
+		p.Args = append(p.Args, "-map", "0:a:0", "-c:a", soundCodec(info.Audio))
+	}
+	p.Args = append(p.Args, plain...)
+	p.Args = append(p.Args, streamed...)
 	out, err := p.StdoutPipe()
 	if err != nil {
 		return err
 	}
+	begun := time.Now()
 	if err := p.start(); err != nil {
 		return err
 	}
-	w := &writer{dir: dir, o: o, done: done, begun: time.Now()}
-	wrote := w.all(bufio.NewReaderSize(out, 64<<10), func() { timer.Reset(o.Stall) })
-	if wrote != nil && !errors.Is(wrote, io.ErrUnexpectedEOF) {
-		cancel(wrote)
+	w := &writer{dir: dir, least: o.Segment, done: done, clock: &clock{now: o.Now, begun: begun, fixed: start, lag: unknown, before: unknown}}
+	if err := w.all(out, func() { timer.Reset(o.Stall) }); err != nil {
+		cancel(err) // ffmpeg has nobody to write to
 	}
-	err = p.wait(ctx)
-	return errors.Join(err, w.close())
+	return errors.Join(p.wait(ctx), w.close())
 }
+
+// soundCodec is how sound gets into an MP4: as it is, or as AAC.
+func soundCodec(codec string) string {
+	switch codec {
+	case "aac", "mp3", "ac3", "eac3", "opus":
+		return "copy"
+	}
+	return "aac"
+}
+
+// plain leaves all metadata out of what is written.
+var plain = []string{"-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-write_tmcd", "0"}
+
+// streamed writes MP4 piece by piece, to standard output.
+var streamed = []string{"-movflags", "+frag_keyframe+empty_moov+default_base_moof+negative_cts_offsets", "-frag_duration", "1000000", "-flush_packets", "1", "-f", "mp4", "pipe:1"}
 
 // writer puts a fragmented MP4 into segments.
 type writer struct {
-	dir   string
-	o     RecordOptions
-	done  func(Segment) error
-	begun time.Time // of the run; what follows is measured from here, on the clock that never jumps
+	dir    string
+	least  time.Duration // of a segment
+	done   func(Segment) error
+	clock  *clock
+	head   []byte // ftyp and moov: what every segment begins with
+	tracks tracks
 
-	head  []byte            // ftyp and moov, which every segment begins with
-	scale map[uint32]uint32 // ticks a second by track
-	lead  uint32            // the picture's track
-	lag   time.Duration     // least that a fragment's end came later than its time says: when the stream's time 0 was
-
-	file  *os.File
-	from  map[uint32]uint64 // where the segment's tracks begin, in ticks
-	start time.Duration     // of the segment in the stream
-	end   time.Duration
-	size  int64
+	file     *os.File      // the open segment; nil: none
+	from, to time.Duration // of the stream: what is in it
+	size     int64
 }
 
-// all reads boxes until the stream ends.
+// clock tells when, by this computer's clock, a time of the stream was.
+//
+// A fragment comes later than its end by what the network and the camera hold
+// back, which varies; the least lag of this segment and the one before is taken,
+// so that a camera's clock that runs fast or slow is followed. Lags are measured
+// on the clock that never jumps; the computer's is asked once a segment, at its end.
+type clock struct {
+	now         func() time.Time
+	begun       time.Time     // of the run
+	fixed       time.Time     // when a file that is split began; zero for a camera
+	lag, before time.Duration // unknown: none heard yet
+}
+
+const unknown = time.Duration(math.MaxInt64)
+
+// heard notes that the stream is complete up to its time to, just now.
+func (c *clock) heard(to time.Duration) { c.lag = min(c.lag, time.Since(c.begun)-to) }
+
+// next measures anew for the next segment.
+func (c *clock) next() { c.lag, c.before = unknown, c.lag }
+
+// forget measures anew: the stream's own times have jumped.
+func (c *clock) forget() { c.lag, c.before = unknown, unknown }
+
+// at is when the stream's time t was; now, if nothing was heard.
+func (c *clock) at(t time.Duration) time.Time {
+	if !c.fixed.IsZero() {
+		return c.fixed.Add(t)
+	}
+	now := c.now()
+	if lag := min(c.lag, c.before); lag != unknown {
+		now = now.Add(lag + t - time.Since(c.begun))
+	}
+	return now
+}
+
+// all writes what a stream holds; alive is called for each fragment. The stream
+// may end anywhere.
 func (w *writer) all(r io.Reader, alive func()) error {
-	return errors.New("not yet")
+	var err error
+	if w.head, w.tracks, err = readHead(r); err != nil {
+		return ended(err)
+	}
+	for {
+		b, err := nextBox(r)
+		if err != nil {
+			return ended(err)
+		}
+		if b.kind != "moof" {
+			// What ffmpeg writes at the end, an index of the fragments.
+			if _, err := io.CopyN(io.Discard, r, b.length-int64(len(b.head))); err != nil {
+				return ended(err)
+			}
+			continue
+		}
+		moof, err := b.read(r, maxHead)
+		if err != nil {
+			return ended(err)
+		}
+		f, err := readFragment(moof, w.tracks)
+		if err != nil {
+			return err
+		}
+		if b, err = nextBox(r); err != nil {
+			return ended(err)
+		}
+		if b.kind != "mdat" {
+			return errBox
+		}
+		if err := w.fragment(f, moof, b, r); err != nil {
+			return ended(err)
+		}
+		alive()
+	}
 }
 
-func (w *writer) close() error { return nil }
+// ended: that the stream ends is no error; its program says why it did.
+func ended(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	return err
+}
+
+// fragment writes one fragment, to a new segment when it is time for one.
+func (w *writer) fragment(f fragment, moof []byte, mdat box, r io.Reader) error {
+	jumped := w.file != nil && (f.from-w.to).Abs() > 2*time.Second
+	if w.file != nil && (jumped || f.key && f.from-w.from >= w.least-100*time.Millisecond) {
+		if err := w.close(); err != nil {
+			return err
+		}
+	}
+	if jumped {
+		w.clock.forget()
+	}
+	w.clock.heard(f.to)
+	rest := io.LimitReader(r, mdat.length-int64(len(mdat.head)))
+	if w.file == nil {
+		if !f.key { // nothing can be shown before the next whole picture
+			_, err := io.Copy(io.Discard, rest)
+			return err
+		}
+		if err := w.open(f.from); err != nil {
+			return err
+		}
+	}
+	f.shift(w.from)
+	for _, b := range [][]byte{moof, mdat.head} {
+		if _, err := w.file.Write(b); err != nil {
+			return err
+		}
+	}
+	n, err := io.Copy(w.file, rest)
+	if err != nil {
+		return err
+	}
+	if n != mdat.length-int64(len(mdat.head)) {
+		return io.ErrUnexpectedEOF
+	}
+	w.size, w.to = w.size+int64(len(moof))+mdat.length, f.to
+	return nil
+}
+
+// open begins a segment under a name that is settled when it is closed.
+func (w *writer) open(from time.Duration) error {
+	w.from, w.to, w.size = from, from, int64(len(w.head))
+	for start := w.clock.at(from); ; start = start.Add(time.Millisecond) {
+		var err error
+		w.file, err = os.OpenFile(filepath.Join(w.dir, name(start, open)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err == nil {
+			_, err = w.file.Write(w.head)
+		}
+		if !errors.Is(err, os.ErrExist) {
+			return err
+		}
+	}
+}
+
+// close ends the open segment, if there is one, and tells of it.
+func (w *writer) close() error {
+	if w.file == nil {
+		return nil
+	}
+	file := w.file
+	w.file = nil
+	defer file.Close()
+	if w.to == w.from {
+		return os.Remove(file.Name())
+	}
+	// A fragment that came in part, or that the disk had no room for, is no loss of those before.
+	if err := file.Truncate(w.size); err != nil {
+		return err
+	}
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	s, err := settle(w.dir, file.Name(), Segment{Start: w.clock.at(w.from), Duration: w.to - w.from, Size: w.size})
+	w.clock.next()
+	if err != nil {
+		return err
+	}
+	return w.done(s)
+}
+
+const stamp = "20060102T150405.000"
+
+func name(start time.Time, end string) string { return start.UTC().Format(stamp) + end }
+
+// settle gives a whole segment its name; if that is taken, the next millisecond's.
+func settle(dir, file string, s Segment) (Segment, error) {
+	for s.Start = s.Start.UTC().Truncate(time.Millisecond); ; s.Start = s.Start.Add(time.Millisecond) {
+		s.File = filepath.Join(dir, name(s.Start, closed))
+		if _, err := os.Lstat(s.File); errors.Is(err, os.ErrNotExist) {
+			return s, os.Rename(file, s.File)
+		} else if err != nil {
+			return s, err
+		}
+	}
+}
 
 // Recover makes what killed recordings left in dir whole: each .part.mp4 is cut
 // after its last whole fragment and becomes a segment; one without any is removed.
+// No recording may be running into dir.
 func Recover(dir string) ([]Segment, error) {
 	parts, err := filepath.Glob(filepath.Join(dir, "*"+open))
-	if err != nil || parts == nil {
+	if err != nil {
 		return nil, err
 	}
-	return nil, errors.New("not yet")
+	var all []Segment
+	for _, part := range parts {
+		s, err := rescue(dir, part)
+		if err != nil {
+			return all, fmt.Errorf("recover %s: %w", part, err)
+		}
+		if s.File != "" {
+			all = append(all, s)
+		}
+	}
+	return all, nil
+}
+
+func rescue(dir, part string) (Segment, error) {
+	start, err := time.Parse(stamp, strings.TrimSuffix(filepath.Base(part), open))
+	if err != nil {
+		return Segment{}, fmt.Errorf("its name tells no time: %w", err)
+	}
+	f, err := os.OpenFile(part, os.O_RDWR, 0)
+	if err != nil {
+		return Segment{}, err
+	}
+	defer f.Close()
+	length, size, err := whole(f)
+	if length == 0 || errors.Is(err, errBox) {
+		return Segment{}, os.Remove(part)
+	}
+	if err := errors.Join(err, f.Truncate(size), f.Sync()); err != nil {
+		return Segment{}, err
+	}
+	return settle(dir, part, Segment{Start: start, Duration: length, Size: size})
 }

@@ -61,8 +61,8 @@ func (s Source) String() string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-// films are the names' ends by which a folder's files are taken for films or stills.
-var films = []string{".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mts", ".mpg", ".dav", ".h264", ".h265", ".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+// filmNames are the names' ends by which a folder's files are taken for films or stills.
+var filmNames = []string{".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mts", ".mpg", ".dav", ".h264", ".h265", ".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 // files are the films and stills of a source that is not live, by name.
 func (s Source) files() ([]string, error) {
@@ -71,7 +71,7 @@ func (s Source) files() ([]string, error) {
 	}
 	var files []string
 	err := filepath.WalkDir(string(s), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() && slices.Contains(films, strings.ToLower(filepath.Ext(path))) {
+		if err == nil && !d.IsDir() && slices.Contains(filmNames, strings.ToLower(filepath.Ext(path))) {
 			files = append(files, path)
 		}
 		return err

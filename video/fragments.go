@@ -1,0 +1,352 @@
+package video
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"time"
+)
+
+// Fragmented MP4 (ISO/IEC 14496-12) as ffmpeg writes it: ftyp and moov tell the
+// tracks, then each pair of moof and mdat is a second of film.
+
+// errBox: this is no fragmented MP4 of ours.
+var errBox = errors.New("not a fragmented MP4")
+
+// maxHead bounds what is read into memory: moov and moof hold no pictures.
+const maxHead = 4 << 20
+
+// box is one box's type and its whole length with its header.
+type box struct {
+	kind   string
+	length int64
+	head   []byte // its header, 8 or 16 bytes
+}
+
+// nextBox reads a box's header; io.EOF at the stream's end.
+func nextBox(r io.Reader) (box, error) {
+	head := make([]byte, 8, 16)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return box{}, err
+	}
+	b := box{string(head[4:]), int64(binary.BigEndian.Uint32(head)), head}
+	if b.length == 1 {
+		b.head = head[:16]
+		if _, err := io.ReadFull(r, b.head[8:]); err != nil {
+			return box{}, io.ErrUnexpectedEOF
+		}
+		b.length = int64(binary.BigEndian.Uint64(b.head[8:]))
+	}
+	if b.length < int64(len(b.head)) {
+		return box{}, errBox
+	}
+	return b, nil
+}
+
+// read reads the whole box into memory, header first; limit bounds it.
+func (b box) read(r io.Reader, limit int64) ([]byte, error) {
+	if b.length > limit {
+		return nil, errBox
+	}
+	all := make([]byte, b.length)
+	n := copy(all, b.head)
+	if _, err := io.ReadFull(r, all[n:]); err != nil {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return all, nil
+}
+
+// each calls f with the kind and the content of each box in b; content is part
+// of b.
+func each(b []byte, f func(kind string, content []byte) error) error {
+	for len(b) > 0 {
+		if len(b) < 8 {
+			return errBox
+		}
+		n := int(binary.BigEndian.Uint32(b))
+		if n < 8 || n > len(b) {
+			return errBox
+		}
+		if err := f(string(b[4:8]), b[8:n]); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// tracks are a film's tracks by id.
+type tracks map[uint32]*track
+
+type track struct {
+	scale   uint32 // ticks a second
+	picture bool
+}
+
+// readTracks reads moov.
+func readTracks(moov []byte) (tracks, error) {
+	all := tracks{}
+	err := each(moov[8:], func(kind string, b []byte) error {
+		if kind != "trak" {
+			return nil
+		}
+		var id uint32
+		var t track
+		err := each(b, func(kind string, b []byte) error {
+			switch {
+			case kind == "tkhd" && len(b) >= 24:
+				at := 12
+				if b[0] == 1 {
+					at = 20
+				}
+				id = binary.BigEndian.Uint32(b[at:])
+			case kind == "mdia":
+				return each(b, func(kind string, b []byte) error {
+					switch {
+					case kind == "mdhd" && len(b) >= 24:
+						at := 12
+						if b[0] == 1 {
+							at = 20
+						}
+						t.scale = binary.BigEndian.Uint32(b[at:])
+					case kind == "hdlr" && len(b) >= 12:
+						t.picture = string(b[8:12]) == "vide"
+					}
+					return nil
+				})
+			}
+			return nil
+		})
+		if t.scale == 0 || id == 0 {
+			return errors.Join(errBox, err)
+		}
+		all[id] = &t
+		return err
+	})
+	for _, t := range all {
+		if t.picture {
+			return all, err
+		}
+	}
+	return nil, errors.Join(errBox, err)
+}
+
+// fragment is what a moof tells.
+type fragment struct {
+	from, to time.Duration // of all its tracks
+	picture  time.Duration // when its first picture is decoded
+	key      bool          // its first picture needs no other
+	has      bool          // it holds pictures
+	starts   []start
+}
+
+// start is where a moof says when a track goes on.
+type start struct {
+	track *track
+	ticks uint64
+	field []byte // the number, in the moof: 4 or 8 bytes
+}
+
+// readFragment reads moof.
+func readFragment(moof []byte, all tracks) (fragment, error) {
+	f := fragment{from: 1<<63 - 1}
+	err := each(moof[8:], func(kind string, b []byte) error {
+		if kind != "traf" {
+			return nil
+		}
+		return f.track(b, all)
+	})
+	if err == nil && len(f.starts) == 0 {
+		err = errBox
+	}
+	return f, err
+}
+
+func (f *fragment) track(traf []byte, all tracks) error {
+	var (
+		s            start
+		lasts, flags uint32 // of a sample, by default
+		first        bool   = true
+		key          bool
+		ticks        uint64
+		known        bool
+	)
+	err := each(traf, func(kind string, b []byte) error {
+		if len(b) < 8 {
+			return nil
+		}
+		has := binary.BigEndian.Uint32(b) & 0xffffff
+		switch kind {
+		case "tfhd":
+			if s.track = all[binary.BigEndian.Uint32(b[4:])]; s.track == nil {
+				return errBox
+			}
+			rest := b[8:]
+			for _, o := range []struct {
+				flag uint32
+				size int
+				into *uint32
+			}{{0x1, 8, nil}, {0x2, 4, nil}, {0x8, 4, &lasts}, {0x10, 4, nil}, {0x20, 4, &flags}} {
+				if has&o.flag == 0 {
+					continue
+				}
+				if len(rest) < o.size {
+					return errBox
+				}
+				if o.into != nil {
+					*o.into = binary.BigEndian.Uint32(rest)
+				}
+				rest = rest[o.size:]
+			}
+		case "tfdt":
+			s.field, known = b[4:8], true
+			s.ticks = uint64(binary.BigEndian.Uint32(s.field))
+			if b[0] == 1 {
+				if len(b) < 12 {
+					return errBox
+				}
+				s.field = b[4:12]
+				s.ticks = binary.BigEndian.Uint64(s.field)
+			}
+		case "trun":
+			count, rest := binary.BigEndian.Uint32(b[4:]), b[8:]
+			firstFlags := flags
+			for _, o := range []uint32{0x1, 0x4} {
+				if has&o == 0 {
+					continue
+				}
+				if len(rest) < 4 {
+					return errBox
+				}
+				if o == 0x4 {
+					firstFlags = binary.BigEndian.Uint32(rest)
+				}
+				rest = rest[4:]
+			}
+			size := 4 * bits.OnesCount32(has&0xf00)
+			if size > 0 && uint64(count)*uint64(size) > uint64(len(rest)) {
+				return errBox
+			}
+			if has&0x400 != 0 && count > 0 { // each sample has flags
+				at := 4 * bits.OnesCount32(has&0x300)
+				firstFlags = binary.BigEndian.Uint32(rest[at:])
+			}
+			if first && count > 0 {
+				first, key = false, firstFlags&0x10000 == 0
+			}
+			if has&0x100 == 0 {
+				ticks += uint64(count) * uint64(lasts)
+				return nil
+			}
+			for i := range int(count) {
+				ticks += uint64(binary.BigEndian.Uint32(rest[i*size:]))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if s.track == nil || !known || s.ticks > 1<<56 || ticks > 1<<56 {
+		return errBox
+	}
+	if first { // no samples
+		return nil
+	}
+	from, to := s.track.time(s.ticks), s.track.time(s.ticks+ticks)
+	f.from, f.to = min(f.from, from), max(f.to, to)
+	if s.track.picture {
+		f.has, f.key, f.picture = true, key, from
+	}
+	f.starts = append(f.starts, s)
+	return nil
+}
+
+// time is ticks as time.
+func (t *track) time(ticks uint64) time.Duration {
+	s, rest := ticks/uint64(t.scale), ticks%uint64(t.scale)
+	return time.Duration(s)*time.Second + time.Duration(rest*uint64(time.Second)/uint64(t.scale))
+}
+
+// shift makes a fragment begin earlier, in the moof it was read from.
+func (f *fragment) shift(by time.Duration) {
+	for _, s := range f.starts {
+		ticks := s.ticks - min(s.ticks, uint64(by.Seconds()*float64(s.track.scale)+.5))
+		if len(s.field) == 8 {
+			binary.BigEndian.PutUint64(s.field, ticks)
+		} else {
+			binary.BigEndian.PutUint32(s.field, uint32(ticks))
+		}
+	}
+}
+
+// readHead reads ftyp and moov, as they are, and the tracks.
+func readHead(r io.Reader) ([]byte, tracks, error) {
+	var head []byte
+	for {
+		b, err := nextBox(r)
+		if err != nil {
+			return nil, nil, err
+		}
+		whole, err := b.read(r, maxHead)
+		if err != nil {
+			return nil, nil, err
+		}
+		head = append(head, whole...)
+		switch b.kind {
+		case "ftyp":
+		case "moov":
+			all, err := readTracks(whole)
+			return head, all, err
+		default:
+			return nil, nil, fmt.Errorf("%w: it begins with %q", errBox, b.kind)
+		}
+	}
+}
+
+// whole reads a fragmented MP4 to the end of its last whole fragment: how long it
+// is, in time and in bytes.
+func whole(r io.ReadSeeker) (time.Duration, int64, error) {
+	size, err := r.Seek(0, io.SeekEnd)
+	if err != nil {
+		return 0, 0, err
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return 0, 0, err
+	}
+	head, all, err := readHead(r)
+	if err != nil {
+		return 0, 0, fmt.Errorf("%w: %w", errBox, err)
+	}
+	var length time.Duration
+	good, at := int64(len(head)), int64(len(head))
+	for {
+		b, err := nextBox(r)
+		if err != nil || b.length > size-at {
+			return length, good, nil
+		}
+		at += b.length
+		if b.kind != "moof" {
+			return length, good, nil
+		}
+		moof, err := b.read(r, maxHead)
+		if err != nil {
+			return length, good, nil
+		}
+		f, err := readFragment(moof, all)
+		if err != nil {
+			return length, good, nil
+		}
+		b, err = nextBox(r)
+		if err != nil || b.kind != "mdat" || b.length > size-at {
+			return length, good, nil
+		}
+		at += b.length
+		if _, err := r.Seek(at, io.SeekStart); err != nil {
+			return 0, 0, err
+		}
+		good, length = at, max(length, f.to)
+	}
+}
