@@ -51,8 +51,9 @@ var arrows = []struct{ pkg, may string }{
 	{"web/i18n", "web/messages"},
 	{"web/pages", "web/i18n"},
 	{"share/client", "canvass gate internal/agekey ledger web/i18n"}, // an owner's device, with no part of an exchange
-	{"web", "canvass evidence gate geo identity internal/asset internal/problem internal/push ledger oversight plate plate/hotlist plate/image plate/intake plate/peer plate/search plate/sharing policy purpose roster share web/app web/basemap web/i18n web/pages"},
-	{"exchange", "blob canvass db evidence gate geo identity internal/push ledger plate plate/hotlist plate/image plate/intake plate/peer plate/reads plate/search plate/sharing policy purpose roster share web web/app web/basemap web/i18n"},
+	{"lpr", "ledger plate plate/intake share/client video vision vision/plates"}, // a machine at the roadside
+	{"web", "canvass capability evidence gate geo identity internal/asset internal/form internal/problem internal/push ledger oversight plate plate/hotlist plate/image plate/intake plate/peer plate/search plate/sharing policy purpose register roster share web/app web/basemap web/i18n web/pages"},
+	{"exchange", "blob canvass db evidence gate geo identity internal/push ledger plate plate/hotlist plate/image plate/intake plate/peer plate/reads plate/search plate/sharing policy purpose register roster share web web/app web/basemap web/i18n"},
 	{"home", "geo vision"}, {"home/cameras/onvif", ""}, {"home/cameras/frigate", ""}, {"home/cameras", "db geo home home/cameras/frigate home/cameras/onvif video"},
 	{"home/record", "db home home/cameras home/cameras/frigate video"},
 	{"internal/rtsptest", ""}, {"internal/pgtest", ""}, {"internal/dbtest", "db internal/pgtest"},
