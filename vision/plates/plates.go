@@ -7,3 +7,7 @@
 // many frames, Eval measures a Reader against pictures with known plates. The
 // recogniser is trained on drawn plates only; train/README.md says how.
 package plates
+
+// StripWidth is how wide the recogniser wants a plate's characters, in pixels;
+// nets.StripHeight is how high.
+const StripWidth = 208
