@@ -108,10 +108,10 @@ func OpenSpool(dir string, limit int64, now func() time.Time) (s *Spool, err err
 	if err := os.MkdirAll(filepath.Join(dir, "p"), 0o700); err != nil {
 		return nil, err
 	}
+	opening := s
 	defer func() {
 		if err != nil {
-			s.Close()
-			err = fmt.Errorf("opening the spool %s: %w", dir, err)
+			err = errors.Join(fmt.Errorf("opening the spool %s: %w", dir, err), opening.Close())
 		}
 	}()
 	if s.lock, err = os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
@@ -140,6 +140,9 @@ func (s *Spool) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
+	if s.slots != nil && s.log != nil {
+		errs = append(errs, s.saveState()) // what was lost is counted in it
+	}
 	for _, f := range []*os.File{s.log, s.slots, s.lock} {
 		if f != nil {
 			errs = append(errs, f.Close())
