@@ -37,6 +37,7 @@ import (
 	"porchlight/plate/sharing"
 	"porchlight/policy"
 	"porchlight/purpose"
+	"porchlight/register"
 	"porchlight/roster"
 	"porchlight/share"
 	"porchlight/web"
@@ -91,6 +92,7 @@ type Exchange struct {
 	Hotlists *hotlist.Service
 	Sharing  *sharing.Service
 	Peers    *peer.Service
+	Register *register.Service
 
 	push         *push.Sender
 	descriptor   ledger.Descriptor
@@ -123,7 +125,7 @@ func Open(ctx context.Context, c Config) (*Exchange, error) {
 	}
 	x := &Exchange{Config: c, metrics: prometheus.NewRegistry(), changed: make(chan struct{}, 1)}
 	for _, step := range []func(context.Context) error{
-		x.openStores, x.openGate, x.openDomains, x.openPlates, x.recordChanges, x.openFeed, x.openSite,
+		x.openStores, x.openGate, x.openDomains, x.openPlates, x.openNeighbors, x.recordChanges, x.openFeed, x.openSite,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, x.Close())
@@ -428,7 +430,7 @@ func (x *Exchange) openSite(context.Context) (err error) {
 		BaseURL: x.BaseURL, Version: x.Version, Descriptor: x.descriptor, Zone: x.zone, PushKey: x.push.Keys.Public,
 		Identity: x.Identity, Gate: x.Gate, Log: x.Log, Policy: x.Policy, Roster: x.Roster,
 		Canvass: x.Canvass, Feed: x.Feed, Notices: x.Notices, Evidence: x.Evidence, Intake: x.Intake, Share: x.Share, Cameras: x.Cameras, Images: x.Images, Hotlists: x.Hotlists,
-		Searches: x.Searches, Keeper: x.Keeper, Sharing: x.Sharing, Peers: x.Peers,
+		Searches: x.Searches, Keeper: x.Keeper, Sharing: x.Sharing, Peers: x.Peers, Register: x.Register,
 		Metrics: x.metrics, Logger: x.Logger, Ready: x.ready,
 	}
 	layers := fs.FS(embed.FS{}) // none: plain ground

@@ -55,6 +55,7 @@ func (x *Exchange) Sweep(ctx context.Context) {
 		{"ending pictures of plate reads past their retention", x.Images.Sweep},
 		{"forgetting hits past their retention", x.Hotlists.Sweep},
 		{"forgetting old figures of cameras", x.Cameras.Sweep},
+		{"forgetting cases of looks at the camera register", x.Register.Sweep},
 		{"closing acts that stood open", x.Gate.Settle},
 		{"forgetting private values past their retention", x.Gate.Purge},
 		{"clearing the ledger's queue", x.clearQueue},

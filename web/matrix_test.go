@@ -33,6 +33,7 @@ import (
 
 	"porchlight/exchange"
 	"porchlight/gate"
+	"porchlight/geo"
 	"porchlight/identity"
 	"porchlight/internal/actor"
 	"porchlight/internal/softkey"
@@ -43,6 +44,7 @@ import (
 	picture "porchlight/plate/image"
 	"porchlight/plate/peer"
 	"porchlight/policy"
+	"porchlight/register"
 	"porchlight/roster"
 	"porchlight/web"
 )
@@ -166,6 +168,26 @@ var matrix = []row{
 	{"POST /api/v1/clips/relink", "submission.relink", "h++h hhhh hhhh hhh hh", relink},
 	{"GET /api/v1/items/{item}/messages", "", "ssss +++r 0000 000 0s", item("GET", "/messages", nil)},
 	{"POST /api/v1/items/{item}/messages", "message.send", "ssss +++- 0000 000 0s", func(c *cell) request { return act("/items/"+c.w.own+"/messages", map[string]any{"sealed": c.w.note}) }},
+
+	// ---- the camera register: a camera of the owner, told to the police, whose investigator looked at it
+	{"GET /api/v1/register/form", "", everybody, get("/api/v1/register/form")},
+	{"POST /api/v1/register/cameras", "register.tell", everybody, func(c *cell) request { return act("/register/cameras", c.w.telling(<-c.w.forms, []byte(rand.Text()))) }},
+	{"GET /api/v1/register/camera", "", "h+0h hhhh hhhh hhh hh", get("/api/v1/register/camera")},
+	{"GET /api/v1/register/camera/receipts/{entry}", "", "h+0h hhhh hhhh hhh hh", func(c *cell) request {
+		return request{method: "GET", path: fmt.Sprintf("/api/v1/register/camera/receipts/%d", c.w.told.Entry)}
+	}},
+	{"POST /api/v1/register/camera/change", "register.change", "h+0h hhhh hhhh hhh hh", func(c *cell) request {
+		return act("/register/camera/change", c.w.telling("", nil).CameraDetails)
+	}},
+	{"POST /api/v1/register/camera/messages", "register.write", "h+0h hhhh hhhh hhh hh", func(c *cell) request {
+		return act("/register/camera/messages", map[string]any{"sealed": c.w.note})
+	}},
+	{"POST /api/v1/register/looks", "register.view", "ssss +++- +++- --- -s", func(c *cell) request { return act("/register/looks", registerAsk(c.col)) }}, // of her own agency
+	{"GET /api/v1/register/threads", "", "ssss +++r ++++ rrr rs", get("/api/v1/register/threads")},                                                         // of her own agency
+	{"POST /api/v1/register/cameras/{camera}/messages", "register.ask", "ssss +++- 0000 000 0s", func(c *cell) request {
+		return act("/register/cameras/"+c.w.told.ID+"/messages", web.CaseMessage{Case: registerAsk(c.col).Case, Sealed: c.w.note})
+	}},
+	{"POST /api/v1/register/camera/withdraw", "register.withdraw", "h+0h hhhh hhhh hhh hh", func(*cell) request { return act("/register/camera/withdraw", nil) }},
 
 	// ---- evidence
 	{"GET /api/v1/items", "", "ssss r++r ++++ rrr rs", get("/api/v1/items")}, // what her agency holds
@@ -570,6 +592,22 @@ type matrixWorld struct {
 	peer            web.NewPeer // not added yet
 
 	searched, proposal, readHold string // of the investigator of the police
+
+	forms chan string // old enough to tell of a camera with
+	told  register.Camera
+}
+
+// telling is a camera that the police can be told of by whoever has that token.
+func (w *matrixWorld) telling(form string, token []byte) web.CameraTelling {
+	hash := sha256.Sum256(token)
+	return web.CameraTelling{Form: form, Agency: w.Police.ORI, OwnerHash: hash[:], Recipient: w.resident.Recipient().String(),
+		CameraDetails: web.CameraDetails{Place: web.MapPlace{Lon: -89.65, Lat: 39.75}, Rounding: "100m", Films: []string{"street"}, Days: 14}}
+}
+
+// registerAsk is a look around that camera, for a case of each who asks.
+func registerAsk(col byte) web.RegisterAsk {
+	return web.RegisterAsk{Case: "26-8" + string(col), Incident: "burglary", Note: "A door was forced.", Area: web.GeoPolygon{Type: "Polygon",
+		Coordinates: [][][]float64{{{-89.652, 39.749}, {-89.648, 39.749}, {-89.648, 39.7515}, {-89.652, 39.7515}, {-89.652, 39.749}}}}}
 }
 
 func (*matrixWorld) b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
@@ -692,6 +730,10 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 	w := &matrixWorld{World: testworld.Start(t, nil), t: t, askers: map[byte]*asker{}, newcomers: make([]*actor.Person, 3)}
 	ctx := t.Context()
 	var err error
+	w.forms = make(chan string, 20)
+	for range cap(w.forms) {
+		w.forms <- w.X.Register.Forms.Token()
+	}
 	w.resident, err = age.GenerateX25519Identity()
 	check(t, err)
 	w.note, err = actor.Seal([]byte("a blue van"), w.resident.Recipient())
@@ -860,6 +902,20 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 	followed, err := owner.Follow(ctx)
 	check(t, err)
 	w.consent = followed.Consent
+	token := strings.TrimPrefix(owner.Capability().Get("Authorization"), "Capability ")
+	secret, err := base64.RawURLEncoding.DecodeString(token)
+	check(t, err)
+	in := w.telling(<-w.forms, secret)
+	_, err = w.X.Register.Tell(ctx, gate.Caller{Who: identity.Resident(), ActID: gate.NewActID()}, register.Telling{Form: in.Form, Agency: in.Agency,
+		OwnerHash: in.OwnerHash, Recipient: in.Recipient, Details: register.Details{Place: geo.Point{Lon: -896500000, Lat: 397500000}, Rounding: geo.Hundred, Films: []register.Films{"street"}}})
+	check(t, err)
+	hers, err := w.X.Register.Follow(ctx, token)
+	check(t, err)
+	w.told = hers.Camera
+	for _, col := range []byte("QICA") {
+		_, err = w.Police.Investigator.Act(ctx, "/register/looks", registerAsk(col), nil)
+		check(t, err)
+	}
 	var feed struct{ Cells []string }
 	w.json(actor.New(w.URL), "GET", "/feed/v1/", nil, &feed)
 	w.cell = feed.Cells[0]

@@ -19,6 +19,7 @@ import (
 	"porchlight/plate/search"
 	"porchlight/plate/sharing"
 	"porchlight/policy"
+	"porchlight/register"
 	"porchlight/roster"
 	"porchlight/share"
 	"porchlight/web/basemap"
@@ -54,6 +55,7 @@ type Options struct {
 	Peers    *peer.Service
 	Searches *search.Service
 	Keeper   *search.Keeper
+	Register *register.Service
 
 	Ready   func() error         // nil when the exchange can take acts
 	Metrics *prometheus.Registry // default a new one
@@ -69,6 +71,7 @@ func (s *Server) routes() error {
 	s.shareRoutes()
 	s.evidenceRoutes()
 	s.plateRoutes()
+	s.registerRoutes()
 	if err := s.siteRoutes(); err != nil {
 		return err
 	}

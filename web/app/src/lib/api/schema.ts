@@ -1376,6 +1376,176 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/register/camera": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the register says of her camera, who looked at it, and letters. */
+        get: operations["followCamera"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/register/camera/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replace what the register says of her camera. */
+        post: operations["changeCameraTold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/register/camera/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write to the agency she told, sealed. */
+        post: operations["writeAboutCamera"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/register/camera/receipts/{entry}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prove one look at her camera, one letter, or that she told it. */
+        get: operations["cameraReceipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/register/camera/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take her camera out of the register; it is erased. */
+        post: operations["withdrawCamera"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/register/cameras": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell one agency that a camera exists. Its id is the act's. */
+        post: operations["tellCamera"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/register/cameras/{camera}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask a camera's owner about a case, sealed. */
+        post: operations["askCameraOwner"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/register/form": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A form to tell of a camera with: good once, after a few seconds. */
+        get: operations["registerForm"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/register/looks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look which cameras the own agency was told of in a small area, for a case. Their owners see it. */
+        post: operations["lookAtRegister"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/register/threads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the own agency and owners wrote to each other about cameras, sealed. */
+        get: operations["registerThreads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/requests": {
         parameters: {
             query?: never;
@@ -1781,6 +1951,27 @@ export interface components {
              */
             unsigned: number;
         };
+        CameraDetails: {
+            /** @description Her own contact, an age file to the agency's evidence vault; empty: through Porchlight only. */
+            contact?: string;
+            /**
+             * Format: int64
+             * @description For how many days it keeps footage; 0: she does not say.
+             */
+            days: number;
+            films: ("street" | "sidewalk" | "entrance" | "driveway" | "yard" | "alley" | "parking" | "storefront" | "other")[];
+            /** @description In her words, at most 200 characters, one line. */
+            note?: string;
+            /** @description On the grid that rounding names; her device rounds it. */
+            place: components["schemas"]["MapPlace"];
+            /**
+             * @description exact: as given; 100m: to 0.001 degree; 500m: to 0.005 degree.
+             * @enum {string}
+             */
+            rounding: "exact" | "100m" | "500m";
+            /** @description The age recipient contact was sealed to. */
+            vault?: string;
+        };
         CameraDraft: {
             /** @description As its own program calls it; needed for Frigate, and where cameras share a token. */
             alias?: string;
@@ -1813,6 +2004,51 @@ export interface components {
         CameraList: {
             /** @description Which cameras, or how many. */
             cameras: components["schemas"]["CameraView"][];
+        };
+        CameraLook: {
+            /**
+             * Format: date-time
+             * @description When, RFC 3339.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Of register.view.
+             */
+            entry: number;
+            /** @description What it was about. */
+            incident: string;
+            /** @description The role that acted. */
+            role: string;
+        };
+        CameraTelling: {
+            /** @description ORI of the one agency that is told. */
+            agency: string;
+            /** @description Her own contact, an age file to the agency's evidence vault; empty: through Porchlight only. */
+            contact?: string;
+            /**
+             * Format: int64
+             * @description For how many days it keeps footage; 0: she does not say.
+             */
+            days: number;
+            films: ("street" | "sidewalk" | "entrance" | "driveway" | "yard" | "alley" | "parking" | "storefront" | "other")[];
+            /** @description Of registerForm. */
+            form: string;
+            /** @description In her words, at most 200 characters, one line. */
+            note?: string;
+            /** @description SHA-256 of the 32-byte capability token. */
+            owner_hash: string;
+            /** @description On the grid that rounding names; her device rounds it. */
+            place: components["schemas"]["MapPlace"];
+            /** @description Her age X25519 recipient, derived from her link. */
+            recipient: string;
+            /**
+             * @description exact: as given; 100m: to 0.001 degree; 500m: to 0.005 degree.
+             * @enum {string}
+             */
+            rounding: "exact" | "100m" | "500m";
+            /** @description The age recipient contact was sealed to. */
+            vault?: string;
         };
         CameraView: {
             /** @description What its program calls it. */
@@ -1876,6 +2112,12 @@ export interface components {
              * @description When it last had trouble.
              */
             trouble_at?: string;
+        };
+        CaseMessage: {
+            /** @description Case number. */
+            case: string;
+            /** @description An age file, base64; the exchange cannot read it. */
+            sealed: string;
         };
         CategoryView: {
             /** @description The statute or promise. */
@@ -2130,6 +2372,24 @@ export interface components {
             /** @description Age recipient. */
             vault: string;
         };
+        FollowedCamera: {
+            agency: components["schemas"]["FollowedAgency"];
+            camera: components["schemas"]["CameraDetails"];
+            /** Format: date-time */
+            changed: string;
+            /**
+             * Format: int64
+             * @description Of register.tell.
+             */
+            entry: number;
+            /** @description Its id. */
+            id: string;
+            /** @description Each time an officer saw it, newest first. */
+            looks: components["schemas"]["CameraLook"][];
+            messages: components["schemas"]["MessageView"][];
+            /** Format: date-time */
+            told: string;
+        };
         FollowedClip: {
             /** @description Id of the retention category. */
             category?: string;
@@ -2217,6 +2477,9 @@ export interface components {
             permit: boolean;
             /** @description That would refuse. */
             rules: components["schemas"]["RefusedBy"][];
+        };
+        FormToken: {
+            form: string;
         };
         GeoPolygon: {
             /** @description One ring of [longitude, latitude], closed, at most 500 corners. */
@@ -2552,6 +2815,18 @@ export interface components {
             address: string;
             /** @description S2 token, level 10. */
             cell: string;
+        };
+        MapPlace: {
+            /**
+             * Format: double
+             * @description Degrees north.
+             */
+            lat: number;
+            /**
+             * Format: double
+             * @description Degrees east.
+             */
+            lon: number;
         };
         Me: {
             agency?: components["schemas"]["MyAgency"];
@@ -3227,6 +3502,63 @@ export interface components {
             };
             /** @description URL of the law or promise. */
             source?: string;
+        };
+        RegisterAsk: {
+            area: components["schemas"]["GeoPolygon"];
+            /** @description Case number. */
+            case: string;
+            /**
+             * @description The owners of the cameras read it.
+             * @enum {string}
+             */
+            incident: "arson" | "assault" | "burglary" | "fire" | "fraud" | "hate-crime" | "hit-and-run" | "homicide" | "kidnapping" | "missing-person" | "package-theft" | "robbery" | "sexual-assault" | "shooting" | "theft" | "traffic-crash" | "vandalism" | "vehicle-break-in" | "vehicle-theft";
+            /** @description What happened, at most 500 characters. */
+            note?: string;
+        };
+        RegisterLookBody: {
+            /** @description Which cameras, or how many. */
+            cameras: components["schemas"]["RegisteredCamera"][];
+            /** @description The receipt, a porchlight-receipt/v1 text. */
+            receipt: string;
+        };
+        RegisterThread: {
+            /** @description Id of the camera. */
+            camera: string;
+            messages: components["schemas"]["MessageView"][];
+            /** @description Age X25519 recipient. */
+            recipient: string;
+        };
+        RegisterThreads: {
+            threads: components["schemas"]["RegisterThread"][];
+        };
+        RegisteredCamera: {
+            /** Format: date-time */
+            changed: string;
+            /** @description Her own contact, an age file to the agency's evidence vault; empty: through Porchlight only. */
+            contact?: string;
+            /**
+             * Format: int64
+             * @description For how many days it keeps footage; 0: she does not say.
+             */
+            days: number;
+            films: ("street" | "sidewalk" | "entrance" | "driveway" | "yard" | "alley" | "parking" | "storefront" | "other")[];
+            /** @description Its id. */
+            id: string;
+            /** @description In her words, at most 200 characters, one line. */
+            note?: string;
+            /** @description On the grid that rounding names; her device rounds it. */
+            place: components["schemas"]["MapPlace"];
+            /** @description Age recipient to write to its owner with. */
+            recipient: string;
+            /**
+             * @description exact: as given; 100m: to 0.001 degree; 500m: to 0.005 degree.
+             * @enum {string}
+             */
+            rounding: "exact" | "100m" | "500m";
+            /** Format: date-time */
+            told: string;
+            /** @description The age recipient contact was sealed to. */
+            vault?: string;
         };
         ReleaseInput: {
             /** @description Id of the hold. */
@@ -7197,6 +7529,370 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TracedRow"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    followCamera: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Capability <base64url token> */
+                Authorization: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowedCamera"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeCameraTold: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Capability <base64url token> */
+                Authorization: string;
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraDetails"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    writeAboutCamera: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Capability <base64url token> */
+                Authorization: string;
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SealedMessage"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cameraReceipt: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Capability <base64url token> */
+                Authorization: string;
+            };
+            path: {
+                /** @description Index of the entry in the ledger. */
+                entry: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawCamera: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Capability <base64url token> */
+                Authorization: string;
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tellCamera: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CameraTelling"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askCameraOwner: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                /** @description Id of the camera. */
+                camera: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CaseMessage"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    registerForm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FormToken"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lookAtRegister: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegisterAsk"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegisterLookBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    registerThreads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegisterThreads"];
                 };
             };
             /** @description Error */
