@@ -31,15 +31,17 @@ var (
 func load() map[Lang]map[string]string {
 	all := make(map[Lang]map[string]string)
 	for _, l := range Languages {
-		text, err := messages.FS.ReadFile(string(l) + ".json")
-		if err != nil {
-			panic(err) // embedded: missing only if the build is broken
+		all[l] = make(map[string]string)
+		for _, folder := range []string{"", "home/"} {
+			text, err := messages.FS.ReadFile(folder + string(l) + ".json")
+			if err != nil {
+				panic(err) // embedded: missing only if the build is broken
+			}
+			m := all[l]
+			if err := json.Unmarshal(text, &m); err != nil { // adds to m
+				panic(fmt.Sprintf("messages %s%s: %v", folder, l, err))
+			}
 		}
-		var m map[string]string
-		if err := json.Unmarshal(text, &m); err != nil {
-			panic(fmt.Sprintf("messages %s: %v", l, err))
-		}
-		all[l] = m
 	}
 	return all
 }
