@@ -184,7 +184,7 @@ func (d *disk) pinned() (total time.Duration) {
 // stepped is a clock that goes to where it is waited for when it is let.
 type stepped struct {
 	now     time.Time
-	at, go_ chan struct{}
+	at, run chan struct{}
 }
 
 func (c *stepped) Now() time.Time { return c.now }
