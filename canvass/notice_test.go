@@ -1,27 +1,21 @@
 package canvass
 
 import (
-	"bufio"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
-	"mime/quotedprintable"
-	"net"
-	"net/mail"
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"porchlight/geo"
 	"porchlight/internal/push"
 	"porchlight/internal/push/pushtest"
+	"porchlight/internal/smtp/smtptest"
 )
 
 // listen subscribes a browser of a push service.
@@ -30,98 +24,7 @@ func listen(n *Notices, at *pushtest.Service, cell, path string) error {
 	return n.SubscribePush(context.Background(), cell, b.Endpoint, b.P256DH, b.Auth)
 }
 
-// relay is an SMTP server (RFC 5321) that keeps what it is given.
-type relay struct {
-	t      testing.TB
-	l      net.Listener
-	mu     sync.Mutex
-	reject string // answer to RCPT instead of 250
-	got    []string
-}
-
-func newRelay(t testing.TB) *relay {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	r := &relay{t: t, l: l}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go r.session(c)
-		}
-	}()
-	return r
-}
-
-func (r *relay) session(c net.Conn) {
-	defer c.Close()
-	in := bufio.NewScanner(c)
-	fmt.Fprint(c, "220 relay\r\n")
-	data := false
-	var text strings.Builder
-	for in.Scan() {
-		line := in.Text()
-		switch verb := strings.ToUpper(line); {
-		case data && line == ".":
-			data = false
-			r.mu.Lock()
-			r.got = append(r.got, text.String())
-			r.mu.Unlock()
-			fmt.Fprint(c, "250 taken\r\n")
-		case data:
-			text.WriteString(strings.TrimPrefix(line, ".") + "\r\n")
-		case strings.HasPrefix(verb, "EHLO"):
-			fmt.Fprint(c, "250-relay\r\n250 8BITMIME\r\n")
-		case strings.HasPrefix(verb, "RCPT"):
-			r.mu.Lock()
-			answer := r.reject
-			r.mu.Unlock()
-			if answer == "" {
-				answer = "250 ok"
-			}
-			fmt.Fprint(c, answer+"\r\n")
-		case verb == "DATA":
-			data = true
-			text.Reset()
-			fmt.Fprint(c, "354 go on\r\n")
-		case verb == "QUIT":
-			fmt.Fprint(c, "221 bye\r\n")
-			return
-		default:
-			fmt.Fprint(c, "250 ok\r\n")
-		}
-	}
-}
-
-func (r *relay) refuse(answer string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.reject = answer
-}
-
-// mails returns what came since the last call.
-func (r *relay) mails() (out []*mail.Message, bodies []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, text := range r.got {
-		m, err := mail.ReadMessage(strings.NewReader(text))
-		must(r.t, err)
-		body := io.Reader(m.Body)
-		if m.Header.Get("Content-Transfer-Encoding") == "quoted-printable" {
-			body = quotedprintable.NewReader(m.Body)
-		}
-		b, err := io.ReadAll(body)
-		must(r.t, err)
-		out, bodies = append(out, m), append(bodies, string(b))
-	}
-	r.got = nil
-	return out, bodies
-}
-
-func (w *world) notices(r *relay) (*Notices, *pushtest.Service) {
+func (w *world) notices(r *smtptest.Relay) (*Notices, *pushtest.Service) {
 	w.t.Helper()
 	keys, err := push.NewKeys()
 	must(w.t, err)
@@ -131,10 +34,7 @@ func (w *world) notices(r *relay) (*Notices, *pushtest.Service) {
 		Words: func(lang, key string) string { return lang + ":" + key },
 	}
 	if r != nil {
-		host, port, _ := strings.Cut(r.l.Addr().String(), ":")
-		p, err := strconv.Atoi(port)
-		must(w.t, err)
-		o.Mail = SMTP{Host: host, Port: p, From: "porchlight@exchange.example", TLS: "none"}
+		o.Mail = SMTP(r.Config())
 	}
 	n, err := NewNotices(context.Background(), o)
 	must(w.t, err)
@@ -275,7 +175,7 @@ var linkPattern = regexp.MustCompile(`https://exchange\.example/notices#(confirm
 
 func TestMail(t *testing.T) {
 	w := newWorld(t)
-	smtp := newRelay(t)
+	smtp := smtptest.New(t)
 	n, _ := w.notices(smtp)
 	cell := geo.CoarseCells(w.draft().Area)[0]
 	ctx := t.Context()
@@ -284,7 +184,7 @@ func TestMail(t *testing.T) {
 		must(t, n.SubscribeMail(ctx, cell, "Ann@Example.org"))
 		due(t, n)
 	}
-	ms, bodies := smtp.mails()
+	ms, bodies := smtp.Mails()
 	if len(ms) != 1 || ms[0].Header.Get("To") != "<Ann@example.org>" || !strings.Contains(bodies[0], "en:ask.mail.confirm.body") {
 		t.Fatalf("%v %v", ms, bodies)
 	}
@@ -310,7 +210,7 @@ func TestMail(t *testing.T) {
 	if due(t, n) != 1 {
 		t.Error("no notice")
 	}
-	ms, bodies = smtp.mails()
+	ms, bodies = smtp.Mails()
 	if len(ms) != 1 {
 		t.Fatalf("%d mails", len(ms))
 	}
@@ -331,26 +231,26 @@ func TestMail(t *testing.T) {
 	}
 
 	// An address that does not exist is forgotten; a busy relay is not its fault.
-	smtp.refuse("450 later")
+	smtp.Refuse("450 later")
 	w.publish(w.draft())
 	w.sleep(n.Jitter)
 	due(t, n)
 	if n.count(t, "canvass_subscriber") != 1 || n.count(t, "canvass_notice") != 1 {
 		t.Error("a temporary failure should keep notice and subscriber")
 	}
-	smtp.refuse("550 no such user")
+	smtp.Refuse("550 no such user")
 	w.sleep(time.Hour)
 	due(t, n)
 	if n.count(t, "canvass_subscriber") != 0 {
 		t.Error("a dead address is kept")
 	}
-	smtp.refuse("")
+	smtp.Refuse("")
 
 	// Leaving: by the header's link, twice.
 	must(t, n.Unsubscribe(ctx, unsubscribe.Query().Get("token")))
 	must(t, n.SubscribeMail(ctx, cell, "ann@example.org"))
 	due(t, n)
-	_, bodies = smtp.mails()
+	_, bodies = smtp.Mails()
 	links = linkPattern.FindAllStringSubmatch(bodies[0], -1)
 	must(t, n.Confirm(ctx, links[0][2]))
 	must(t, n.Unsubscribe(ctx, links[1][2]))
@@ -368,7 +268,7 @@ func TestMail(t *testing.T) {
 	// An unconfirmed address is forgotten after two days.
 	must(t, n.SubscribeMail(ctx, cell, "carl@example.org"))
 	due(t, n)
-	_, bodies = smtp.mails()
+	_, bodies = smtp.Mails()
 	w.sleep(confirmWithin + time.Second)
 	if err := n.Confirm(ctx, linkPattern.FindStringSubmatch(bodies[0])[2]); !errors.Is(err, ErrLink) {
 		t.Errorf("late: %v", err)
@@ -382,7 +282,7 @@ func TestMail(t *testing.T) {
 
 func TestManyCells(t *testing.T) {
 	w := newWorld(t)
-	n, at := w.notices(newRelay(t))
+	n, at := w.notices(smtptest.New(t))
 	n.Cells = geo.CoarseCells(polygon(t, -90, 39, -89, 40))
 	for i, cell := range n.Cells[:maxCells+1] {
 		if err := listen(n, at, cell, "/ann"); (err == nil) != (i < maxCells) {

@@ -35,7 +35,8 @@ var arrows = []struct{ pkg, may string }{
 	{"internal/loggen", "searchlog"}, {"internal/loggen/cmd", "internal/loggen"},
 	{"gate", "db identity ledger policy"},
 	{"oversight", "ledger"}, // runs without an exchange
-	{"canvass", "db gate geo identity internal/push"},
+	{"feed", "geo"},
+	{"canvass", "db feed gate geo identity internal/push"},
 	{"capability", ""}, {"internal/form", ""},
 	{"register", "canvass capability db gate geo identity internal/form ledger"},
 	{"roster", "db gate geo identity ledger"},
@@ -50,16 +51,19 @@ var arrows = []struct{ pkg, may string }{
 	{"web/messages", ""}, {"web/app", ""}, {"web/basemap", ""},
 	{"web/i18n", "web/messages"},
 	{"web/pages", "web/i18n"},
-	{"share/client", "canvass gate internal/agekey ledger web/i18n"}, // an owner's device, with no part of an exchange
+	{"share/client", "canvass gate internal/agekey ledger web/i18n"},             // an owner's device, with no part of an exchange
 	{"lpr", "ledger plate plate/intake share/client video vision vision/plates"}, // a machine at the roadside
 	{"web", "canvass capability evidence gate geo identity internal/asset internal/form internal/problem internal/push ledger oversight plate plate/hotlist plate/image plate/intake plate/peer plate/search plate/sharing policy purpose register roster share web/app web/basemap web/i18n web/pages"},
-	{"exchange", "blob canvass db evidence gate geo identity internal/push ledger plate plate/hotlist plate/image plate/intake plate/peer plate/reads plate/search plate/sharing policy purpose register roster share web web/app web/basemap web/i18n"},
+	{"exchange", "blob canvass db evidence feed gate geo identity internal/push ledger plate plate/hotlist plate/image plate/intake plate/peer plate/reads plate/search plate/sharing policy purpose register roster share web web/app web/basemap web/i18n"},
 	{"home", "geo vision"}, {"home/cameras/onvif", ""}, {"home/cameras/frigate", ""}, {"home/cameras", "db geo home home/cameras/frigate home/cameras/onvif video"},
 	{"home/record", "db home home/cameras home/cameras/frigate video"},
 	{"internal/rtsptest", ""}, {"internal/pgtest", ""}, {"internal/dbtest", "db internal/pgtest"},
 	{"internal/actor", "gate identity internal/agekey internal/softkey ledger roster plate/intake share/client web"},
 	{"internal/gatetest", "canvass db gate geo identity internal/agekey internal/dbtest internal/softkey ledger policy"},
 	{"internal/testworld", "db exchange identity internal/actor internal/dbtest roster web"},
+	{"home/ask", "canvass db geo home ledger share/client"}, // sends nothing but its rounds
+	{"home/notify", "db internal/push internal/smtp web/i18n"},
+	{"home/send", "canvass db gate home home/ask home/record ledger share/client video vision/cover web/i18n"},
 	{"home/devices", "db"},
 	{"home/web", "geo home home/devices internal/asset internal/problem video web/app"},
 	{"internal/apidoc", "exchange home/web"},
@@ -111,6 +115,7 @@ var only = []struct{ path, by, why string }{
 	{"github.com/knadh/koanf", "cmd/porchlight", "only cmd reads configuration"},
 	{"charm.land/fang", "cmd/porchlight", "only cmd has flags"},
 	{"github.com/digitorus", "evidence", "only court packages carry time stamps"},
+	{"github.com/wneessen/go-mail", "internal/smtp", "one package speaks SMTP"},
 	{"github.com/SherClockHolmes/webpush-go", "internal/push", "one package speaks web push"},
 	{"github.com/duckdb", "internal/bench/duckdb", "a module of its own, so that Porchlight needs no C compiler"},
 	{"github.com/cespare/xxhash", "audit", "only audits compare millions of texts by hash"},
