@@ -149,6 +149,11 @@ func readCameraKey(file string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseCameraKey(text, file)
+}
+
+// parseCameraKey reads what keygen wrote, from a place of that name.
+func parseCameraKey(text []byte, file string) (ed25519.PrivateKey, error) {
 	block, _ := pem.Decode(text)
 	if block == nil {
 		return nil, fmt.Errorf("%s holds no key: make one with porchlight camera keygen", file)

@@ -50,7 +50,7 @@ Watch it:     porchlight witness`,
 	}
 	root.AddCommand(
 		newInitCmd(), newServeCmd(), newDemoCmd(), newWitnessCmd(), newVerifyCmd(), newAuditCmd(),
-		newBackupCmd(), newRestoreCmd(), newPolicyCmd(), newPurposeCmd(), newCameraCmd(), newVisionCmd(),
+		newBackupCmd(), newRestoreCmd(), newPolicyCmd(), newPurposeCmd(), newCameraCmd(), newLPRCmd(), newVisionCmd(),
 	)
 	noteBegin(root, began)
 	return root, began
