@@ -30,10 +30,13 @@ type Source struct {
 // Fetch may be stopped at any time and run again. progress, which may be nil, is
 // told how many bytes of a package were read.
 func Fetch(ctx context.Context, dir string, from Source, progress func(p Package, read, of int64)) error {
+	return fetch(ctx, dir, Missing(dir), from, progress)
+}
+
+func fetch(ctx context.Context, dir string, missing []File, from Source, progress func(Package, int64, int64)) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	missing := Missing(dir)
 	for len(missing) > 0 {
 		p := missing[0].Package
 		files := slices.DeleteFunc(slices.Clone(missing), func(f File) bool { return f.Package != p })
