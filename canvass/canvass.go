@@ -9,11 +9,9 @@
 package canvass
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,6 +21,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"porchlight/feed"
 	"porchlight/geo"
 )
 
@@ -188,18 +187,8 @@ func (r Request) Content() Content {
 // public value "content". JavaScript's JSON.stringify of the parsed object
 // gives the same bytes.
 func (c Content) Hash() string {
-	sum := sha256.Sum256(compact(c))
+	sum := sha256.Sum256(feed.Compact(c))
 	return hex.EncodeToString(sum[:])
-}
-
-func compact(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		panic("canvass: encoding plain data: " + err.Error())
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // Agency is what this package must know of an agency.

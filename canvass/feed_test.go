@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"porchlight/feed"
 	"porchlight/geo"
 	"porchlight/ledger"
 
@@ -304,7 +305,7 @@ func TestParseFeedRefuses(t *testing.T) {
 			t.Fatalf("a flipped bit at %d passed: %v", i, err)
 		}
 	}
-	_, other, err := NewFeedKey("exchange.example")
+	_, other, err := feed.NewKey("exchange.example")
 	must(t, err)
 	v, err := note.NewVerifier(other)
 	must(t, err)
@@ -338,13 +339,13 @@ func FuzzParseFeed(f *testing.F) {
 	f.Add(file)
 	f.Add([]byte(strings.TrimRight(text, ".") + "...\n\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		feed, err := ParseFeed(data, key)
+		read, err := ParseFeed(data, key)
 		if err == nil && !bytes.Equal(data, file) {
-			t.Errorf("a file nobody signed passed: %+v", feed)
+			t.Errorf("a file nobody signed passed: %+v", read)
 		}
 		// The text alone, as if it had been signed.
 		if text, _, ok := strings.Cut(string(data), "\n\n"); ok {
-			parseText(strings.TrimSuffix(text, "\n") + "\n")
+			feed.ParseText[FeedBody](feedKind, strings.TrimSuffix(text, "\n")+"\n")
 		}
 	})
 }

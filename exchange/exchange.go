@@ -23,6 +23,7 @@ import (
 	"porchlight/canvass"
 	"porchlight/db"
 	"porchlight/evidence"
+	"porchlight/feed"
 	"porchlight/gate"
 	"porchlight/geo"
 	"porchlight/identity"
@@ -258,7 +259,7 @@ func (x *Exchange) openDomains(ctx context.Context) error {
 	x.jurisdiction = area
 	agencies := asking{x.Roster}
 	feedKey, err := x.secret(feedKeyFile, func() (string, error) {
-		skey, _, err := canvass.NewFeedKey(x.Origin)
+		skey, _, err := feed.NewKey(x.Origin)
 		return skey, err
 	})
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"porchlight/canvass"
+	"porchlight/feed"
 	"porchlight/gate"
 	"porchlight/internal/softkey"
 	"porchlight/ledger"
@@ -25,6 +26,7 @@ import (
 // its pages as a resident, one lie after the other. Needs node, the app's
 // packages and chromium, as `make test` has.
 func TestLyingServer(t *testing.T) {
+	t.Parallel()
 	var seen map[string]struct{ Alert, Page string }
 	w := newTown(t)
 	check(t, w.x.Feed.Build(t.Context())) // as the exchange's clock does
@@ -66,7 +68,7 @@ func newLiar(t *testing.T, w *town) *liar {
 	check(t, err)
 	l.feed, err = note.NewSigner(strings.TrimSpace(string(key)))
 	check(t, err)
-	skey, vkey, err := canvass.NewFeedKey(w.x.Origin)
+	skey, vkey, err := feed.NewKey(w.x.Origin)
 	check(t, err)
 	l.otherKey = vkey
 	l.other, err = note.NewSigner(skey)
