@@ -17,7 +17,7 @@ func newVisionCmd() *cobra.Command {
 		Use:   "vision",
 		Short: "See: fetch the models, read plates, cover faces",
 	}
-	cmd.AddCommand(newVisionSetupCmd())
+	cmd.AddCommand(newVisionSetupCmd(), newVisionReadCmd(), newVisionEvalCmd())
 	return cmd
 }
 

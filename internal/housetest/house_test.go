@@ -47,6 +47,7 @@ var arrows = []struct{ pkg, may string }{
 	{"plate/intake", "db gate geo identity plate"}, {"plate/hotlist", "db gate geo identity internal/push plate"},
 	{"plate/search", "agencyname db gate geo identity ledger plate plate/reads plate/sharing policy policy/packs purpose"}, {"plate/peer", "db gate identity ledger plate"},
 	{"vision", ""}, {"vision/ort", ""}, {"vision/models", ""}, {"vision/models/modelstest", "vision/models"}, {"vision/nets", "vision vision/models vision/ort"},
+	{"vision/plates", "vision vision/nets vision/ort"}, {"vision/plates/train/features", "vision vision/models vision/nets vision/plates"},
 	{"video", "vision"}, {"vision/cover", "video vision"},
 	{"web/messages", ""}, {"web/app", ""}, {"web/basemap", ""},
 	{"web/i18n", "web/messages"},

@@ -8,6 +8,326 @@
 // recogniser is trained on drawn plates only; train/README.md says how.
 package plates
 
+import (
+	"cmp"
+	_ "embed"
+	"fmt"
+	"image"
+	"math"
+	"slices"
+
+	"porchlight/vision"
+	"porchlight/vision/nets"
+	"porchlight/vision/ort"
+)
+
 // StripWidth is how wide the recogniser wants a plate's characters, in pixels;
 // nets.StripHeight is how high.
 const StripWidth = 208
+
+// reader.onnx is the recogniser's neck and heads; its features are
+// nets.TextFeatures. train/README.md says what it was trained on and has its hash.
+//
+//go:embed reader.onnx
+var model []byte
+
+// Reader finds and reads plates. It is safe for concurrent use and computes on the
+// calling goroutine.
+type Reader struct {
+	nets *nets.Nets
+	head *ort.Session
+}
+
+var _ vision.Plates = (*Reader)(nil)
+
+// Open makes a Reader over the networks of a models folder.
+func Open(n *nets.Nets) (*Reader, error) {
+	head, err := n.Session(model)
+	if err != nil {
+		return nil, fmt.Errorf("the plate recogniser: %w", err)
+	}
+	return &Reader{n, head}, nil
+}
+
+// Close frees the recogniser, not the networks.
+func (r *Reader) Close() error { return r.head.Close() }
+
+// motor are the kinds of things that wear plates.
+var motor = []vision.Kind{"car", "truck", "bus", "motorcycle"}
+
+// Plates looks within the vehicles, or everywhere when vehicles is nil. The
+// plates come in the order of their confidence.
+func (r *Reader) Plates(f vision.Frame, vehicles []vision.Thing) ([]vision.Plate, error) {
+	whole := vision.Box{W: float32(f.W), H: float32(f.H)}
+	if vehicles == nil {
+		return r.within(f, []vision.Box{whole}, nil, wide)
+	}
+	vehicles = slices.DeleteFunc(slices.Clone(vehicles), func(t vision.Thing) bool { return !slices.Contains(motor, t.Kind) })
+	return r.within(f, areas(vehicles, whole), vehicles, near)
+}
+
+// Still reads a photograph as well as can be, in whatever time it takes: the whole
+// of it, and each vehicle that the finder sees from nearer. finder may be nil.
+func (r *Reader) Still(f vision.Frame, finder vision.Objects) ([]vision.Plate, error) {
+	var things []vision.Thing
+	if finder != nil {
+		var err error
+		if things, err = finder.Objects(f); err != nil {
+			return nil, err
+		}
+	}
+	vehicles := slices.DeleteFunc(things, func(t vision.Thing) bool { return !slices.Contains(motor, t.Kind) })
+	whole := vision.Box{W: float32(f.W), H: float32(f.H)}
+	look := []vision.Box{whole}
+	for _, b := range areas(vehicles, whole) {
+		if b.W*b.H < 0.6*whole.W*whole.H {
+			look = append(look, b)
+		}
+	}
+	return r.within(f, look, vehicles, wide)
+}
+
+// The longer side of an area as the text finder sees it, in pixels: near a
+// vehicle, whose plate is a tenth of its width or more; or in a whole picture.
+const (
+	near = 480
+	wide = 1280
+)
+
+// areas are where the vehicles are, each with a margin; those that overlap much
+// are one.
+func areas(vehicles []vision.Thing, whole vision.Box) []vision.Box {
+	var list []vision.Box
+	for _, v := range vehicles {
+		b := v.Box
+		m := 0.06 * max(b.W, b.H)
+		x0, y0 := max(0, b.X-m), max(0, b.Y-m)
+		x1, y1 := min(whole.W, b.X+b.W+m), min(whole.H, b.Y+b.H+m)
+		b = vision.Box{X: x0, Y: y0, W: x1 - x0, H: y1 - y0}
+		if b.W < 24 || b.H < 16 {
+			continue // a plate on it would be a few pixels
+		}
+		if i := slices.IndexFunc(list, func(a vision.Box) bool { return overlap(a, b) > 0.6*min(a.W*a.H, b.W*b.H) }); i >= 0 {
+			a := list[i]
+			x1, y1 = max(a.X+a.W, b.X+b.W), max(a.Y+a.H, b.Y+b.H)
+			list[i] = vision.Box{X: min(a.X, b.X), Y: min(a.Y, b.Y)}
+			list[i].W, list[i].H = x1-list[i].X, y1-list[i].Y
+			continue
+		}
+		list = append(list, b)
+	}
+	return list
+}
+
+// within looks in parts of a frame, no side of which the text finder sees with
+// more than side pixels.
+func (r *Reader) within(f vision.Frame, parts []vision.Box, vehicles []vision.Thing, side int) ([]vision.Plate, error) {
+	var found []nets.Text
+	for _, b := range parts {
+		t, err := r.nets.Text(f, b, nets.TextOptions{Side: int(min(float32(side), 1.5*max(b.W, b.H))), Score: 0.4})
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, t...)
+	}
+	read, err := r.lines(f, candidates(found))
+	if err != nil {
+		return nil, err
+	}
+	plates := make([]vision.Plate, 0, len(read))
+	for _, p := range read {
+		plates = append(plates, p.plate(vehicles))
+	}
+	return plates, nil
+}
+
+// reading is a line that is a plate, and what it says.
+type reading struct {
+	quad   nets.Quad
+	of     [kinds]float64 // how likely it is of each kind
+	texts  []vision.Guess // best first, their confidence calibrated
+	strong float64        // how likely the best text is beside the others, before calibration
+}
+
+// lines reads lines: first once each, then those that may be plates by three
+// crops that vote. What overlaps a better reading is left out.
+func (r *Reader) lines(f vision.Frame, list []line) ([]reading, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	first := make([]vision.Frame, len(list))
+	for i, l := range list {
+		first[i] = crop(f, l.quad, crops[0])
+	}
+	looks, err := r.look(first)
+	if err != nil {
+		return nil, err
+	}
+	var maybe []int
+	var more []vision.Frame
+	for i, l := range looks {
+		if l.of[none] < 0.9 {
+			maybe = append(maybe, i)
+			for _, m := range crops[1:] {
+				more = append(more, crop(f, list[i].quad, m))
+			}
+		}
+	}
+	if len(maybe) == 0 {
+		return nil, nil
+	}
+	others, err := r.look(more)
+	if err != nil {
+		return nil, err
+	}
+	var read []reading
+	for k, i := range maybe {
+		votes := append([]look{looks[i]}, others[k*(len(crops)-1):][:len(crops)-1]...)
+		if v := vote(votes); v.of[none] < 0.5 && len(v.texts) > 0 {
+			v.quad = list[i].quad
+			read = append(read, v)
+		}
+	}
+	rank := func(v reading) float64 {
+		return (1 - v.of[none]) * v.strong * math.Min(1, float64(len(v.texts[0].Text))/5)
+	}
+	slices.SortStableFunc(read, func(a, b reading) int { return cmp.Compare(rank(b), rank(a)) })
+	var kept []reading
+	for _, v := range read {
+		b := v.quad.Bounds()
+		if !slices.ContainsFunc(kept, func(k reading) bool {
+			o := k.quad.Bounds()
+			return overlap(o, b) > 0.3*min(o.W*o.H, b.W*b.H)
+		}) {
+			kept = append(kept, v)
+		}
+	}
+	return kept, nil
+}
+
+// margin is how far a crop reaches beyond a line, in parts of its height.
+type margin struct{ left, top, right, bottom float32 }
+
+// crops are the three that vote: as the text finder draws it, with some of what is
+// around, and with more.
+var crops = []margin{
+	{0.12, 0.06, 0.12, 0.06},
+	{0, -0.04, 0, -0.04},
+	{0.4, 0.2, 0.4, 0.2},
+}
+
+func crop(f vision.Frame, q nets.Quad, m margin) vision.Frame {
+	return nets.Straighten(f, grow(q, m.left, m.top, m.right, m.bottom), StripWidth, nets.StripHeight)
+}
+
+// look is what the recogniser sees in one crop.
+type look struct {
+	odds odds
+	of   [kinds]float64
+}
+
+// look runs the recogniser.
+func (r *Reader) look(crops []vision.Frame) ([]look, error) {
+	var looks []look
+	for batch := range slices.Chunk(crops, 8) {
+		features, err := r.nets.TextFeatures(batch...)
+		if err != nil {
+			return nil, err
+		}
+		out, err := r.head.Run(features)
+		if err != nil {
+			return nil, fmt.Errorf("the plate recogniser: %w", err)
+		}
+		n := len(out[0].Float) / len(batch)
+		for i := range batch {
+			l := look{odds: out[0].Float[i*n:][:n]}
+			for k := range l.of {
+				l.of[k] = float64(out[1].Float[i*int(kinds)+k])
+			}
+			looks = append(looks, l)
+		}
+	}
+	return looks, nil
+}
+
+// vote is what several looks at one line say together.
+func vote(looks []look) (v reading) {
+	seen := map[string]bool{}
+	var texts []string
+	for _, l := range looks {
+		for k := range l.of {
+			v.of[k] += l.of[k] / float64(len(looks))
+		}
+		for _, t := range l.odds.best(8) {
+			if t != "" && !seen[t] {
+				seen[t] = true
+				texts = append(texts, t)
+			}
+		}
+	}
+	if len(texts) == 0 {
+		return v
+	}
+	of := v.of
+	of[none] = 0
+	scores := make([]float64, len(texts))
+	for i, t := range texts {
+		for _, l := range looks {
+			scores[i] += l.odds.of(t) / float64(len(looks))
+		}
+		scores[i] += byFormat * prior(t, of)
+	}
+	all := never
+	for _, s := range scores {
+		all = either(all, s)
+	}
+	for i, t := range texts {
+		v.texts = append(v.texts, vision.Guess{Text: t, Confidence: float32(math.Exp(scores[i] - all))})
+	}
+	slices.SortFunc(v.texts, func(a, b vision.Guess) int {
+		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(a.Text, b.Text))
+	})
+	v.texts = v.texts[:min(6, len(v.texts))]
+	v.strong = float64(v.texts[0].Confidence)
+	return v
+}
+
+// byFormat is the weight of what plates say in general against what is seen of
+// this one; the recogniser has learnt some of it already.
+const byFormat = 0.35
+
+// plate is the reading as a noun of package vision.
+func (v reading) plate(vehicles []vision.Thing) vision.Plate {
+	k := us
+	for i := us; i < kinds; i++ {
+		if v.of[i] > v.of[k] {
+			k = i
+		}
+	}
+	q := ofPlate(v.quad, k)
+	p := vision.Plate{Box: q.Bounds()}
+	for i, c := range q {
+		p.Corners[i] = image.Pt(int(math.Round(float64(c.X))), int(math.Round(float64(c.Y))))
+	}
+	for i, t := range v.texts {
+		t.Confidence = calibrated(t.Confidence)
+		if i == 0 {
+			p.Text, p.Confidence = t.Text, t.Confidence
+		} else if t.Confidence > 0.005 {
+			p.Others = append(p.Others, t)
+		}
+	}
+	p.Region = regionOf(p.Text, v.of)
+	if p.Confidence < unread {
+		p.Text, p.Confidence, p.Region, p.Others = "", 0, "", nil
+	}
+	for i, t := range vehicles {
+		if within(t.Box, p.Box) && (p.Vehicle == nil || t.Box.W*t.Box.H < p.Vehicle.Box.W*p.Vehicle.Box.H) {
+			p.Vehicle = &vehicles[i]
+		}
+	}
+	return p
+}
+
+// unread is the confidence below which a plate is there but its text is not said.
+const unread = 0.05

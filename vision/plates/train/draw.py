@@ -490,7 +490,7 @@ def br(r, row, plate_fonts):
     if new:
         ground, ink = vary(r, (238, 240, 240), 6), vary(r, (22, 22, 26) if r.chance(0.8) else (170, 40, 50), 8)
     else:
-        ground, ink = (vary(r, (165, 168, 170), 22), vary(r, (24, 24, 26), 10))
+        ground, ink = (vary(r, (lambda g: (g, g + 2, g + 4))(r.whole(135, 200)), 7), vary(r, (24, 24, 26), 10))
         if r.chance(0.14):
             ground, ink = vary(r, (170, 36, 44), 12), vary(r, (235, 235, 235), 8)
         elif r.chance(0.05):
