@@ -1,48 +1,10 @@
 package video
 
-import (
-	"encoding/binary"
-	"errors"
-	"io"
-	"os"
-)
+import "encoding/binary"
 
-// scrubConfig takes SEI messages out of the decoder configuration of an H.265 film
+// scrubMoov takes SEI messages out of the decoder configuration of H.265 tracks
 // (hvcC, ISO/IEC 14496-15), where ffmpeg's filters leave them. What they took up
 // becomes an empty box, so that nothing else moves.
-func scrubConfig(file string) error {
-	f, err := os.OpenFile(file, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	for at := int64(0); ; {
-		if _, err := f.Seek(at, io.SeekStart); err != nil {
-			return err
-		}
-		b, err := nextBox(f)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if b.kind == "moov" {
-			moov, err := b.read(f, 64<<20)
-			if err != nil {
-				return err
-			}
-			if err := scrubMoov(moov); err != nil {
-				return err
-			}
-			_, err = f.WriteAt(moov, at)
-			return err
-		}
-		at += b.length
-	}
-}
-
-// scrubMoov finds each hvcC in moov and cleans it in place.
 func scrubMoov(moov []byte) error {
 	var within func(kind string, b []byte) error
 	within = func(kind string, b []byte) error {

@@ -2,6 +2,7 @@ package video
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,6 +62,8 @@ func Join(ctx context.Context, files []string, out string) (Made, error) {
 }
 
 func cut(ctx context.Context, files []string, from, to time.Duration, out string, o CutOptions) (Made, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	reel, err := thread(ctx, files)
 	if err != nil {
 		return Made{}, err
@@ -79,34 +82,30 @@ func cut(ctx context.Context, files []string, from, to time.Duration, out string
 	if reel.files == nil {
 		return Made{}, ErrNothing
 	}
-	info := reel.info
-	p, err := command(ctx, "ffmpeg", "-y")
+	length := to - start
+	p, err := command(ctx, "ffmpeg")
 	if err != nil {
 		return Made{}, err
 	}
-	length := to - start
-	p.reel(reel, "-ss", seconds(start-offset), "-t", seconds(length+2*time.Second))
-	made := Made{From: start, To: to, Sound: info.Audio != "" && !o.Mute, Encoded: !copies}
-	p.Args = append(p.Args, "-map", "0:V:0")
-	if copies {
-		p.Args = append(p.Args, "-c:v", "copy", "-bsf:v", within(filter, length))
-		if info.Video == "hevc" {
-			p.Args = append(p.Args, "-tag:v", "hvc1")
+	made := Made{From: start, To: to, Sound: reel.info.Audio != "" && !o.Mute, Encoded: !copies}
+	if copies { // a little earlier: containers round times
+		p.reel(reel, "-ss", seconds(max(0, start-offset-tick)), "-t", seconds(length+2*time.Second))
+		p.Args = append(p.Args, picture(reel.info)...)
+		p.Args = append(p.Args, "-copypriorss", "0")
+		if filter != "" {
+			p.Args = append(p.Args, "-bsf:v", "filter_units="+filter)
 		}
 	} else {
+		p.reel(reel, "-ss", seconds(start-offset), "-t", seconds(length))
 		p.Args = append(p.Args, encode...)
-		p.Args = append(p.Args, "-t", seconds(length))
 	}
 	if made.Sound {
-		p.Args = append(p.Args, sound(info.Audio, length)...)
+		p.Args = append(p.Args, sound(reel.info)...)
 	}
+	p.Args = append(p.Args, plain...)
+	p.Args = append(p.Args, streamed(reel.info)...)
 	err = replace(out, func(tmp string) error {
-		p.Args = append(p.Args, plain...)
-		p.Args = append(p.Args, "-movflags", "+faststart", "-f", "mp4", "file:"+tmp)
-		if err := p.run(ctx); err != nil {
-			return err
-		}
-		if err := scrubConfig(tmp); err != nil {
+		if err := p.through(ctx, cancel, tmp, length); err != nil {
 			return err
 		}
 		_, written, err := probe(ctx, Source(tmp))
@@ -116,27 +115,42 @@ func cut(ctx context.Context, files []string, from, to time.Duration, out string
 	return made, err
 }
 
-// within is a bitstream filter that keeps of a video what lies in [0, length):
-// from the first whole picture on, and up to the first packet of a picture that is
-// shown later, as those after it may need it.
-func within(filter string, length time.Duration) string {
-	drop := fmt.Sprintf("noise=drop='not(st(1,max(ld(1),key*gte(pts*tb,-0.005))))+lt(pts*tb,-0.005)+st(0,max(ld(0),gte(pts*tb,%s)))'", seconds(length-500*time.Microsecond))
-	if filter == "" {
-		return drop
+// through puts what p streams, trimmed, into one plain MP4; cancel ends ctx, which
+// p runs in.
+func (p *program) through(ctx context.Context, cancel context.CancelCauseFunc, file string, length time.Duration) error {
+	mux, err := command(ctx, "ffmpeg", "-y", "-f", "mov", "-i", "pipe:0", "-map", "0", "-c", "copy")
+	if err != nil {
+		return err
 	}
-	return "filter_units=" + filter + "," + drop
-}
-
-// sound keeps of a film's sound what lies in [0, length).
-func sound(codec string, length time.Duration) []string {
-	if soundCodec(codec) != "copy" {
-		return []string{"-map", "0:a:0", "-c:a", "aac", "-af", "atrim=start=0:end=" + seconds(length)}
+	mux.Args = append(mux.Args, plain...)
+	mux.Args = append(mux.Args, "-movflags", "+faststart", "-f", "mp4", "file:"+file)
+	in, err := mux.StdinPipe()
+	if err != nil {
+		return err
 	}
-	return []string{"-map", "0:a:0", "-c:a", "copy", "-bsf:a", fmt.Sprintf("noise=drop='lt(pts*tb,0)+gt((pts+duration)*tb,%s)'", seconds(length))}
+	defer in.Close()
+	out, err := p.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := mux.start(); err != nil {
+		return err
+	}
+	if err = p.start(); err == nil {
+		if err = trim(in, out, length); err != nil {
+			cancel(err)
+		}
+		in.Close()
+		err = p.wait(ctx)
+	}
+	if err != nil {
+		cancel(err)
+	}
+	return cmp.Or(mux.wait(ctx), err)
 }
 
 // encode makes H.264 that every browser and court plays, near the original's quality.
-var encode = []string{"-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p", "-bsf:v", "filter_units=" + "pass_types=1-5|7-11"}
+var encode = []string{"-map", "0:V:0", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p", "-bsf:v", "filter_units=" + units["h264"]}
 
 // replace lets write make a file and puts it in out's place when it is whole; else
 // nothing is left.
@@ -377,23 +391,20 @@ func play(ctx context.Context, files []string, w io.Writer, o PlayOptions) error
 		return err
 	}
 	p.reel(r, "-ss", seconds(max(0, o.From-offset)), "-t", seconds(o.To-max(o.From, 0)))
-	p.Args = append(p.Args, "-map", "0:V:0")
 	if o.Encode {
 		p.Args = append(p.Args, encode...)
+		p.Args = append(p.Args, "-copypriorss", "0") // of the sound, too
 		if o.Width > 0 {
 			p.Args = append(p.Args, "-vf", fmt.Sprintf("scale='min(%d,iw)':-2", o.Width))
 		}
 	} else {
-		p.Args = append(p.Args, "-c:v", "copy")
-		if r.info.Video == "hevc" {
-			p.Args = append(p.Args, "-tag:v", "hvc1")
-		}
+		p.Args = append(p.Args, picture(r.info)...)
 	}
-	if r.info.Audio != "" && !o.Mute {
-		p.Args = append(p.Args, "-map", "0:a:0", "-c:a", soundCodec(r.info.Audio))
+	if !o.Mute {
+		p.Args = append(p.Args, sound(r.info)...)
 	}
 	p.Args = append(p.Args, plain...)
-	p.Args = append(p.Args, streamed...)
+	p.Args = append(p.Args, streamed(r.info)...)
 	p.Stdout = w
 	if err := p.start(); err != nil {
 		return err

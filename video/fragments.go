@@ -81,6 +81,7 @@ func each(b []byte, f func(kind string, content []byte) error) error {
 type tracks map[uint32]*track
 
 type track struct {
+	id      uint32
 	scale   uint32 // ticks a second
 	picture bool
 }
@@ -92,7 +93,6 @@ func readTracks(moov []byte) (tracks, error) {
 		if kind != "trak" {
 			return nil
 		}
-		var id uint32
 		var t track
 		err := each(b, func(kind string, b []byte) error {
 			switch {
@@ -101,7 +101,7 @@ func readTracks(moov []byte) (tracks, error) {
 				if b[0] == 1 {
 					at = 20
 				}
-				id = binary.BigEndian.Uint32(b[at:])
+				t.id = binary.BigEndian.Uint32(b[at:])
 			case kind == "mdia":
 				return each(b, func(kind string, b []byte) error {
 					switch {
@@ -119,10 +119,10 @@ func readTracks(moov []byte) (tracks, error) {
 			}
 			return nil
 		})
-		if t.scale == 0 || id == 0 {
+		if t.scale == 0 || t.id == 0 {
 			return errors.Join(errBox, err)
 		}
-		all[id] = &t
+		all[t.id] = &t
 		return err
 	})
 	for _, t := range all {
@@ -135,11 +135,33 @@ func readTracks(moov []byte) (tracks, error) {
 
 // fragment is what a moof tells.
 type fragment struct {
-	from, to time.Duration // of all its tracks
-	picture  time.Duration // when its first picture is decoded
+	from, to time.Duration // of all its tracks, in the order of decoding
 	key      bool          // its first picture needs no other
-	has      bool          // it holds pictures
+	samples  []sample
 	starts   []start
+}
+
+// sample is one picture, or a little sound.
+type sample struct {
+	track         *track
+	decode, lasts uint64 // ticks
+	shift         int64  // ticks between decoding and showing
+	flags         uint32 // ISO/IEC 14496-12, 8.8.3.1
+	offset        int64  // of its bytes, from the moof's first one
+	size          uint32 // bytes
+}
+
+const notSync = 0x10000 // a sample's flag: it needs others
+
+// key tells whether a picture needs no other.
+func (s sample) key() bool { return s.flags&notSync == 0 }
+
+// shown is when a sample is shown, in the stream; it may be before its beginning.
+func (s sample) shown() time.Duration {
+	if at := int64(s.decode) + s.shift; at < 0 {
+		return -s.track.time(uint64(-at))
+	}
+	return s.track.time(uint64(int64(s.decode) + s.shift))
 }
 
 // start is where a moof says when a track goes on.
@@ -149,6 +171,9 @@ type start struct {
 	field []byte // the number, in the moof: 4 or 8 bytes
 }
 
+// maxSamples bounds a fragment's samples: ours hold a second.
+const maxSamples = 100_000
+
 // readFragment reads moof.
 func readFragment(moof []byte, all tracks) (fragment, error) {
 	f := fragment{from: 1<<63 - 1}
@@ -156,24 +181,25 @@ func readFragment(moof []byte, all tracks) (fragment, error) {
 		if kind != "traf" {
 			return nil
 		}
-		return f.track(b, all)
+		return f.readTrack(b, all)
 	})
-	if err == nil && len(f.starts) == 0 {
+	if err == nil && len(f.samples) == 0 {
 		err = errBox
+	}
+	pictures := false
+	for _, s := range f.samples {
+		f.from, f.to = min(f.from, s.track.time(s.decode)), max(f.to, s.track.time(s.decode+s.lasts))
+		if s.track.picture && !pictures {
+			pictures, f.key = true, s.key()
+		}
 	}
 	return f, err
 }
 
-func (f *fragment) track(traf []byte, all tracks) error {
-	var (
-		s            start
-		lasts, flags uint32 // of a sample, by default
-		first        bool   = true
-		key          bool
-		ticks        uint64
-		known        bool
-	)
-	err := each(traf, func(kind string, b []byte) error {
+func (f *fragment) readTrack(traf []byte, all tracks) error {
+	var s sample // what the next one is, unless it says otherwise
+	var st start
+	return each(traf, func(kind string, b []byte) error {
 		if len(b) < 8 {
 			return nil
 		}
@@ -183,84 +209,92 @@ func (f *fragment) track(traf []byte, all tracks) error {
 			if s.track = all[binary.BigEndian.Uint32(b[4:])]; s.track == nil {
 				return errBox
 			}
-			rest := b[8:]
-			for _, o := range []struct {
-				flag uint32
-				size int
-				into *uint32
-			}{{0x1, 8, nil}, {0x2, 4, nil}, {0x8, 4, &lasts}, {0x10, 4, nil}, {0x20, 4, &flags}} {
-				if has&o.flag == 0 {
-					continue
+			var lasts uint32
+			err := fields(b[8:], has, func(flag uint32, v uint32) {
+				switch flag {
+				case 0x8:
+					lasts = v
+				case 0x10:
+					s.size = v
+				case 0x20:
+					s.flags = v
 				}
-				if len(rest) < o.size {
-					return errBox
-				}
-				if o.into != nil {
-					*o.into = binary.BigEndian.Uint32(rest)
-				}
-				rest = rest[o.size:]
-			}
+			}, 0x1, 0x1, 0x2, 0x8, 0x10, 0x20)
+			s.lasts = uint64(lasts)
+			return err
 		case "tfdt":
-			s.field, known = b[4:8], true
-			s.ticks = uint64(binary.BigEndian.Uint32(s.field))
+			st.field = b[4:8]
+			s.decode = uint64(binary.BigEndian.Uint32(b[4:]))
 			if b[0] == 1 {
 				if len(b) < 12 {
 					return errBox
 				}
-				s.field = b[4:12]
-				s.ticks = binary.BigEndian.Uint64(s.field)
+				st.field = b[4:12]
+				s.decode = binary.BigEndian.Uint64(b[4:])
 			}
-		case "trun":
-			count, rest := binary.BigEndian.Uint32(b[4:]), b[8:]
-			firstFlags := flags
-			for _, o := range []uint32{0x1, 0x4} {
-				if has&o == 0 {
-					continue
-				}
-				if len(rest) < 4 {
-					return errBox
-				}
-				if o == 0x4 {
-					firstFlags = binary.BigEndian.Uint32(rest)
-				}
-				rest = rest[4:]
-			}
-			size := 4 * bits.OnesCount32(has&0xf00)
-			if size > 0 && uint64(count)*uint64(size) > uint64(len(rest)) {
+			if s.track == nil || s.decode > 1<<60 {
 				return errBox
 			}
-			if has&0x400 != 0 && count > 0 { // each sample has flags
-				at := 4 * bits.OnesCount32(has&0x300)
-				firstFlags = binary.BigEndian.Uint32(rest[at:])
+			st.track, st.ticks = s.track, s.decode
+			f.starts = append(f.starts, st)
+		case "trun":
+			count, rest := int64(binary.BigEndian.Uint32(b[4:])), b[8:]
+			size := 4 * bits.OnesCount32(has&0xf00)
+			if st.field == nil || count > maxSamples-int64(len(f.samples)) || count*int64(size) > int64(len(rest)) {
+				return errBox
 			}
-			if first && count > 0 {
-				first, key = false, firstFlags&0x10000 == 0
+			first, one := s.flags, s
+			head := 4 * bits.OnesCount32(has&0x5)
+			err := fields(rest, has, func(flag uint32, v uint32) {
+				if flag == 0x1 {
+					one.offset = int64(int32(v))
+				} else {
+					first = v
+				}
+			}, 0x1, 0x4)
+			if err != nil || len(rest) < head+int(count)*size {
+				return errBox
 			}
-			if has&0x100 == 0 {
-				ticks += uint64(count) * uint64(lasts)
-				return nil
-			}
+			rest = rest[head:]
 			for i := range int(count) {
-				ticks += uint64(binary.BigEndian.Uint32(rest[i*size:]))
+				n := one
+				if i == 0 {
+					n.flags = first
+				}
+				fields(rest[i*size:], has, func(flag uint32, v uint32) {
+					switch flag {
+					case 0x100:
+						n.lasts = uint64(v)
+					case 0x200:
+						n.size = v
+					case 0x400:
+						n.flags = v
+					case 0x800:
+						n.shift = int64(int32(v))
+					}
+				}, 0x100, 0x200, 0x400, 0x800)
+				f.samples = append(f.samples, n)
+				one.decode += n.lasts
+				one.offset += int64(n.size)
 			}
+			s.decode, s.offset = one.decode, one.offset
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+}
+
+// fields reads the numbers that are there of those that may be, by their flags.
+func fields(b []byte, has uint32, f func(flag uint32, v uint32), flags ...uint32) error {
+	for _, flag := range flags {
+		if has&flag == 0 {
+			continue
+		}
+		if len(b) < 4 {
+			return errBox
+		}
+		f(flag, binary.BigEndian.Uint32(b))
+		b = b[4:]
 	}
-	if s.track == nil || !known || s.ticks > 1<<56 || ticks > 1<<56 {
-		return errBox
-	}
-	if first { // no samples
-		return nil
-	}
-	from, to := s.track.time(s.ticks), s.track.time(s.ticks+ticks)
-	f.from, f.to = min(f.from, from), max(f.to, to)
-	if s.track.picture {
-		f.has, f.key, f.picture = true, key, from
-	}
-	f.starts = append(f.starts, s)
 	return nil
 }
 

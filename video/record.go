@@ -86,15 +86,12 @@ func record(ctx context.Context, s Source, options []string, start time.Time, di
 		return err
 	}
 	p.from(s, options...)
-	p.Args = append(p.Args, "-map", "0:V:0", "-c:v", "copy")
-	if info.Video == "hevc" {
-		p.Args = append(p.Args, "-tag:v", "hvc1") // the name that Apple's players know
-	}
-	if info.Audio != "" && !o.Silent {
-		p.Args = append(p.Args, "-map", "0:a:0", "-c:a", soundCodec(info.Audio))
+	p.Args = append(p.Args, picture(info)...)
+	if !o.Silent {
+		p.Args = append(p.Args, sound(info)...)
 	}
 	p.Args = append(p.Args, plain...)
-	p.Args = append(p.Args, streamed...)
+	p.Args = append(p.Args, streamed(info)...)
 	out, err := p.StdoutPipe()
 	if err != nil {
 		return err
@@ -110,20 +107,40 @@ func record(ctx context.Context, s Source, options []string, start time.Time, di
 	return errors.Join(p.wait(ctx), w.close())
 }
 
-// soundCodec is how sound gets into an MP4: as it is, or as AAC.
-func soundCodec(codec string) string {
-	switch codec {
-	case "aac", "mp3", "ac3", "eac3", "opus":
-		return "copy"
+// picture copies the picture.
+func picture(i Info) []string {
+	args := []string{"-map", "0:V:0", "-c:v", "copy"}
+	if i.Video == "hevc" {
+		args = append(args, "-tag:v", "hvc1") // the name that Apple's players know
 	}
-	return "aac"
+	return args
+}
+
+// sound takes the sound along: as it is, or as AAC when MP4 cannot hold it.
+func sound(i Info) []string {
+	args := []string{"-map", "0:a:0", "-c:a"}
+	switch i.Audio {
+	case "":
+		return nil
+	case "aac":
+		return append(args, "copy", "-bsf:a", "aac_adtstoasc")
+	case "mp3", "ac3", "eac3", "opus":
+		return append(args, "copy")
+	}
+	return append(args, "aac")
 }
 
 // plain leaves all metadata out of what is written.
 var plain = []string{"-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-write_tmcd", "0"}
 
 // streamed writes MP4 piece by piece, to standard output.
-var streamed = []string{"-movflags", "+frag_keyframe+empty_moov+default_base_moof+negative_cts_offsets", "-frag_duration", "1000000", "-flush_packets", "1", "-f", "mp4", "pipe:1"}
+func streamed(i Info) []string {
+	flags := "+frag_keyframe+empty_moov+default_base_moof"
+	if i.Container == "mpegts" {
+		flags += "+delay_moov" // only its packets tell what the tracks are
+	}
+	return []string{"-movflags", flags, "-frag_duration", "1000000", "-flush_packets", "1", "-f", "mp4", "pipe:1"}
+}
 
 // writer puts a fragmented MP4 into segments.
 type writer struct {
