@@ -8,7 +8,7 @@ APPFILES := $(shell git ls-files --cached --others --exclude-standard $(APP) web
 
 AUDITFILES := $(shell git ls-files --cached --others --exclude-standard audit searchlog purpose policy/packs internal/auditwasm | grep -v _test)
 
-.PHONY: help run test build check generate bench bench-plates eval kill clean setup
+.PHONY: help run test test-go test-app build check generate bench bench-plates eval kill clean setup
 
 help:
 	@echo "make run       the demo town on http://localhost:$(PORT) (PORT=N for another)"
@@ -24,9 +24,16 @@ run: build
 	@scripts/setup.sh run
 	$(BIN) demo --port $(PORT)
 
+# The slowest packages first; more at a time than there are cores, as tests mostly
+# wait for browsers, disks and the log's publication.
 test: setup-test build
-	go test -race -timeout 40m ./...
+	$(MAKE) -j2 --output-sync=target test-go test-app
+
+test-go:
+	go test -race -timeout 40m -p 4 ./web ./cmd/porchlight ./demo ./...
 	go test ./policy
+
+test-app:
 	cd $(APP) && npm test
 	cd $(APP) && npm run story
 
@@ -45,7 +52,7 @@ $(APP)/wasm/audit.wasm: go.mod $(AUDITFILES)
 	cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" $(@D)/
 	GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false -ldflags="-s -w" -o $@ ./internal/auditwasm
 
-$(APP)/dist/index.html: $(APP)/node_modules/.package-lock.json $(APP)/wasm/audit.wasm $(filter-out $(APP)/dist/%,$(APPFILES))
+$(APP)/dist/index.html: $(APP)/node_modules/.package-lock.json $(APP)/wasm/audit.wasm $(filter-out $(APP)/dist/% $(APP)/dist-home/%,$(APPFILES))
 	cd $(APP) && npm run build
 
 $(APP)/node_modules/.package-lock.json: $(APP)/package-lock.json
@@ -55,6 +62,7 @@ $(APP)/node_modules/.package-lock.json: $(APP)/package-lock.json
 
 generate: $(APP)/node_modules/.package-lock.json
 	go run ./internal/apidoc > web/openapi.json
+	go run ./internal/apidoc home > home/web/openapi.json
 	cd $(APP) && npm run api
 
 check: $(APP)/dist/index.html
@@ -62,7 +70,7 @@ check: $(APP)/dist/index.html
 	go vet ./...
 	go tool staticcheck ./...
 	$(MAKE) generate
-	git diff --exit-code -- web/openapi.json $(APP)/src/lib/api/schema.ts
+	git diff --exit-code -- web/openapi.json home/web/openapi.json $(APP)/src/lib/api/schema.ts $(APP)/src/home/schema.ts
 	cd $(APP) && npm run check
 
 bench: setup-bench build
@@ -86,4 +94,4 @@ kill: setup-test
 	PORCHLIGHT_KILLS=200 go test -count=1 -v -run TestKills -timeout 60m ./internal/killtest
 
 clean:
-	rm -rf bin build $(APP)/wasm $(APP)/dist/assets $(APP)/dist/index.html
+	rm -rf bin build $(APP)/wasm $(APP)/dist/assets $(APP)/dist/index.html $(APP)/dist-home/assets $(APP)/dist-home/home.html

@@ -11,6 +11,7 @@ import (
 // A resident on a phone, in a real browser: app/test/answer.mjs says what she
 // does. Needs node, the app's packages, ffmpeg and chromium, as `make test` has.
 func TestAnswerInTheBrowser(t *testing.T) {
+	t.Parallel()
 	var done struct {
 		Taps    int
 		Seconds float64

@@ -54,6 +54,7 @@ func car(t *testing.T) []byte {
 // for its picture; the investigator looks, saves it with its mark, and hands it
 // on; the sheriff opens it. app/test/pictures.mjs says what they do.
 func TestPicturesInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w := testworld.Start(t, nil)
 	ctx := t.Context()
 	asker := w.Sheriff.Custodian

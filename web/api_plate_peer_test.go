@@ -202,6 +202,7 @@ func (a *abroad) proves(receipt string) error {
 // by the owner, by the operator; not to be repeated by who overhears it, nor to
 // be asked or answered by who took the address over, its key for lookups too.
 func TestLookupBetweenTwoExchanges(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	il, tx := newAbroad(t, newAddress(t), "exchange.illinois.example", "IL", nil), newAbroad(t, newAddress(t), "exchange.texas.example", "TX", nil)
 	il.pin(t, tx)

@@ -84,6 +84,7 @@ func (w *matrixWorld) prepareSearches(ctx context.Context) error {
 // A search over HTTP: what it would touch, its answers with their receipts, a
 // repeat, a refusal with its rule, a file, a leaked row traced.
 func TestSearchOverHTTP(t *testing.T) {
+	t.Parallel()
 	w := testworld.Start(t, nil)
 	ctx := t.Context()
 	camera, err := w.Police.Admin.AddCamera(ctx, actor.FileCamera("Elm St", "elm"))

@@ -9,6 +9,7 @@ import (
 
 // The cameras page in real browsers: app/test/cameras.mjs says what is done.
 func TestCamerasInTheBrowser(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	w := operated(t)
 	police := &testworld.Agency{ORI: "IL0160000", Name: "Millbrook Police"}

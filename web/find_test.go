@@ -5,6 +5,7 @@ import "testing"
 // Faces are found and covered on her device: app/test/find.mjs says how. Needs
 // node, the app's packages, ffmpeg and chromium, as `make test` has.
 func TestFindFacesInTheBrowser(t *testing.T) {
+	t.Parallel()
 	var done struct {
 		Frames  int     // frames of the new clip that were looked at, one for each face in them
 		Covered float64 // the share of them in which the face cannot be seen

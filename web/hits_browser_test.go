@@ -19,6 +19,7 @@ import (
 // correction: app/test/hits.mjs does it. Needs the built app, node and chromium,
 // as `make test` has.
 func TestHitsInTheBrowser(t *testing.T) {
+	t.Parallel()
 	if !app.Built() {
 		t.Skip("the app is not built: make build")
 	}

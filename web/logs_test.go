@@ -20,6 +20,7 @@ import (
 // the device: app/test/logs.mjs does the dropping. Needs the built app, node and
 // chromium, as `make test` has.
 func TestAuditInTheBrowser(t *testing.T) {
+	t.Parallel()
 	if !app.Built() {
 		t.Skip("the app is not built: make build")
 	}

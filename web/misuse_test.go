@@ -22,6 +22,7 @@ import (
 // the same door as everybody uses. docs/threat-model.md says of each what is
 // prevented, what is only made visible, and what Porchlight cannot do.
 func TestMisuse(t *testing.T) {
+	t.Parallel()
 	w := testworld.Start(t, nil)
 	ctx := t.Context()
 	camera, err := w.Police.Admin.AddCamera(ctx, actor.FileCamera("Elm St", "elm"))

@@ -8,6 +8,7 @@ import (
 // app/test/people.mjs says what they do. Needs node, the app's packages and
 // chromium, as `make test` has.
 func TestPeopleInTheBrowser(t *testing.T) {
+	t.Parallel()
 	w, link := newExchange(t)
 	play(t, "people.mjs", w.URL, link)
 }

@@ -9,6 +9,7 @@ import (
 // A resident is told of a new request: app/test/push.mjs says how. Needs node,
 // the app's packages and chromium, as `make test` has.
 func TestPushInTheBrowser(t *testing.T) {
+	t.Parallel()
 	var done struct{ Cell string }
 	playInBrowser(t, "push.mjs", &done)
 	here, err := geo.NewPoint(-89.648, 39.752)

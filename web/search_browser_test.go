@@ -19,6 +19,7 @@ import (
 // of Illinois and one of New Hampshire have read the plate; all let everybody in.
 // Those of Illinois keep pictures, the police 26 of another plate.
 func TestSearchInTheBrowser(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	w := operated(t)
 	police := &testworld.Agency{ORI: "IL0160000", Name: "Millbrook Police"}

@@ -10,6 +10,7 @@ import (
 
 // The sharing desk in real browsers: app/test/sharing.mjs says what is done.
 func TestSharingInTheBrowser(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	w := operated(t)
 	police := &testworld.Agency{ORI: "IL0160000", Name: "Millbrook Police"}
