@@ -68,8 +68,9 @@ type Notice struct {
 type Footage interface {
 	// Spans are what a camera holds between two times, by time.
 	Spans(ctx context.Context, camera string, from, to time.Time) ([]home.Span, error)
-	// Pin keeps the ring from taking a span; to repeat it is harmless. Unpin
-	// undoes it, also when it was not pinned.
+	// Pin keeps the ring from taking a span for a day at least; it is repeated at
+	// each round while the span is needed. Unpin undoes it, also when it was not
+	// pinned.
 	Pin(ctx context.Context, span home.Span) error
 	Unpin(ctx context.Context, span home.Span) error
 }
@@ -521,7 +522,6 @@ func (s *Service) pin(ctx context.Context, open []match) error {
 	}
 	for _, p := range have {
 		if want[p] {
-			delete(want, p)
 			continue
 		}
 		if err := s.Footage.Unpin(ctx, p.span()); err != nil {
@@ -536,8 +536,8 @@ func (s *Service) pin(ctx context.Context, open []match) error {
 		if err := s.notePin(ctx, p, true); err != nil {
 			return err
 		}
-		if err := s.Footage.Pin(ctx, p.span()); err != nil {
-			return errors.Join(err, s.notePin(ctx, p, false))
+		if err := s.Footage.Pin(ctx, p.span()); err != nil { // anew each time, as a pin may end by itself
+			return err
 		}
 	}
 	return nil

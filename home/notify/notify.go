@@ -447,7 +447,7 @@ func (s *Service) post(ctx context.Context, to string, v any) error {
 	defer res.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10))
 	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("Home Assistant answered %s", strings.TrimSpace(res.Status))
+		return fmt.Errorf("the webhook of Home Assistant answered %s", strings.TrimSpace(res.Status))
 	}
 	return nil
 }

@@ -168,7 +168,7 @@ func TestFailuresAreTriedAgainAndShown(t *testing.T) {
 	for next := h.send(t); !next.IsZero(); next = h.send(t) {
 		told, err := h.Recent(ctx)
 		must(t, err)
-		if told[0].Failed || told[0].Error != "Home Assistant answered 500 Internal Server Error" {
+		if told[0].Failed || told[0].Error != "the webhook of Home Assistant answered 500 Internal Server Error" {
 			t.Errorf("%+v", told)
 		}
 		if next.Sub(h.now) != pauses[tries] {
