@@ -8,6 +8,7 @@ import (
 
 	"porchlight/geo"
 	"porchlight/home"
+	"porchlight/home/cameras"
 )
 
 // CameraView is a camera as its household sees it.
@@ -21,9 +22,15 @@ type CameraView struct {
 	Reach  int         `json:"reach" doc:"Metres it sees usefully; 0: 30."`
 	Off    bool        `json:"off"`
 	Added  time.Time   `json:"added"`
+	Host   string      `json:"host" doc:"Where it is, without user, password and path."`
+	User   string      `json:"user"`
 
 	Recording bool      `json:"recording"`
 	Last      time.Time `json:"last,omitzero" doc:"End of its newest footage."`
+	Codec     string    `json:"codec" example:"h264"`
+	Audio     bool      `json:"audio" doc:"Sound is kept."`
+	Bits      int64     `json:"bits" doc:"A second, lately."`
+	Missing   int64     `json:"missing" doc:"Seconds of the last day without footage."`
 	Trouble   string    `json:"trouble" doc:"What is wrong and what to do; empty: nothing."`
 }
 
@@ -50,6 +57,9 @@ type SourceBody struct {
 	User     string      `json:"user,omitempty" maxLength:"200"`
 	Password string      `json:"password,omitempty" maxLength:"200" doc:"Kept on this computer, never shown again."`
 	Camera   string      `json:"camera,omitempty" maxLength:"200" doc:"Its name at Frigate."`
+	Broker   string      `json:"broker,omitempty" maxLength:"500" doc:"Frigate's MQTT broker, tcp://host:1883; without it Frigate is asked."`
+	Clear    bool        `json:"clear,omitempty" doc:"folder: remove files once they are imported."`
+	Files    string      `json:"files,omitempty" maxLength:"200" doc:"folder: how file names tell the time."`
 }
 
 // NewCamera adds a camera.
@@ -62,7 +72,7 @@ type NewCamera struct {
 type FoundView struct {
 	Name    string `json:"name"`
 	Address string `json:"address"`
-	Maker   string `json:"maker"`
+	Model   string `json:"model"`
 }
 
 // ProbedView is what an address delivers.
@@ -72,10 +82,12 @@ type ProbedView struct {
 	Height int    `json:"height"`
 	Audio  bool   `json:"audio"`
 	Still  string `json:"still" doc:"A picture as a data URL; empty: none."`
+	Files  int    `json:"files" doc:"folder: films in it now."`
 }
 
-func (b SourceBody) source() Source {
-	return Source{b.Kind, b.Address, b.User, b.Password, b.Camera}
+func (b SourceBody) source() cameras.Source {
+	return cameras.Source{Kind: b.Kind, Address: cameras.Secret(b.Address), User: b.User, Password: cameras.Secret(b.Password),
+		Name: b.Camera, Broker: b.Broker, Clear: b.Clear, Files: b.Files}
 }
 
 // onto puts what the household says onto a camera.
@@ -89,21 +101,22 @@ func (b CameraBody) onto(c *home.Camera) error {
 	return err
 }
 
-func (s *Server) viewCamera(ctx context.Context, c home.Camera) CameraView {
-	v := CameraView{ID: c.ID, Name: c.Name, Kind: c.Kind, Facing: c.Facing, Angle: c.Angle, Reach: c.Reach, Off: c.Off, Added: c.Added}
+func (s *Server) viewCamera(ctx context.Context, c cameras.Camera) CameraView {
+	v := CameraView{ID: c.ID, Name: c.Name, Kind: c.Kind, Facing: c.Facing, Angle: c.Angle, Reach: c.Reach, Off: c.Off, Added: c.Added, Host: c.Host, User: c.User}
 	if c.Place != (geo.Point{}) {
 		lng, lat := c.Place.Degrees()
 		v.Place = &Place{lat, lng}
 	}
-	h, err := s.Cameras.Health(ctx, c.ID)
+	h, err := s.Record.Health(ctx, c.ID)
 	if err != nil {
 		s.Logger.Error("health of a camera", "err", err)
 	}
-	v.Recording, v.Last, v.Trouble = h.Recording, h.Last, h.Trouble
+	v.Recording, v.Last, v.Codec, v.Audio, v.Bits, v.Missing, v.Trouble = h.Recording, h.Last, h.Codec, h.Audio, h.Bits, h.Missing, h.Trouble
 	return v
 }
 
-type byID struct {
+// ByID names a camera in the path.
+type ByID struct {
 	ID string `path:"id" maxLength:"40"`
 }
 
@@ -119,11 +132,11 @@ func (s *Server) cameraRoutes() {
 		})
 	route(s, paired, http.MethodPost, "/cameras", "addCamera", "Add a camera",
 		func(ctx context.Context, in *struct{ Body NewCamera }) (*struct{ Body CameraView }, error) {
-			c := home.Camera{Kind: in.Body.Source.Kind}
-			if err := in.Body.onto(&c); err != nil {
+			var asked home.Camera
+			if err := in.Body.onto(&asked); err != nil {
 				return nil, err
 			}
-			c, err := s.Cameras.Add(ctx, c, in.Body.Source.source())
+			c, err := s.Cameras.Add(ctx, asked, in.Body.Source.source())
 			if err != nil {
 				return nil, err
 			}
@@ -132,24 +145,32 @@ func (s *Server) cameraRoutes() {
 		})
 	route(s, paired, http.MethodPost, "/cameras/{id}", "changeCamera", "Change a camera",
 		func(ctx context.Context, in *struct {
-			byID
+			ByID
 			Body CameraBody
 		}) (*struct{ Body CameraView }, error) {
 			c, err := s.Cameras.Get(ctx, in.ID)
 			if err != nil {
 				return nil, err
 			}
-			if err := in.Body.onto(&c); err != nil {
+			if err := in.Body.onto(&c.Camera); err != nil {
 				return nil, err
 			}
-			if err := s.Cameras.Change(ctx, c); err != nil {
+			if err := s.Cameras.Change(ctx, c.Camera); err != nil {
 				return nil, err
 			}
 			s.Changed("cameras")
 			return &struct{ Body CameraView }{s.viewCamera(ctx, c)}, nil
 		})
+	route(s, paired, http.MethodPost, "/cameras/{id}/move", "moveCamera", "Change how a camera is reached; an empty password keeps the one there is",
+		func(ctx context.Context, in *struct {
+			ByID
+			Body SourceBody
+		}) (*struct{}, error) {
+			defer s.Changed("cameras")
+			return nil, s.Cameras.Move(ctx, in.ID, in.Body.source())
+		})
 	route(s, paired, http.MethodPost, "/cameras/{id}/remove", "removeCamera", "Stop using a camera; its footage stays until the ring takes it",
-		func(ctx context.Context, in *byID) (*struct{}, error) {
+		func(ctx context.Context, in *ByID) (*struct{}, error) {
 			defer s.Changed("cameras")
 			return nil, s.Cameras.Remove(ctx, in.ID)
 		})
@@ -158,7 +179,7 @@ func (s *Server) cameraRoutes() {
 			found, err := s.Cameras.Discover(ctx)
 			views := make([]FoundView, len(found))
 			for i, f := range found {
-				views[i] = FoundView{f.Name, f.Address, f.Maker}
+				views[i] = FoundView{f.Name, f.Address, f.Model}
 			}
 			return &struct{ Body []FoundView }{views}, err
 		})
@@ -168,7 +189,7 @@ func (s *Server) cameraRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			v := ProbedView{Codec: p.Codec, Width: p.Width, Height: p.Height, Audio: p.Audio}
+			v := ProbedView{Codec: p.Codec, Width: p.W, Height: p.H, Audio: p.Audio != "", Files: p.Files}
 			if p.Still != nil {
 				v.Still = "data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(p.Still)
 			}

@@ -124,7 +124,7 @@ func (s *Server) deviceRoutes() {
 // rooms are those that are there.
 func (s *Server) rooms() []string {
 	rooms := []string{}
-	for name, there := range map[string]bool{"watch": s.Moments != nil, "ask": s.Asked != nil} {
+	for name, there := range map[string]bool{"watch": s.Moments != nil} {
 		if there {
 			rooms = append(rooms, name)
 		}

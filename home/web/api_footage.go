@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"porchlight/home"
+	"porchlight/home/record"
 	"porchlight/internal/problem"
 	"porchlight/video"
 )
@@ -138,13 +139,12 @@ func (s *Server) part(r *http.Request, most time.Duration) (files []string, from
 		return nil, 0, 0, err
 	}
 	if len(segments) == 0 {
-		return nil, 0, 0, ErrNotFound
+		return nil, 0, 0, record.ErrNotFound
 	}
 	for _, g := range segments {
 		files = append(files, g.Path)
 	}
-	start := segments[0].From
-	return files, max(0, b.From.Sub(start)), b.To.Sub(start), nil
+	return files, record.Offset(segments, b.From), record.Offset(segments, b.To), nil
 }
 
 // play streams footage as fragmented MP4 while it is read: ?from&to, and

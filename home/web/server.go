@@ -13,7 +13,9 @@ import (
 	"sync"
 	"time"
 
+	"porchlight/home/cameras"
 	"porchlight/home/devices"
+	"porchlight/home/record"
 	"porchlight/internal/problem"
 	"porchlight/web/app"
 
@@ -32,11 +34,9 @@ type Options struct {
 	Zone    *time.Location // in which the pages write times; nil: this computer's
 
 	Devices *devices.Service // required
-	Cameras Cameras
-	Record  Record
+	Cameras *cameras.Service // required
+	Record  *record.Recorder // required
 	Moments Moments
-	Asked   Asked
-	Events  Events
 
 	Logger *slog.Logger // default discards
 }

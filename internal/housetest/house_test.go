@@ -66,7 +66,7 @@ var arrows = []struct{ pkg, may string }{
 	{"home/notify", "db internal/push internal/smtp web/i18n"},
 	{"home/send", "canvass db gate home home/ask home/record ledger share/client video vision/cover web/i18n"},
 	{"home/devices", "db"},
-	{"home/web", "geo home home/devices internal/asset internal/problem video web/app"},
+	{"home/web", "geo home home/cameras home/devices home/record internal/asset internal/problem video web/app"},
 	{"internal/apidoc", "exchange home/web"},
 	{"internal/bench", "*"}, {"internal/bench/duckdb", ""},
 	{"internal/eval", "purpose"},

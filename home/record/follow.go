@@ -1,0 +1,107 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// glance is how often a file that is being written is looked at again.
+const glance = 100 * time.Millisecond
+
+// Follow writes what a camera records, as it is recorded, until ctx ends or w
+// fails: the segment being written from its beginning, at most its length ago, and
+// those after it, each with a head of its own. ErrNotFound: nothing is being
+// recorded.
+func (r *Recorder) Follow(ctx context.Context, camera string, w io.Writer) error {
+	if !isID(camera) {
+		return ErrNotFound
+	}
+	name, err := r.writing(camera, "")
+	if err != nil {
+		return err
+	}
+	tick := time.NewTicker(glance)
+	defer tick.Stop()
+	for quiet := time.Duration(0); ; {
+		next, err := r.follow(ctx, camera, name, w, tick.C)
+		if err != nil || ctx.Err() != nil {
+			return err
+		}
+		if next != name {
+			name, quiet = next, 0
+			continue
+		}
+		// The camera went, or its next segment has not begun.
+		if quiet += glance; quiet > 2*r.o.Stall {
+			return ErrNotFound
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// follow copies one segment while it grows, until a later one is there (its name
+// is returned) or this one has gone.
+func (r *Recorder) follow(ctx context.Context, camera, name string, w io.Writer, tick <-chan time.Time) (next string, err error) {
+	f, err := os.Open(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return r.later(camera, name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("following a camera: %w", err)
+	}
+	defer f.Close()
+	for {
+		// Who is next is asked before the last bytes are read: what is whole does not grow.
+		next, err := r.later(camera, name)
+		if err != nil {
+			return "", err
+		}
+		if _, err := io.Copy(w, f); err != nil {
+			return "", err
+		}
+		_, gone := os.Stat(name)
+		if next != name || gone != nil {
+			return next, nil
+		}
+		select {
+		case <-ctx.Done():
+			return name, nil
+		case <-tick:
+		}
+	}
+}
+
+// later is the segment being written after one, or that one if there is none yet.
+func (r *Recorder) later(camera, name string) (string, error) {
+	next, err := r.writing(camera, name)
+	if errors.Is(err, ErrNotFound) {
+		return name, nil
+	}
+	return next, err
+}
+
+// writing is the newest file that is being written, later than one. ErrNotFound.
+func (r *Recorder) writing(camera, than string) (string, error) {
+	parts, err := filepath.Glob(filepath.Join(r.index.now(camera), "*.part.mp4")) // sorted: by time
+	if err != nil {
+		return "", err
+	}
+	i := slices.IndexFunc(parts, func(p string) bool { return p > than })
+	if i < 0 {
+		return "", ErrNotFound
+	}
+	if than == "" {
+		i = len(parts) - 1
+	}
+	return parts[i], nil
+}

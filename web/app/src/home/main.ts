@@ -1,0 +1,14 @@
+import '../../../pages/static/porchlight.css';
+import './home.css';
+import { mount } from 'svelte';
+import { preferredLang, setLang } from '$lib/i18n/index.svelte';
+import { startRouter } from '$lib/router.svelte';
+import App from './App.svelte';
+import { enter } from './house.svelte';
+import { routes } from './routes';
+
+startRouter(routes);
+await Promise.all([setLang(preferredLang()), enter()]);
+const target = document.getElementById('app');
+if (!target) throw new Error('home.html has no #app');
+mount(App, { target });
