@@ -15,7 +15,7 @@ const (
 	// more, it is believed at once.
 	backwards = 30 * time.Second
 	// slew: how much shorter a segment is told while a clock is waited for.
-	slew = 200
+	slew = 50
 	// jumped: how far a clock must go wrong between two looks to have jumped.
 	jumped = 2 * time.Second
 	// distrust: a clock that jumped ahead by a day or more removes nothing by its
@@ -31,7 +31,7 @@ func order(last, start time.Time, d time.Duration) (from, to time.Time) {
 	start = start.UTC().Truncate(time.Millisecond)
 	d = d.Truncate(time.Millisecond)
 	if behind := last.Sub(start); behind > 0 && behind <= backwards {
-		return last, last.Add(max(d-min(d/slew, behind), time.Millisecond))
+		return last, last.Add(max((d - min(d/slew, behind)).Truncate(time.Millisecond), time.Millisecond))
 	}
 	return start, start.Add(max(d, time.Millisecond))
 }

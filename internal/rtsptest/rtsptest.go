@@ -53,7 +53,7 @@ func Start(t testing.TB, films map[string]Film) *Server {
 	t.Helper()
 	s := &Server{t: t}
 	for name, f := range films {
-		spec := name + "=" + f.file(t) + "=" + f.Codec
+		spec := name + "=" + f.File(t) + "=" + f.Codec
 		if f.Audio {
 			spec += "=aac"
 		}
@@ -138,8 +138,8 @@ var films struct {
 	made map[Film]string
 }
 
-// file is the film on disk, made once for all tests of a package.
-func (f Film) file(t testing.TB) string {
+// File is the film on disk, made once for all tests of a package.
+func (f Film) File(t testing.TB) string {
 	t.Helper()
 	set := func(v *int, to int) {
 		if *v == 0 {
