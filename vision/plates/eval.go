@@ -80,7 +80,9 @@ func plain(text string) string {
 }
 
 // alike is text with what looks alike merged: O and Q as 0, I as 1.
-func alike(text string) string { return strings.NewReplacer("O", "0", "Q", "0", "I", "1").Replace(text) }
+func alike(text string) string {
+	return strings.NewReplacer("O", "0", "Q", "0", "I", "1").Replace(text)
+}
 
 // Report is how well plates were read.
 type Report struct {

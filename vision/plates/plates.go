@@ -194,15 +194,29 @@ func (r *Reader) lines(f vision.Frame, list []line) ([]reading, error) {
 	slices.SortStableFunc(read, func(a, b reading) int { return cmp.Compare(rank(b), rank(a)) })
 	var kept []reading
 	for _, v := range read {
-		b := v.quad.Bounds()
-		if !slices.ContainsFunc(kept, func(k reading) bool {
-			o := k.quad.Bounds()
-			return overlap(o, b) > 0.3*min(o.W*o.H, b.W*b.H)
-		}) {
+		if b := v.quad.Bounds(); !slices.ContainsFunc(kept, func(k reading) bool { return k.takes(b) }) {
 			kept = append(kept, v)
 		}
 	}
 	return kept, nil
+}
+
+// takes says whether a line at b is part of this plate: of its characters, or of
+// what stands above and below them.
+func (v reading) takes(b vision.Box) bool {
+	o, whole := v.quad.Bounds(), ofPlate(v.quad, v.kind()).Bounds()
+	return overlap(o, b) > 0.3*min(o.W*o.H, b.W*b.H) || overlap(whole, b) > 0.5*b.W*b.H
+}
+
+// kind is what kind of plate it is, if it is one.
+func (v reading) kind() kind {
+	k := us
+	for i := us; i < kinds; i++ {
+		if v.of[i] > v.of[k] {
+			k = i
+		}
+	}
+	return k
 }
 
 // margin is how far a crop reaches beyond a line, in parts of its height.
@@ -298,13 +312,7 @@ const byFormat = 0.35
 
 // plate is the reading as a noun of package vision.
 func (v reading) plate(vehicles []vision.Thing) vision.Plate {
-	k := us
-	for i := us; i < kinds; i++ {
-		if v.of[i] > v.of[k] {
-			k = i
-		}
-	}
-	q := ofPlate(v.quad, k)
+	q := ofPlate(v.quad, v.kind())
 	p := vision.Plate{Box: q.Bounds()}
 	for i, c := range q {
 		p.Corners[i] = image.Pt(int(math.Round(float64(c.X))), int(math.Round(float64(c.Y))))
