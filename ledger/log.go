@@ -689,19 +689,31 @@ func (l *Log) Entries(ctx context.Context, from uint64) iter.Seq2[Indexed, error
 			yield(Indexed{}, err)
 			return
 		}
-		for i, data := range l.raw(ctx, from, size, &err) {
-			e, perr := ParseEntry(data)
-			if perr != nil {
-				yield(Indexed{}, fmt.Errorf("ledger: entry %d: %w", i, perr))
-				return
-			}
-			if !yield(Indexed{i, e}, nil) {
-				return
-			}
+		l.parsed(ctx, from, size, size, func([]byte) bool { return true }, yield)
+	}
+}
+
+// parsed yields the entries [from, to) of the log of a size whose bytes are wanted.
+func (l *Log) parsed(ctx context.Context, from, to, size uint64, wanted func([]byte) bool, yield func(Indexed, error) bool) {
+	var err error
+	for i, data := range l.raw(ctx, from, size, &err) {
+		if i == to {
+			return
 		}
-		if err != nil {
-			yield(Indexed{}, err)
+		if !wanted(data) {
+			continue
 		}
+		e, perr := ParseEntry(data)
+		if perr != nil {
+			yield(Indexed{}, fmt.Errorf("ledger: entry %d: %w", i, perr))
+			return
+		}
+		if !yield(Indexed{i, e}, nil) {
+			return
+		}
+	}
+	if err != nil {
+		yield(Indexed{}, err)
 	}
 }
 
@@ -717,25 +729,7 @@ func (l *Log) Select(ctx context.Context, from, to uint64, actions ...string) it
 			yield(Indexed{}, err)
 			return
 		}
-		for i, data := range l.raw(ctx, from, p.Size, &err) {
-			if i == to {
-				break
-			}
-			if !slices.Contains(actions, actionOf(data)) {
-				continue
-			}
-			e, perr := ParseEntry(data)
-			if perr != nil {
-				yield(Indexed{}, fmt.Errorf("ledger: entry %d: %w", i, perr))
-				return
-			}
-			if !yield(Indexed{i, e}, nil) {
-				return
-			}
-		}
-		if err != nil {
-			yield(Indexed{}, err)
-		}
+		l.parsed(ctx, from, to, p.Size, func(data []byte) bool { return slices.Contains(actions, actionOf(data)) }, yield)
 	}
 }
 
