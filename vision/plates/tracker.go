@@ -65,6 +65,7 @@ type track struct {
 	weight   float64            // of all reads
 	evidence map[string]float64 // of each text: the sum of weighted log-probabilities, less what it would be had no read named it
 	nothing  float64            // what it is of a text that no read named
+	other    float64            // what it is of all texts together that the reads do not name
 	best     Passing            // without a vote
 	bestness float64
 	told     bool
