@@ -65,7 +65,6 @@ type track struct {
 	weight   float64            // of all reads
 	evidence map[string]float64 // of each text: the sum of weighted log-probabilities, less what it would be had no read named it
 	nothing  float64            // what it is of a text that no read named
-	other    float64            // what it is of all texts together that the reads do not name
 	best     Passing            // without a vote
 	bestness float64
 	told     bool
@@ -163,8 +162,9 @@ func (k *track) says(p vision.Plate) float64 {
 	return best
 }
 
-// least is the probability of a text that a read does not name.
-const least = 1e-3
+// others is among how many texts the probability is spread that a read leaves to
+// those it does not name.
+const others = 10
 
 // add takes the plate in the next frame.
 func (k *track) add(f vision.Frame, p vision.Plate) {
@@ -182,13 +182,16 @@ func (k *track) add(f vision.Frame, p vision.Plate) {
 		// A plate of a few pixels says less, whatever it is read as.
 		w := math.Min(1, math.Max(0.1, float64(p.Box.W)/100))
 		k.weight += w
-		k.nothing += w * math.Log(least)
+		named := append([]vision.Guess{{Text: p.Text, Confidence: p.Confidence}}, p.Others...)
 		rest := 1.0
-		for _, g := range append([]vision.Guess{{Text: p.Text, Confidence: p.Confidence}}, p.Others...) {
-			k.evidence[g.Text] += w * (math.Log(math.Max(least, float64(g.Confidence))) - math.Log(least))
+		for _, g := range named {
 			rest -= float64(g.Confidence)
 		}
-		k.other += w * math.Log(math.Max(least, rest))
+		unnamed := math.Log(math.Max(0.01, rest) / others)
+		k.nothing += w * unnamed
+		for _, g := range named {
+			k.evidence[g.Text] += w * (math.Log(math.Max(1e-4, float64(g.Confidence))) - unnamed)
+		}
 		bestness = float64(p.Confidence) * math.Sqrt(float64(max(1, p.Box.W)))
 	}
 	if bestness <= k.bestness {
@@ -280,7 +283,7 @@ func (k *track) passing() Passing {
 		independent = 1 / k.weight // few pixels, but all there is
 	}
 	var guesses []vision.Guess
-	all := k.other * independent
+	all := k.nothing*independent + math.Log(others)
 	for _, e := range k.evidence {
 		all = either(all, (k.nothing+e)*independent)
 	}
