@@ -86,13 +86,15 @@ func Distance(p, q Polygon) float64 {
 	return d.Angle().Radians() * earth
 }
 
+// metresPerDegree of latitude, a little short, so that boxes are a little large.
+const metresPerDegree = 111000
+
 // CellsNear gives the tokens of the coarse cells within about metres of p,
 // sorted: at least all cells that hold a point so near, maybe one more.
 func CellsNear(p Polygon, metres float64) []string {
 	if p.Empty() {
 		return nil
 	}
-	const metresPerDegree = 111000 // a little short, so that the box is a little large
 	d := p.Bounds().Degrees()
 	dlat := metres / metresPerDegree
 	dlon := dlat / math.Cos(max(math.Abs(d[1]), math.Abs(d[3]))*math.Pi/180)
@@ -108,4 +110,14 @@ func coarse(r s2.Region) []string {
 	}
 	slices.Sort(tokens)
 	return tokens
+}
+
+// CellsAround gives the tokens of the coarse cells within about metres of p,
+// sorted: at least all that hold a point so near, maybe one more.
+func CellsAround(p Point, metres float64) []string {
+	lon, lat := p.Degrees()
+	dlat := metres / metresPerDegree
+	dlon := dlat / math.Cos(math.Abs(lat)*math.Pi/180)
+	r := s2.RectFromLatLng(s2.LatLngFromDegrees(lat-dlat, lon-dlon))
+	return coarse(r.AddPoint(s2.LatLngFromDegrees(lat+dlat, lon+dlon)))
 }

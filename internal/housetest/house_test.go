@@ -39,6 +39,7 @@ var arrows = []struct{ pkg, may string }{
 	{"canvass", "db feed gate geo identity internal/push"},
 	{"capability", ""}, {"internal/form", ""},
 	{"register", "canvass capability db gate geo identity internal/form ledger"},
+	{"pets", "capability db feed gate geo identity internal/form ledger"},
 	{"roster", "db gate geo identity ledger"},
 	{"evidence", "blob db gate identity ledger purpose"},
 	{"share", "blob canvass db evidence gate identity ledger"},
