@@ -106,7 +106,9 @@ type Clip struct {
 	Edits    Edits   `json:"edits"`
 	Salt     []byte  `json:"salt"` // opens the commitment to the film's hash
 
-	SHA256 string `json:"sha256"`      // of the film, lower-case hex; once sealed
+	// SHA256 is of the film, lower-case hex. When it is set before, nothing but
+	// these bytes is sent.
+	SHA256 string `json:"sha256"`
 	Sealed string `json:"sealed"`      // file of the sealed film
 	Size   int64  `json:"sealed_size"` // in bytes
 	Cipher string `json:"sealed_sha256"`
@@ -146,6 +148,9 @@ const maxLetter = 16 << 10
 
 // ErrTooLong: a letter or message is longer than the exchange takes.
 var ErrTooLong = errors.New("the message is too long: about 15,000 characters is the most")
+
+// ErrOtherFilm: the film is not the one that its owner saw; nothing was sent.
+var ErrOtherFilm = errors.New("the film was changed after it was agreed to")
 
 // NewAnswer begins an answer. Nothing is sent.
 func NewAnswer(asked Asked) *Answer {
@@ -374,7 +379,11 @@ func (c *Clip) seal(ctx context.Context, vault age.Recipient, o Sending, tell fu
 	if c.Size, err = out.Seek(0, io.SeekCurrent); err != nil {
 		return err
 	}
-	c.SHA256, c.Cipher, c.Sealed = hex.EncodeToString(plain.Sum(nil)), hex.EncodeToString(cipher.Sum(nil)), name
+	hash := hex.EncodeToString(plain.Sum(nil))
+	if c.SHA256 != "" && c.SHA256 != hash {
+		return errors.Join(ErrOtherFilm, os.Remove(name))
+	}
+	c.SHA256, c.Cipher, c.Sealed = hash, hex.EncodeToString(cipher.Sum(nil)), name
 	c.Upload = "" // other bytes: an upload begun before no longer fits
 	return o.Keep()
 }
