@@ -62,7 +62,7 @@ func (e *eye) run(ctx context.Context) error {
 
 // look looks at the source from its beginning to its end.
 func (e *eye) look(ctx context.Context) error {
-	l := looker{eye: e, tracker: plates.NewTracker(plates.Limits{Most: e.camera.Most, Again: e.camera.Again})}
+	l := looker{eye: e, tracker: e.Track(plates.Limits{Most: e.camera.Most, Again: e.camera.Again})}
 	fps := e.camera.FPS
 	if fps == 0 {
 		fps = 10
@@ -184,7 +184,7 @@ func (b *mailbox) take() (vision.Frame, time.Time) {
 // looker is one run through a source.
 type looker struct {
 	*eye
-	tracker *plates.Tracker
+	tracker Tracker
 	gate    gate
 	people  []crowd   // in the last frames looked at
 	began   time.Time // when its first frame was taken

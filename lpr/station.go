@@ -19,6 +19,7 @@ import (
 	"porchlight/share/client"
 	"porchlight/video"
 	"porchlight/vision"
+	"porchlight/vision/plates"
 )
 
 // Options join a station to its surroundings.
@@ -29,8 +30,18 @@ type Options struct {
 	Logger *slog.Logger     // default discards
 	// Frames reads a source; default video.Frames. A frame is good until the next.
 	Frames func(context.Context, video.Source, video.FrameOptions) iter.Seq2[vision.Frame, error]
+	// Track follows vehicles through frames; default plates.NewTracker.
+	Track func(plates.Limits) Tracker
 	// Wait pauses, or returns early with the context's error; default by the clock.
 	Wait func(context.Context, time.Duration) error
+}
+
+// Tracker makes one passing of what many frames show of a vehicle; see
+// plates.Tracker.
+type Tracker interface {
+	Add(f vision.Frame, things []vision.Thing, found []vision.Plate)
+	Done(at time.Duration) []plates.Passing
+	End() []plates.Passing
 }
 
 // Station is the cameras of one process.
@@ -63,6 +74,9 @@ func Open(c Config, o Options) (s *Station, err error) {
 	}
 	if o.Frames == nil {
 		o.Frames = video.Frames
+	}
+	if o.Track == nil {
+		o.Track = func(l plates.Limits) Tracker { return plates.NewTracker(l) }
 	}
 	if o.Wait == nil {
 		o.Wait = wait
@@ -192,8 +206,8 @@ func (s *Station) Run(ctx context.Context) error {
 }
 
 func (s *Station) refresh(ctx context.Context, v *vault) error {
-	err := v.refresh(ctx)
-	if err != nil && ctx.Err() == nil {
+	before, err := v.err, v.refresh(ctx)
+	if err != nil && ctx.Err() == nil && (before == nil || before.Error() != err.Error()) {
 		s.Logger.Warn("the vault could not be looked up", "agency", v.agency, "why", err)
 	}
 	return err

@@ -45,12 +45,11 @@ func (s Scene) RGB(f Frame) vision.Frame {
 	s = s.whole()
 	out := vision.Frame{Pix: make([]byte, 3*s.W*s.H), W: s.W, H: s.H, At: f.At}
 	cb, cr := f.YUV[s.W*s.H:], f.YUV[s.W*s.H*5/4:]
+	level := func(v int) uint8 { return uint8(min(max(v>>16, 0), 255)) }
 	for i, o := 0, 0; i < s.W*s.H; i, o = i+1, o+3 {
 		c := i/s.W/2*(s.W/2) + i%s.W/2
-		y, u, v := 1.1644*float64(int(f.YUV[i])-16), float64(int(cb[c])-128), float64(int(cr[c])-128)
-		out.Pix[o] = uint8(clamp(y+1.7927*v, 0, 255))
-		out.Pix[o+1] = uint8(clamp(y-.2132*u-.5329*v, 0, 255))
-		out.Pix[o+2] = uint8(clamp(y+2.1124*u, 0, 255))
+		y, u, v := (int(f.YUV[i])-16)*76309+1<<15, int(cb[c])-128, int(cr[c])-128
+		out.Pix[o], out.Pix[o+1], out.Pix[o+2] = level(y+v*117489), level(y-u*13975-v*34925), level(y+u*138438)
 	}
 	return out
 }
