@@ -107,8 +107,11 @@ func (r *Recorder) setAside(ctx context.Context, camera, file string, why error)
 	return nil
 }
 
-// plain leaves a file's folder out of an error.
+// plain leaves a file's folder, and what ffmpeg says in its own words, out of an error.
 func plain(err error, file string) string {
+	if errors.Is(err, video.ErrNoPicture) {
+		return video.ErrNoPicture.Error()
+	}
 	return strings.ReplaceAll(err.Error(), file, filepath.Base(file))
 }
 

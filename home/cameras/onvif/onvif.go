@@ -161,10 +161,6 @@ func (d *Device) media(ctx context.Context) (string, error) {
 // is asked without a password.
 func (d *Device) setClock(ctx context.Context) error {
 	var t struct {
-		UTC *struct {
-			Hour, Minute, Second int
-			Year, Month, Day     int
-		} `xml:"-"`
 		Y int `xml:"SystemDateAndTime>UTCDateTime>Date>Year"`
 		M int `xml:"SystemDateAndTime>UTCDateTime>Date>Month"`
 		D int `xml:"SystemDateAndTime>UTCDateTime>Date>Day"`
@@ -303,7 +299,6 @@ func parseAnswer(answer []byte, operation string, into any) error {
 	var e struct {
 		XMLName xml.Name
 		Body    struct {
-			Inner []byte `xml:",innerxml"`
 			Fault *fault `xml:"Fault"`
 		}
 	}
@@ -313,8 +308,7 @@ func parseAnswer(answer []byte, operation string, into any) error {
 	if e.Body.Fault != nil {
 		return e.Body.Fault.err()
 	}
-	// The inner part alone may lack declarations of its prefixes, so the whole is
-	// read again with the wanted element in place.
+	// Read again from the top, so that prefixes are known, down to the wanted element.
 	dec := xml.NewDecoder(bytes.NewReader(answer))
 	for {
 		t, err := dec.Token()
