@@ -47,7 +47,7 @@ var arrows = []struct{ pkg, may string }{
 	{"plate/image", "blob db gate identity plate"}, {"plate/sharing", "gate geo identity ledger plate policy/packs"},
 	{"plate/intake", "db gate geo identity plate"}, {"plate/hotlist", "db gate geo identity internal/push plate"},
 	{"plate/search", "agencyname db gate geo identity ledger plate plate/reads plate/sharing policy policy/packs purpose"}, {"plate/peer", "db gate identity ledger plate"},
-	{"vision", ""}, {"vision/ort", ""}, {"vision/models", ""}, {"vision/models/modelstest", "vision/models"}, {"vision/nets", "vision vision/models vision/ort"},
+	{"vision", ""}, {"vision/ort", ""}, {"vision/models", ""}, {"vision/models/modelstest", "vision/models"}, {"vision/nets", "vision vision/models vision/ort"}, {"internal/drawnface", "vision"},
 	{"vision/plates", "vision vision/nets vision/ort"}, {"vision/plates/train/features", "vision vision/models vision/nets vision/plates"},
 	{"video", "vision"}, {"vision/cover", "video vision"},
 	{"web/messages", ""}, {"web/app", ""}, {"web/basemap", ""},
@@ -55,8 +55,8 @@ var arrows = []struct{ pkg, may string }{
 	{"web/pages", "web/i18n"},
 	{"share/client", "canvass gate internal/agekey ledger web/i18n"},             // an owner's device, with no part of an exchange
 	{"lpr", "ledger plate plate/intake share/client video vision vision/plates"}, // a machine at the roadside
-	{"web", "canvass capability evidence gate geo identity internal/asset internal/form internal/problem internal/push ledger oversight plate plate/hotlist plate/image plate/intake plate/peer plate/search plate/sharing policy purpose register roster share web/app web/basemap web/i18n web/pages"},
-	{"exchange", "blob canvass db evidence feed gate geo identity internal/push ledger plate plate/hotlist plate/image plate/intake plate/peer plate/reads plate/search plate/sharing policy purpose register roster share web web/app web/basemap web/i18n"},
+	{"web", "canvass capability evidence feed gate geo identity internal/asset internal/form internal/problem internal/push ledger oversight pets plate plate/hotlist plate/image plate/intake plate/peer plate/search plate/sharing policy purpose register roster share web/app web/basemap web/i18n web/pages"},
+	{"exchange", "blob canvass db evidence feed gate geo identity internal/push ledger pets plate plate/hotlist plate/image plate/intake plate/peer plate/reads plate/search plate/sharing policy purpose register roster share web web/app web/basemap web/i18n"},
 	{"home", "geo vision"}, {"home/cameras/onvif", ""}, {"home/cameras/frigate", ""}, {"home/cameras", "db geo home home/cameras/frigate home/cameras/onvif video"},
 	{"home/record", "db home home/cameras home/cameras/frigate video"},
 	{"internal/rtsptest", ""}, {"internal/pgtest", ""}, {"internal/dbtest", "db internal/pgtest"},
@@ -68,6 +68,7 @@ var arrows = []struct{ pkg, may string }{
 	{"home/send", "canvass db gate home home/ask home/record ledger share/client video vision/cover web/i18n"},
 	{"home/devices", "db"},
 	{"home/web", "geo home home/cameras home/devices home/record internal/asset internal/problem video web/app"},
+	{"home/node", "db home/cameras home/devices home/record home/web ledger"},
 	{"internal/apidoc", "exchange home/web"},
 	{"internal/bench", "*"}, {"internal/bench/duckdb", ""},
 	{"internal/eval", "purpose"},
