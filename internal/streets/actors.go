@@ -204,11 +204,15 @@ func (v Car) paint(c *canvas, st *stage, t float64) {
 	}
 	// place turns plan coordinates (along, up, aside) into the scene.
 	place := func(u, h, w float64) vec { return at.add(ahead.mul(u)).add(aside.mul(w)).add(vec{0, h, 0}) }
-	half := func(h float64) float64 { // bodies narrow above the belt
+	half := func(h float64) float64 { // bodies narrow above the belt, and a little at the sills
 		if v.boxy {
 			return v.width/2 - .03*math.Max(0, h-v.belt)
 		}
-		return v.width/2 - .28*math.Max(0, h-v.belt)
+		return v.width/2 - .36*math.Max(0, h-v.belt) - .3*math.Max(0, .5-h)
+	}
+	shine, glassy := .5, .7 // how much of the sky bodies and glass throw back
+	if st.View == Roadside {
+		shine, glassy = .26, .34
 	}
 	local := func(p vec) (u, h, w float64) {
 		d := p.sub(at)
@@ -225,7 +229,7 @@ func (v Car) paint(c *canvas, st *stage, t float64) {
 		s, co := math.Sincos(float64(i) * 2 * math.Pi / 28)
 		shadow = append(shadow, place((length+.12)*math.Copysign(math.Pow(math.Abs(co), .45), co), .01, (v.width/2+.1)*math.Copysign(math.Pow(math.Abs(s), .45), s)))
 	}
-	c.flat(c.outline(shadow), color.RGBA{6, 7, 10, map[bool]uint8{true: 190, false: 150}[st.Mood == "day"]})
+	c.flat(c.outline(shadow), color.RGBA{6, 7, 10, map[bool]uint8{true: 190, false: 150}[st.Mood == "day" && st.View != Roadside]})
 
 	gloss := func(p, n vec, paint RGB, amount float64) color.RGBA {
 		view := p.sub(st.lens.at).unit()
@@ -261,14 +265,25 @@ func (v Car) paint(c *canvas, st *stage, t float64) {
 		s := func(p vec) color.RGBA {
 			_, h, w := local(p)
 			end := i <= 1 || i >= len(v.line)-3
+			if v.boxy && i == 1 { // two doors with a window each, hinges, a handle
+				e := math.Abs(w)
+				switch {
+				case e > .12 && e < .84 && h > 1.5 && h < 2.25:
+					return gloss(p, n, Hex(0x101418), glassy*.6)
+				case e < .012, e > .9 && e < .915 && h > .55, math.Abs(h-.86) < .008, e < .1 && e > .04 && math.Abs(h-1.2) < .025:
+					return gloss(p, n, v.Body.mul(.35), .1)
+				case e > .93 && h > .95 && h < 1.5:
+					return st.show(st.shade(p, n, Hex(0x8a1512)).add(RGB{.3, .015, .01}.mul(v.lights(st))))
+				}
+			}
 			n := n.add(aside.mul(.5 * math.Pow(w/half(h), 3))).unit() // bodies are round
 			if i == v.glass[0] || i == v.glass[1] {
 				if math.Abs(w) < half(h)-.13 {
 					seats := 0.0 // head rests behind the glass
-					if e := math.Abs(math.Abs(w) - .37); e < .13 && h < v.belt+.26-e {
+					if math.Hypot((math.Abs(w)-.38)/.15, (h-v.belt-.08)/.13) < 1 {
 						seats = 1
 					}
-					return gloss(p, n, Hex(0x14191d).to(Hex(0x060708), seats), .7-.35*seats)
+					return gloss(p, n, Hex(0x14191d).to(Hex(0x060708), seats), glassy*(1-.6*seats))
 				}
 			}
 			if end {
@@ -294,7 +309,7 @@ func (v Car) paint(c *canvas, st *stage, t float64) {
 					bulb := clamp(1.3-math.Hypot(e-wide+.2, h-.69)/.09, 0, 1)
 					return st.show(st.shade(p, n, Hex(0x6d757c).to(Hex(0xe8edf2), bulb)).add(RGB{1.4, 1.35, 1.15}.mul(v.lights(st) * bulb)))
 				}
-				if tail && !v.boxy && (math.Abs(h-.5) < .008 || math.Abs(h-.86) < .006 || math.Abs(math.Abs(w)-.26) < .01 && h > .52 && h < .72 || math.Abs(h-.72) < .008 && math.Abs(w) < .26) {
+				if !v.boxy && tail && (math.Abs(h-.5) < .008 || math.Abs(h-.86) < .006 || math.Abs(math.Abs(w)-.26) < .01 && h > .52 && h < .72 || math.Abs(h-.72) < .008 && math.Abs(w) < .26) {
 					return gloss(p, n, v.Body.mul(.4), .1) // the edges of lid, bumper and recess
 				}
 				if tail && h < .4 && math.Abs(math.Abs(w)-.5) < .07 && h > .32 && !v.boxy {
@@ -308,7 +323,7 @@ func (v Car) paint(c *canvas, st *stage, t float64) {
 					return st.show(st.shade(p, n, Hex(0x1c1d1f)))
 				}
 			}
-			return gloss(p, n, v.Body, .5)
+			return gloss(p, n, v.Body, shine)
 		}
 		strips = append(strips, strip{ring, mid.sub(st.lens.at).len(), s})
 	}
@@ -319,7 +334,7 @@ func (v Car) paint(c *canvas, st *stage, t float64) {
 		}
 		for _, side := range []float64{-1, 1} {
 			in, out := side*(v.width/2-.25), side*(v.width/2-.04)
-			c.face([]vec{place(axle, 0, in), place(axle, 0, out), place(axle, .5, out), place(axle, .5, in)}, st.paint(ahead.mul(-1), Hex(0x121213), .5))
+			c.face([]vec{place(axle, 0, in), place(axle, 0, out), place(axle, .5, out), place(axle, .5, in)}, st.paint(ahead.mul(-1), Hex(0x1d1d1e), .5))
 		}
 	}
 	slices.SortFunc(strips, func(a, b strip) int { return cmp.Compare(b.far, a.far) })

@@ -88,7 +88,15 @@ var (
 	toCamera = vec{0, 0, -1}
 )
 
-func newWeather(mood string, lens *lens) *weather {
+// infraredLamp is the light of a camera's own: a plate camera's reaches far.
+func infraredLamp(v View) RGB {
+	if v == Roadside {
+		return RGB{34, 34, 34}
+	}
+	return RGB{6.5, 6.5, 6.5}
+}
+
+func newWeather(mood string, view View, lens *lens) *weather {
 	porch := lamp{lens.at.add(vec{-1.1, .75, .1}), warm.mul(.55)}
 	street := []lamp{{vec{-9.5, 6.4, 17.6}, sodium.mul(17)}, {vec{24, 6.4, 17.6}, sodium.mul(17)}}
 	w := &weather{toSun: vec{-.55, .62, -.5}.unit()}
@@ -106,7 +114,7 @@ func newWeather(mood string, lens *lens) *weather {
 		horizon, zenith, cloud = Hex(0x3a3d4c).mul(.5), Hex(0x0c1322).mul(.5), Hex(0x3b3846).mul(.4)
 	case "infrared":
 		w.ambient, w.exposure, w.mono = RGB{.03, .03, .03}, 2.2, true
-		w.lamps = []lamp{{lens.at.add(vec{0, .05, 0}), RGB{6.5, 6.5, 6.5}}, {street[0].at, RGB{4, 4, 4}}}
+		w.lamps = []lamp{{lens.at.add(vec{0, .05, 0}), infraredLamp(view)}, {street[0].at, RGB{4, 4, 4}}}
 		horizon, zenith, cloud = Hex(0x2a2a2a).mul(.5), Hex(0x101010).mul(.4), Hex(0x303030).mul(.4)
 	}
 	for i := range w.curve {
@@ -162,7 +170,7 @@ func bareStage(s Scene) *stage {
 		at, wide, pitch = vec{1.0, 3.3, 0}, 34, 0.165
 	}
 	l := newLens(s.W, s.H, at, wide, pitch)
-	return &stage{Scene: s, lens: l, weather: newWeather(s.Mood, l), back: newCanvas(l), lettered: map[string]*image.Gray{},
+	return &stage{Scene: s, lens: l, weather: newWeather(s.Mood, s.View, l), back: newCanvas(l), lettered: map[string]*image.Gray{},
 		r: rand.New(rand.NewPCG(s.Seed, 0x5ce7e))}
 }
 
