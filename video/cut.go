@@ -149,8 +149,10 @@ func (p *program) through(ctx context.Context, cancel context.CancelCauseFunc, f
 	return cmp.Or(mux.wait(ctx), err)
 }
 
-// encode makes H.264 that every browser and court plays, near the original's quality.
-var encode = []string{"-map", "0:V:0", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p", "-bsf:v", "filter_units=" + units["h264"]}
+// encode makes H.264 that every browser and court plays, near the original's
+// quality, under the name that ISO/IEC 14496-15 has for every encoder.
+var encode = []string{"-map", "0:V:0", "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p",
+	"-bsf:v", "filter_units=" + units["h264"], "-metadata:s:v", "encoder=AVC Coding"}
 
 // replace lets write make a file and puts it in out's place when it is whole; else
 // nothing is left.

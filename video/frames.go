@@ -2,8 +2,8 @@ package video
 
 import (
 	"bufio"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -75,25 +75,12 @@ func Frames(ctx context.Context, s Source, o FrameOptions) iter.Seq2[vision.Fram
 func frames(ctx context.Context, s Source, o FrameOptions, yield func(vision.Frame, error) bool) (time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	alive := func() {}
+	alive, busy := func() {}, func() {}
 	if s.Live() {
-		stall := o.Stall
-		if stall == 0 {
-			stall = 10 * time.Second
-		}
+		stall := cmp.Or(o.Stall, 10*time.Second)
 		timer := time.AfterFunc(stall, func() { cancel(ErrStalled) })
 		defer timer.Stop()
-		alive = func() { timer.Reset(stall) }
-	}
-	var before []string
-	if o.Keyframes {
-		before = append(before, "-skip_frame", "nokey")
-	}
-	if o.From > 0 {
-		before = append(before, "-ss", seconds(o.From))
-	}
-	if o.To > 0 {
-		before = append(before, "-t", seconds(o.To-o.From))
+		alive, busy = func() { timer.Reset(stall) }, func() { timer.Stop() }
 	}
 	_, info, err := probe(ctx, s)
 	if err != nil {
@@ -101,56 +88,96 @@ func frames(ctx context.Context, s Source, o FrameOptions, yield func(vision.Fra
 	}
 	length := info.Duration
 	if info.Still {
-		length, before = time.Second, nil
+		length, o.From, o.To, o.Keyframes = time.Second, 0, 0, false
 	}
-	w, h := size(info, o.W, o.H)
-	p, err := command(ctx, "ffmpeg")
+	o.W, o.H = size(info, o.W, o.H)
+	d, err := decode(ctx, s, o, "rgb24")
 	if err != nil {
 		return 0, err
 	}
-	told, fd, err := p.pipe()
-	if err != nil {
-		return 0, err
-	}
-	defer told.Close()
-	p.from(s, before...)
-	filter := fmt.Sprintf("scale=%d:%d:flags=bilinear,settb=1/1000000,metadata=mode=add:key=a:value=1,metadata=mode=print:file=pipe\\\\:%d:direct=1", w, h, fd)
-	if o.FPS > 0 {
-		filter = fmt.Sprintf("fps=%g,", o.FPS) + filter
-	}
-	p.Args = append(p.Args, "-map", "0:V:0", "-vf", filter, "-vsync", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
-	out, err := p.StdoutPipe()
-	if err != nil {
-		return 0, err
-	}
-	if err := p.start(); err != nil {
-		return 0, err
-	}
-	times := bufio.NewScanner(told)
-	f := vision.Frame{W: w, H: h}
+	defer d.close()
+	f := vision.Frame{W: o.W, H: o.H}
 	for {
 		if f.Pix == nil || !o.Reuse {
-			f.Pix = make([]byte, 3*w*h)
+			f.Pix = make([]byte, 3*f.W*f.H)
 		}
-		if _, err := io.ReadFull(out, f.Pix); err != nil {
-			break // the program ended; it says how
+		var ok bool
+		if f.At, ok = d.next(f.Pix); !ok {
+			return length, d.wait(ctx)
 		}
-		at, ok := nextTime(times)
-		if !ok {
-			cancel(errors.New("ffmpeg told no time of a frame"))
-			break
-		}
-		f.At = o.From + at
-		alive()
+		busy()
 		if !yield(f, nil) {
 			cancel(nil)
-			p.Wait()
+			d.Wait()
 			return length, nil
 		}
 		alive()
 	}
-	return length, p.wait(ctx)
 }
+
+// decoder is a program that writes raw pictures, and when each is shown.
+type decoder struct {
+	*program
+	out   io.Reader
+	told  io.Closer
+	times *bufio.Scanner
+	from  time.Duration
+}
+
+// decode starts a decoder of pictures of o.W by o.H pixels, both told.
+func decode(ctx context.Context, s Source, o FrameOptions, pixels string) (*decoder, error) {
+	if o.W <= 0 || o.H <= 0 || o.W > maxPixels/o.H {
+		return nil, fmt.Errorf("%w: pictures of %d by %d", ErrNoPicture, o.W, o.H)
+	}
+	p, err := command(ctx, "ffmpeg")
+	if err != nil {
+		return nil, err
+	}
+	var part []string
+	if o.Keyframes {
+		part = append(part, "-skip_frame", "nokey")
+	}
+	if o.From > 0 {
+		part = append(part, "-ss", seconds(o.From))
+	}
+	if o.To > 0 {
+		part = append(part, "-t", seconds(o.To-o.From))
+	}
+	p.from(s, part...)
+	told, fd, err := p.pipe()
+	if err != nil {
+		return nil, err
+	}
+	filter := fmt.Sprintf("scale=%d:%d:flags=bilinear,settb=1/1000000,metadata=mode=add:key=a:value=1,metadata=mode=print:file=pipe\\\\:%d:direct=1", o.W, o.H, fd)
+	if o.FPS > 0 {
+		filter = fmt.Sprintf("fps=%g,", o.FPS) + filter
+	}
+	p.Args = append(p.Args, "-map", "0:V:0", "-vf", filter, "-vsync", "passthrough", "-f", "rawvideo", "-pix_fmt", pixels, "pipe:1")
+	out, err := p.StdoutPipe()
+	if err == nil {
+		err = p.start()
+	}
+	if err != nil {
+		told.Close()
+		return nil, err
+	}
+	return &decoder{p, out, told, bufio.NewScanner(told), o.From}, nil
+}
+
+// maxPixels bounds a picture in memory.
+const maxPixels = 64 << 20
+
+// next reads the next picture; false when the program has ended, and then it says how.
+func (d *decoder) next(picture []byte) (time.Duration, bool) {
+	if _, err := io.ReadFull(d.out, picture); err != nil {
+		return 0, false
+	}
+	at, ok := nextTime(d.times)
+	return d.from + at, ok
+}
+
+// close lets go of a decoder that has ended.
+func (d *decoder) close() { d.told.Close() }
 
 // nextTime is the time of the next frame, from what ffmpeg's filter metadata prints.
 func nextTime(lines *bufio.Scanner) (time.Duration, bool) {

@@ -20,6 +20,8 @@ type Info struct {
 	Duration  time.Duration // 0 unknown or without end
 	Size      int64         // bytes; 0 live
 	Still     bool          // one picture
+
+	turned bool // it is stored lying on its side
 }
 
 // Plays tells whether browsers play such a film as it is, once in an MP4.
@@ -109,7 +111,7 @@ func parseProbe(b []byte, said *probed) (Info, error) {
 			i.Video, i.W, i.H, i.FPS = st.Codec, st.Width, st.Height, ratio(st.Rate)
 			for _, d := range st.SideData {
 				if d.Rotation%180 != 0 {
-					i.W, i.H = i.H, i.W
+					i.W, i.H, i.turned = i.H, i.W, true
 				}
 			}
 			i.Still = strings.HasSuffix(i.Container, "_pipe") || i.Container == "image2"

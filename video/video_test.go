@@ -52,7 +52,7 @@ func film(t *testing.T, name string, seconds int, args ...string) string {
 	pictures := fmt.Sprintf("color=black:s=160x96:r=%d:d=%d,format=yuv420p,geq=lum='16+mod(N*4\\,200)':cb=128:cr=128", rate, seconds)
 	all := []string{"-v", "error", "-y", "-f", "lavfi", "-i", pictures, "-f", "lavfi", "-i", fmt.Sprintf("sine=frequency=440:duration=%d", seconds), "-shortest"}
 	if len(args) == 0 {
-		args = []string{"-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-g", "25", "-keyint_min", "25", "-crf", "10", "-c:a", "aac"}
+		args = []string{"-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-g", "25", "-keyint_min", "25", "-crf", "10", "-c:a", "aac", "-flags:a", "+bitexact"}
 	}
 	ffmpeg(t, append(append(all, args...), file)...)
 	films.made[key] = file
