@@ -29,6 +29,7 @@ import (
 	"porchlight/identity"
 	"porchlight/internal/push"
 	"porchlight/ledger"
+	"porchlight/pets"
 	"porchlight/plate/hotlist"
 	"porchlight/plate/image"
 	"porchlight/plate/intake"
@@ -94,6 +95,8 @@ type Exchange struct {
 	Sharing  *sharing.Service
 	Peers    *peer.Service
 	Register *register.Service
+	Pets     *pets.Service
+	PetFeed  *feed.Builder
 
 	push         *push.Sender
 	descriptor   ledger.Descriptor
@@ -107,6 +110,7 @@ type Exchange struct {
 	site    *web.Server
 	metrics *prometheus.Registry
 	changed chan struct{} // open requests changed: the feed is to be rebuilt
+	pets    chan struct{} // open posts of lost animals changed
 	lock    *os.File
 	node    *node // among several, with PostgreSQL; else nil
 	opened  atomic.Bool
@@ -124,7 +128,7 @@ func Open(ctx context.Context, c Config) (*Exchange, error) {
 	if _, err := os.Stat(filepath.Join(c.Dir, keyFile)); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s holds no exchange: create one with porchlight init", c.Dir)
 	}
-	x := &Exchange{Config: c, metrics: prometheus.NewRegistry(), changed: make(chan struct{}, 1)}
+	x := &Exchange{Config: c, metrics: prometheus.NewRegistry(), changed: make(chan struct{}, 1), pets: make(chan struct{}, 1)}
 	for _, step := range []func(context.Context) error{
 		x.openStores, x.openGate, x.openDomains, x.openPlates, x.openNeighbors, x.recordChanges, x.openFeed, x.openSite,
 	} {
@@ -309,7 +313,7 @@ func (x *Exchange) openDomains(ctx context.Context) error {
 	return nil
 }
 
-// requestsChanged has every node rebuild the feed.
+// requestsChanged has every node rebuild the feeds.
 func (x *Exchange) requestsChanged() {
 	if x.node == nil {
 		x.rebuildFeed()
@@ -320,9 +324,11 @@ func (x *Exchange) requestsChanged() {
 }
 
 func (x *Exchange) rebuildFeed() {
-	select {
-	case x.changed <- struct{}{}:
-	default: // a rebuild is due already
+	for _, due := range []chan struct{}{x.changed, x.pets} {
+		select {
+		case due <- struct{}{}:
+		default: // a rebuild is due already
+		}
 	}
 }
 
@@ -339,21 +345,30 @@ func (x *Exchange) heard(channel, message string) {
 	}
 }
 
-// openFeed makes the feed, whose key the ledger has by now.
+// openFeed makes the feeds, whose key the ledger has by now.
 func (x *Exchange) openFeed(ctx context.Context) (err error) {
 	x.Feed, err = canvass.NewBuilder(ctx, canvass.FeedOptions{
-		Signer: x.feedSigner, Key: x.feedKey, KeyEntry: x.settingsEntry,
-		Receipt: func(ctx context.Context, entry uint64) (string, error) {
-			if x.node != nil {
-				return x.node.receipt(ctx, entry, x.Gate)
-			}
-			r, err := x.Gate.Receipt(ctx, entry)
-			return string(r.Marshal()), err
-		},
+		Signer: x.feedSigner, Key: x.feedKey, KeyEntry: x.settingsEntry, Receipt: x.receipt,
 		Jurisdiction: []geo.Polygon{x.area}, Agencies: asking{x.Roster}, Open: x.Canvass.Open,
 		Now: x.Now, Logger: x.Logger,
 	})
+	if err != nil {
+		return err
+	}
+	x.PetFeed, err = pets.NewBuilder(ctx, pets.FeedOptions{
+		Signer: x.feedSigner, Key: x.feedKey, KeyEntry: x.settingsEntry, Receipt: x.receipt,
+		Jurisdiction: []geo.Polygon{x.area}, Open: x.Pets.Open, Now: x.Now, Logger: x.Logger,
+	})
 	return err
+}
+
+// receipt proves an entry to readers of a feed.
+func (x *Exchange) receipt(ctx context.Context, entry uint64) (string, error) {
+	if x.node != nil {
+		return x.node.receipt(ctx, entry, x.Gate)
+	}
+	r, err := x.Gate.Receipt(ctx, entry)
+	return string(r.Marshal()), err
 }
 
 // asking shows the roster as canvass and share see agencies.
@@ -431,7 +446,7 @@ func (x *Exchange) openSite(context.Context) (err error) {
 		BaseURL: x.BaseURL, Version: x.Version, Descriptor: x.descriptor, Zone: x.zone, PushKey: x.push.Keys.Public,
 		Identity: x.Identity, Gate: x.Gate, Log: x.Log, Policy: x.Policy, Roster: x.Roster,
 		Canvass: x.Canvass, Feed: x.Feed, Notices: x.Notices, Evidence: x.Evidence, Intake: x.Intake, Share: x.Share, Cameras: x.Cameras, Images: x.Images, Hotlists: x.Hotlists,
-		Searches: x.Searches, Keeper: x.Keeper, Sharing: x.Sharing, Peers: x.Peers, Register: x.Register,
+		Searches: x.Searches, Keeper: x.Keeper, Sharing: x.Sharing, Peers: x.Peers, Register: x.Register, Pets: x.Pets, PetFeed: x.PetFeed,
 		Metrics: x.metrics, Logger: x.Logger, Ready: x.ready,
 	}
 	layers := fs.FS(embed.FS{}) // none: plain ground

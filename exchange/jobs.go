@@ -12,6 +12,7 @@ import (
 func (x *Exchange) RunJobs(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { x.Feed.Run(ctx, x.changed) })
+	wg.Go(func() { x.PetFeed.Run(ctx, x.pets) })
 	wg.Go(func() { x.Cameras.Run(ctx) })
 	wg.Go(func() { x.Hotlists.Run(ctx) })
 	wg.Go(func() {
@@ -56,6 +57,7 @@ func (x *Exchange) Sweep(ctx context.Context) {
 		{"forgetting hits past their retention", x.Hotlists.Sweep},
 		{"forgetting old figures of cameras", x.Cameras.Sweep},
 		{"forgetting cases of looks at the camera register", x.Register.Sweep},
+		{"ending posts of lost animals, counting homes that looked", x.Pets.Sweep},
 		{"closing acts that stood open", x.Gate.Settle},
 		{"forgetting private values past their retention", x.Gate.Purge},
 		{"clearing the ledger's queue", x.clearQueue},

@@ -69,7 +69,7 @@ type Draft struct {
 // Limits of a draft. How many photos and hours there may be is policy's to say.
 const (
 	MaxWords  = 300       // characters
-	MaxUpload = 512 << 10 // bytes of one photo as it is sent
+	MaxUpload = 220 << 10 // bytes of one photo as it is sent
 	MaxSide   = 1600      // pixels of its longer side as it is sent
 	MaxPhoto  = 48 << 10  // bytes of one photo as it is kept
 	maxTaken  = 8         // photos that are looked at at all

@@ -362,10 +362,24 @@ func (s *Service) Published(ctx context.Context, id string) (Post, error) {
 	return s.post(ctx, `id = ? AND state = ? AND ends > ?`, id, Open, db.Micros(s.Now()))
 }
 
+// Shown returns a post to whoever may see its photos: an open one to everybody,
+// one that waits to moderators. ErrNotFound.
+func (s *Service) Shown(ctx context.Context, who identity.Principal, id string) (Post, error) {
+	p, err := s.Published(ctx, id)
+	if errors.Is(err, ErrNotFound) && moderates(who) {
+		return s.post(ctx, `id = ? AND state = ?`, id, Waiting)
+	}
+	return p, err
+}
+
+func moderates(who identity.Principal) bool {
+	return who.Has(identity.RoleModerator) || who.Has(identity.RoleAuditor)
+}
+
 // Queue returns what needs a moderator: posts that wait, oldest first, and open
 // ones that somebody reported. ErrNotFound for who is none.
 func (s *Service) Queue(ctx context.Context, who identity.Principal) ([]Post, error) {
-	if !who.Has(identity.RoleModerator) && !who.Has(identity.RoleAuditor) {
+	if !moderates(who) {
 		return nil, ErrNotFound
 	}
 	return s.posts(ctx, `state = ? OR state = ? AND reports <> '' ORDER BY state DESC, posted, id`, Waiting, Open)

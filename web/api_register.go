@@ -13,6 +13,7 @@ import (
 	"porchlight/identity"
 	"porchlight/internal/form"
 	"porchlight/internal/problem"
+	"porchlight/pets"
 	"porchlight/register"
 )
 
@@ -145,17 +146,20 @@ func (s *Server) neighborly(ctx context.Context) func(*gate.Grant, error) (*ActO
 // neighborProblem names the errors of what neighbors do without an account.
 func neighborProblem(err error) error {
 	var invalid *register.Invalid
+	var unposted *pets.Invalid
 	switch {
+	case errors.As(err, &unposted):
+		return fieldProblem(unposted.Field, upperFirst(unposted.Field+" "+unposted.Problem)+".")
 	case errors.As(err, &invalid):
 		return fieldProblem(invalid.Field, upperFirst(invalid.Field+" "+invalid.Problem)+".")
 	case errors.Is(err, capability.ErrInput):
 		return problem.BadRequest(upperFirst(plainError(err)) + ".")
 	case errors.Is(err, form.ErrSlow):
 		return &Problem{Type: problemUnavailable, Title: "Please wait a little", Status: http.StatusTooManyRequests, Detail: upperFirst(plainError(err)) + "."}
-	case errors.Is(err, register.ErrNotFound):
+	case errors.Is(err, register.ErrNotFound), errors.Is(err, pets.ErrNotFound):
 		return identity.ErrNotFound
-	case errors.Is(err, register.ErrChanged), errors.Is(err, register.ErrFull):
-		return &Problem{Type: problemConflict, Title: "Somebody was quicker", Status: http.StatusConflict, Detail: upperFirst(plainError(err)) + "."}
+	case errors.Is(err, register.ErrChanged), errors.Is(err, register.ErrFull), errors.Is(err, pets.ErrChanged), errors.Is(err, pets.ErrFull):
+		return &Problem{Type: problemConflict, Title: "Not possible at this moment", Status: http.StatusConflict, Detail: upperFirst(plainError(err)) + "."}
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/jpeg"
 	"image/png"
 	"io"
 	"maps"
@@ -39,6 +40,7 @@ import (
 	"porchlight/internal/softkey"
 	"porchlight/internal/testworld"
 	"porchlight/ledger"
+	"porchlight/pets"
 	"porchlight/plate"
 	"porchlight/plate/hotlist"
 	picture "porchlight/plate/image"
@@ -188,6 +190,44 @@ var matrix = []row{
 		return act("/register/cameras/"+c.w.told.ID+"/messages", web.CaseMessage{Case: registerAsk(c.col).Case, Sealed: c.w.note})
 	}},
 	{"POST /api/v1/register/camera/withdraw", "register.withdraw", "h+0h hhhh hhhh hhh hh", func(*cell) request { return act("/register/camera/withdraw", nil) }},
+
+	// ---- lost pets: a post of the owner that the other resident saw; another that waits; more to let in and to remove
+	{"GET /feed/pets/v1/", "", everybody, get("/feed/pets/v1/")},
+	{"GET /api/v1/pets", "", everybody, get("/api/v1/pets")},
+	{"GET /api/v1/pets/form", "", everybody, get("/api/v1/pets/form")},
+	{"GET /api/v1/pets/telling/form", "", everybody, get("/api/v1/pets/telling/form")},
+	{"POST /api/v1/pets", "pet.post", everybody, func(c *cell) request { return act("/pets", c.w.lost(<-c.w.petForms, []byte(rand.Text()))) }},
+	{"GET /api/v1/pets/{post}", "", everybody, func(c *cell) request { return request{method: "GET", path: "/api/v1/pets/" + c.w.lostOpen} }},
+	{"GET /api/v1/pets/{post}", "", noone, func(c *cell) request { return request{method: "GET", path: "/api/v1/pets/" + c.w.lostWaiting} }},
+	{"GET /pets/{post}/photos/{n}", "", everybody, func(c *cell) request { return request{method: "GET", path: "/pets/" + c.w.lostOpen + "/photos/0.jpg"} }},
+	{"GET /pets/{post}/photos/{n}", "", "0000 0000 0000 ++0 00", func(c *cell) request {
+		return request{method: "GET", path: "/pets/" + c.w.lostWaiting + "/photos/0.jpg"}
+	}},
+	{"POST /api/v1/pets/{post}/runs", "", everybody, func(c *cell) request { return request{method: "POST", path: "/api/v1/pets/" + c.w.lostOpen + "/runs"} }},
+	{"POST /api/v1/pets/{post}/report", "pet.report", everybody, func(c *cell) request {
+		return act("/pets/"+c.w.lostOpen+"/report", web.PetReport{Form: <-c.w.sightForms, Why: "not-lost"})
+	}},
+	{"POST /api/v1/pets/{post}/sightings", "pet.sight", everybody, func(c *cell) request {
+		hash := sha256.Sum256([]byte(rand.Text()))
+		return act("/pets/"+c.w.lostOpen+"/sightings", web.PetSighting{Form: <-c.w.sightForms, OwnerHash: hash[:], Recipient: c.w.resident.Recipient().String(), Sealed: c.w.note})
+	}},
+	{"GET /api/v1/lost", "", "h+0h hhhh hhhh hhh hh", get("/api/v1/lost")},
+	{"GET /api/v1/lost/receipts/{entry}", "", "h+0h hhhh hhhh hhh hh", func(c *cell) request {
+		return request{method: "GET", path: fmt.Sprintf("/api/v1/lost/receipts/%d", c.w.lostEntry)}
+	}},
+	{"GET /api/v1/sighting", "", "h0+h hhhh hhhh hhh hh", get("/api/v1/sighting")},
+	{"POST /api/v1/sightings/{sighting}/messages", "pet.write", "h++h hhhh hhhh hhh hh", func(c *cell) request {
+		return act("/sightings/"+c.w.sighting+"/messages", map[string]any{"sealed": c.w.note})
+	}},
+	{"POST /api/v1/lost/renew", "pet.renew", "h+0h hhhh hhhh hhh hh", func(*cell) request { return act("/lost/renew", web.PetHours{Hours: 48}) }},
+	{"GET /api/v1/desk/pets", "", "ssss 0000 0000 ++0 0s", get("/api/v1/desk/pets")},
+	{"POST /api/v1/pets/{post}/moderate", "pet.moderate", "ssss ---- ---- +-- -s", func(c *cell) request {
+		return act("/pets/"+c.w.lostWaiting+"/moderate", web.PetVerdict{Verdict: "approve"})
+	}},
+	{"POST /api/v1/pets/{post}/remove", "pet.remove", "ssss ---- ---- +-- -s", func(c *cell) request {
+		return act("/pets/"+c.w.lostRemoved+"/remove", web.Reason{Reason: "it shows a person"})
+	}},
+	{"POST /api/v1/lost/close", "pet.close", "h+0h hhhh hhhh hhh hh", func(*cell) request { return act("/lost/close", web.PetEnd{Found: true}) }},
 
 	// ---- evidence
 	{"GET /api/v1/items", "", "ssss r++r ++++ rrr rs", get("/api/v1/items")}, // what her agency holds
@@ -595,6 +635,48 @@ type matrixWorld struct {
 
 	forms chan string // old enough to tell of a camera with
 	told  register.Camera
+
+	petForms, sightForms               chan string // old enough to post, and to report or tell with
+	lostOpen, lostWaiting, lostRemoved string      // posts: the owner's, and two of nobody here
+	lostEntry                          uint64      // of the owner's
+	sighting                           string      // of hers, by the other resident
+}
+
+// lost is a post that whoever has that token can make.
+func (w *matrixWorld) lost(form string, token []byte) web.PetPosting {
+	hash := sha256.Sum256(token)
+	var drawn bytes.Buffer
+	check(w.t, jpeg.Encode(&drawn, image.NewGray(image.Rect(0, 0, 96, 64)), nil))
+	return web.PetPosting{Form: form, OwnerHash: hash[:], Recipient: w.resident.Recipient().String(), Animal: "dog", Place: web.MapPlace{Lon: -89.65, Lat: 39.75},
+		Rounding: "500m", Seen: time.Now().Add(-time.Hour), Hours: 24, Photos: [][]byte{drawn.Bytes()}}
+}
+
+// losePets posts an animal of the owner's, which other saw, and two of nobody's.
+func (w *matrixWorld) losePets(owner, other []byte) {
+	ctx := w.t.Context()
+	by := func() gate.Caller { return gate.Caller{Who: identity.Resident(), ActID: gate.NewActID()} }
+	for _, p := range []struct {
+		id    *string
+		token []byte
+		let   bool
+	}{{&w.lostOpen, owner, true}, {&w.lostRemoved, []byte(rand.Text()), true}, {&w.lostWaiting, []byte(rand.Text()), false}} {
+		in, caller := w.lost(<-w.petForms, p.token), by()
+		g, err := w.X.Pets.Post(ctx, caller, pets.Lost{Form: in.Form, OwnerHash: in.OwnerHash, Recipient: in.Recipient, Draft: pets.Draft{Animal: "dog",
+			Place: geo.Point{Lon: -896500000, Lat: 397500000}, Rounding: geo.Half, Seen: in.Seen, Hours: 24, Photos: in.Photos}})
+		check(w.t, err)
+		*p.id = g.ActID
+		if p.id == &w.lostOpen {
+			w.lostEntry = g.Index
+		}
+		if p.let {
+			_, err := w.Moderator.Act(ctx, "/pets/"+g.ActID+"/moderate", web.PetVerdict{Verdict: "approve"}, nil)
+			check(w.t, err)
+		}
+	}
+	hash := sha256.Sum256(other)
+	g, err := w.X.Pets.Sight(ctx, by(), pets.Sent{Form: <-w.sightForms, Post: w.lostOpen, OwnerHash: hash[:], Recipient: w.resident.Recipient().String(), Sealed: w.note})
+	check(w.t, err)
+	w.sighting = g.ActID
 }
 
 // telling is a camera that the police can be told of by whoever has that token.
@@ -730,9 +812,11 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 	w := &matrixWorld{World: testworld.Start(t, nil), t: t, askers: map[byte]*asker{}, newcomers: make([]*actor.Person, 3)}
 	ctx := t.Context()
 	var err error
-	w.forms = make(chan string, 20)
-	for range cap(w.forms) {
-		w.forms <- w.X.Register.Forms.Token()
+	w.forms, w.petForms, w.sightForms = make(chan string, 20), make(chan string, 20), make(chan string, 40)
+	for forms, token := range map[chan string]func() string{w.forms: w.X.Register.Forms.Token, w.petForms: w.X.Pets.Posting.Token, w.sightForms: w.X.Pets.Telling.Token} {
+		for range cap(forms) {
+			forms <- token()
+		}
 	}
 	w.resident, err = age.GenerateX25519Identity()
 	check(t, err)
@@ -902,9 +986,15 @@ func newMatrixWorld(t *testing.T) *matrixWorld {
 	followed, err := owner.Follow(ctx)
 	check(t, err)
 	w.consent = followed.Consent
-	token := strings.TrimPrefix(owner.Capability().Get("Authorization"), "Capability ")
-	secret, err := base64.RawURLEncoding.DecodeString(token)
-	check(t, err)
+	bears := func(a *actor.Answer) (token string, secret []byte) {
+		token = strings.TrimPrefix(a.Capability().Get("Authorization"), "Capability ")
+		secret, err := base64.RawURLEncoding.DecodeString(token)
+		check(t, err)
+		return token, secret
+	}
+	token, secret := bears(owner)
+	_, others := bears(other)
+	w.losePets(secret, others)
 	in := w.telling(<-w.forms, secret)
 	_, err = w.X.Register.Tell(ctx, gate.Caller{Who: identity.Resident(), ActID: gate.NewActID()}, register.Telling{Form: in.Form, Agency: in.Agency,
 		OwnerHash: in.OwnerHash, Recipient: in.Recipient, Details: register.Details{Place: geo.Point{Lon: -896500000, Lat: 397500000}, Rounding: geo.Hundred, Films: []register.Films{"street"}}})

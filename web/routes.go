@@ -8,6 +8,7 @@ import (
 
 	"porchlight/canvass"
 	"porchlight/evidence"
+	"porchlight/feed"
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/internal/problem"
@@ -18,6 +19,7 @@ import (
 	"porchlight/plate/peer"
 	"porchlight/plate/search"
 	"porchlight/plate/sharing"
+	"porchlight/pets"
 	"porchlight/policy"
 	"porchlight/register"
 	"porchlight/roster"
@@ -56,6 +58,8 @@ type Options struct {
 	Searches *search.Service
 	Keeper   *search.Keeper
 	Register *register.Service
+	Pets     *pets.Service
+	PetFeed  *feed.Builder
 
 	Ready   func() error         // nil when the exchange can take acts
 	Metrics *prometheus.Registry // default a new one
@@ -72,6 +76,7 @@ func (s *Server) routes() error {
 	s.evidenceRoutes()
 	s.plateRoutes()
 	s.registerRoutes()
+	s.petRoutes()
 	if err := s.siteRoutes(); err != nil {
 		return err
 	}

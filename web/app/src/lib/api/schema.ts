@@ -296,6 +296,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/desk/pets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Posts that wait for a moderator, and open ones that somebody reported. */
+        get: operations["petQueue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/desk/requests": {
         parameters: {
             query?: never;
@@ -637,6 +654,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/lost": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Her post, and who saw the animal. */
+        get: operations["followPet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lost/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End her post; its photos, words and place are erased. */
+        post: operations["closePet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lost/receipts/{entry}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Prove one act on her post. */
+        get: operations["petReceipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lost/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let her post live longer. */
+        post: operations["renewPet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -820,6 +905,160 @@ export interface paths {
         put?: never;
         /** End somebody's access at once. */
         post: operations["removePerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All open posts, the same list for everybody. */
+        get: operations["lostPets"];
+        put?: never;
+        /** Post a lost animal; a moderator looks first. Its id is the act's. */
+        post: operations["postPet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pets/form": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A form to post a lost animal with: good once, after a few seconds. */
+        get: operations["petForm"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pets/telling/form": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A form to report a post or send a sighting with. */
+        get: operations["sightingForm"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pets/{post}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One open post. */
+        get: operations["lostPet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pets/{post}/moderate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a post in, or not. */
+        post: operations["moderatePet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pets/{post}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an open post away, with what was sent to its poster. */
+        post: operations["removePet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pets/{post}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell moderators that a post should not be there. */
+        post: operations["reportPet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pets/{post}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Count one home that looked for the animal on its own recordings. It says nothing else. */
+        post: operations["countRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pets/{post}/sightings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell the poster, sealed, that the animal was seen. The sighting's id is the act's. */
+        post: operations["sightPet"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1685,6 +1924,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sighting": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A sighting, to whoever sent it. */
+        get: operations["followSighting"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sightings/{sighting}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write to the other side about a sighting, sealed. */
+        post: operations["writeAboutSighting"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/signin": {
         parameters: {
             query?: never;
@@ -2448,6 +2721,18 @@ export interface components {
                 [key: string]: string;
             };
         };
+        FollowedPet: {
+            post: components["schemas"]["PetView"];
+            sightings: components["schemas"]["SeenPet"][];
+        };
+        FollowedSighting: {
+            post: string;
+            /** @description The age recipient the poster reads with. */
+            recipient: string;
+            sighting: components["schemas"]["SeenPet"];
+            /** @description Of the post. */
+            state: string;
+        };
         FollowedSubmission: {
             agency: components["schemas"]["FollowedAgency"];
             clips: components["schemas"]["FollowedClip"][];
@@ -3180,6 +3465,122 @@ export interface components {
              */
             state: "invited" | "enrolled" | "removed";
         };
+        PetEnd: {
+            found: boolean;
+        };
+        PetHours: {
+            /**
+             * Format: int64
+             * @description From now; the rules allow 1 to 72.
+             */
+            hours: number;
+        };
+        PetList: {
+            posts: components["schemas"]["PetView"][];
+        };
+        PetPosting: {
+            /** @enum {string} */
+            animal: "dog" | "cat" | "bird" | "horse" | "other";
+            colours?: ("black" | "white" | "grey" | "brown" | "tan" | "orange" | "golden" | "green" | "blue" | "yellow" | "red" | "spotted" | "striped")[];
+            /** @description Of petForm. */
+            form: string;
+            /**
+             * Format: int64
+             * @description How long the post is to live; the rules allow 1 to 72.
+             */
+            hours: number;
+            /** @description SHA-256 of the 32-byte capability token. */
+            owner_hash: string;
+            /** @description JPEG, sides of 64 to 1600 pixels, at most 220 KiB each; drawn again here, so that nothing but pixels is kept. */
+            photos: string[];
+            /** @description Where it was last seen, on the grid that rounding names. */
+            place: components["schemas"]["MapPlace"];
+            /** @description Her age X25519 recipient, derived from her link. */
+            recipient: string;
+            /** @enum {string} */
+            rounding: "100m" | "500m";
+            /**
+             * Format: date-time
+             * @description When it was last seen.
+             */
+            seen: string;
+            /** @description Its name, a collar, how it behaves; at most 300 characters, one line. */
+            words?: string;
+        };
+        PetReport: {
+            /** @description Of sightingForm. */
+            form: string;
+            /** @enum {string} */
+            why: "person" | "not-lost" | "harassment" | "sale" | "other";
+        };
+        PetSighting: {
+            /** @description Of sightingForm. */
+            form: string;
+            /** @description SHA-256 of the sender's 32-byte capability token. */
+            owner_hash: string;
+            /** @description The sender's age X25519 recipient. */
+            recipient: string;
+            /** @description Age file to the poster's recipient, at most 256 KiB: JSON of at, lon, lat, rounding, words and photo (base64 JPEG). */
+            sealed: string;
+        };
+        PetVerdict: {
+            /** @description Why, in words. */
+            reason?: string;
+            /** @enum {string} */
+            verdict: "approve" | "reject";
+        };
+        PetView: {
+            animal: string;
+            /**
+             * Format: date-time
+             * @description When it was closed.
+             */
+            closed?: string;
+            colours: string[];
+            /** Format: date-time */
+            ends: string;
+            /**
+             * Format: int64
+             * @description Of pet.post.
+             */
+            entry: number;
+            /**
+             * Format: int64
+             * @description How many homes say they looked for it.
+             */
+            homes: number;
+            /** @description Its id. */
+            id: string;
+            /** @description Addresses. */
+            photos: string[];
+            place: components["schemas"]["MapPlace"];
+            /**
+             * Format: date-time
+             * @description When it was posted.
+             */
+            posted: string;
+            /**
+             * Format: int64
+             * @description Entry of pet.moderate, which carries the SHA-256 of what is public.
+             */
+            published?: number;
+            /** @description Sightings are sealed to it. */
+            recipient: string;
+            /** @description For moderators: person, not-lost, harassment, sale, other. */
+            reports?: string[];
+            rounding: string;
+            /**
+             * Format: date-time
+             * @description When, by the camera's clock.
+             */
+            seen: string;
+            /**
+             * @description Two letters.
+             * @enum {string}
+             */
+            state: "waiting" | "open" | "found" | "withdrawn" | "expired" | "rejected" | "removed";
+            words: string;
+        };
         PictureAsk: {
             /** @description ORI. */
             asker: string;
@@ -3904,6 +4305,26 @@ export interface components {
             offense: string;
             /** @description What offense and reason mean. */
             purposes: string[];
+        };
+        SeenPet: {
+            /**
+             * Format: date-time
+             * @description When, RFC 3339.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Index of the entry in the ledger.
+             */
+            entry: number;
+            /** @description Its id. */
+            id: string;
+            /** @description from_owner: from the poster. */
+            messages: components["schemas"]["MessageView"][];
+            /** @description The age recipient its sender reads with. */
+            recipient: string;
+            /** @description An age file, base64; the exchange cannot read it. */
+            sealed: string;
         };
         ShareInput: {
             /**
@@ -4961,6 +5382,35 @@ export interface operations {
             };
         };
     };
+    petQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PetList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     myRequests: {
         parameters: {
             query?: never;
@@ -5757,6 +6207,155 @@ export interface operations {
             };
         };
     };
+    followPet: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Capability <base64url token> */
+                Authorization: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowedPet"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    closePet: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Capability <base64url token> */
+                Authorization: string;
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PetEnd"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    petReceipt: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Capability <base64url token> */
+                Authorization: string;
+            };
+            path: {
+                /** @description Index of the entry in the ledger. */
+                entry: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewPet: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Capability <base64url token> */
+                Authorization: string;
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PetHours"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     me: {
         parameters: {
             query?: never;
@@ -6164,6 +6763,356 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lostPets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PetList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postPet: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PetPosting"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    petForm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FormToken"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sightingForm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FormToken"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lostPet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                post: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PetView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    moderatePet: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                post: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PetVerdict"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePet: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                post: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reportPet: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                post: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PetReport"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                post: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sightPet: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                post: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PetSighting"];
+            };
+        };
         responses: {
             /** @description OK */
             200: {
@@ -8281,6 +9230,81 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SharingPreview"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    followSighting: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Capability <base64url token> */
+                Authorization: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowedSighting"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    writeAboutSighting: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Capability <base64url token> */
+                Authorization: string;
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path: {
+                sighting: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SealedMessage"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
                 };
             };
             /** @description Error */
