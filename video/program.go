@@ -47,8 +47,9 @@ func (p *program) from(s Source, options ...string) {
 	switch {
 	case s.network():
 		p.secrets = append(p.secrets, secretsOf(string(s))...)
-		p.Stdin = strings.NewReader("ffconcat version 1.0\nfile '" + strings.ReplaceAll(string(s), "'", `'\''`) + "'\noption rtsp_transport tcp\n")
-		p.Args = append(p.Args, "-f", "concat", "-safe", "0", "-protocol_whitelist", "pipe,rtsp,rtsps,rtp,tcp,tls,crypto", "-i", "pipe:0")
+		p.Stdin = strings.NewReader("ffconcat version 1.0\nfile '" + strings.ReplaceAll(string(s), "'", `'\''`) + "'\noption rtsp_transport tcp\noption fpsprobesize 0\noption analyzeduration 2000000\n")
+		// A camera says what it sends; to measure its frame rate would take seconds, twice.
+		p.Args = append(p.Args, "-fpsprobesize", "0", "-analyzeduration", "2000000", "-f", "concat", "-safe", "0", "-protocol_whitelist", "pipe,rtsp,rtsps,rtp,tcp,tls,crypto", "-i", "pipe:0")
 	case s.device():
 		p.Args = append(p.Args, "-f", "v4l2", "-i", string(s))
 	default:
