@@ -22,6 +22,7 @@ fi
 if [ "${1:-run}" = bench ]; then
   need nginx nginx-light
   need g++ g++ # DuckDB, in internal/bench/duckdb
+  need tesseract tesseract-ocr # reads the same plates, in internal/bench/vision.go
   need wrk wrk
 fi
 

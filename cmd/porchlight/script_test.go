@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"porchlight/internal/streets"
+	"porchlight/vision/models"
 )
 
 // TestScripts runs testdata/script/*.txtar against the real program, built as
@@ -21,6 +24,10 @@ func TestScripts(t *testing.T) {
 	bin := t.TempDir()
 	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "porchlight"), ".").CombinedOutput(); err != nil {
 		t.Fatalf("building porchlight: %v\n%s", err, out)
+	}
+	dir, err := models.Dir()
+	if err != nil {
+		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: "../../testdata/script",
@@ -32,12 +39,24 @@ func TestScripts(t *testing.T) {
 			defer l.Close()
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("PORT", strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+			env.Setenv("PORCHLIGHT_MODELS", dir)
 			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "models" {
+				return false, fmt.Errorf("unknown condition %s", cond)
+			}
+			missing := models.Missing(dir)
+			if len(missing) > 0 && os.Getenv("CI") != "" {
+				return false, fmt.Errorf("%s is not in %s: %w", missing[0].Name, dir, models.ErrMissing)
+			}
+			return len(missing) == 0, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":    exits,
 			"ready":    ready,
 			"flipbyte": flipByte,
+			"drawcar":  drawCar,
 		},
 	})
 }
@@ -85,4 +104,11 @@ func flipByte(ts *testscript.TestScript, _ bool, args []string) {
 	b[len(b)/2] ^= 1
 	ts.Check(os.WriteFile(path, b, 0o644))
 	fmt.Fprintln(ts.Stdout(), "flipped")
+}
+
+// drawcar FILE PLATE draws a photograph of a car's rear.
+func drawCar(ts *testscript.TestScript, _ bool, args []string) {
+	pic, err := streets.Rear{Seed: 3, Plate: args[1], Type: "car", Color: "silver"}.JPEG()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), pic, 0o644))
 }

@@ -1,7 +1,7 @@
 // Command bench measures the exchange side by side with what somebody would use
 // instead, in one run on one machine, and writes build/bench.json: an object from
 // name to {value, unit, baseline, baseline_value, ratio}. Arguments choose parts:
-// intake, receipt, feed, policy, audit, plates. Usage: make bench, make bench-NAME.
+// intake, receipt, feed, policy, audit, plates, alerts, vision. Usage: make bench, make bench-NAME.
 package main
 
 import (
@@ -52,10 +52,10 @@ type part struct {
 }
 
 func run(ctx context.Context, chosen []string) error {
-	parts := []part{{"intake", intake}, {"receipt", receipt}, {"feed", feed}, {"policy", policyDecisions}, {"audit", searchLog}, {"plates", plates}, {"alerts", alerts}}
+	parts := []part{{"intake", intake}, {"receipt", receipt}, {"feed", feed}, {"policy", policyDecisions}, {"audit", searchLog}, {"plates", plates}, {"alerts", alerts}, {"vision", seeing}}
 	for _, c := range chosen {
 		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == c }) {
-			return fmt.Errorf("no part is called %q: intake, receipt, feed, policy, audit, plates, alerts", c)
+			return fmt.Errorf("no part is called %q: intake, receipt, feed, policy, audit, plates, alerts, vision", c)
 		}
 	}
 	f := figures{}

@@ -23,15 +23,16 @@ const (
 	mostShape   = 14
 )
 
-// most is how many lines of a frame are looked at.
-const most = 24
-
-// candidates are the lines that may be plates, those first that look most like
-// it: lines as they were found, and neighbors joined, because a gap, a seal or a
-// picture between a plate's groups parts them.
-func candidates(found []nets.Text) []line {
+// candidates are at most most lines that may be plates, those first that look most
+// like it: lines as they were found, and neighbors joined, because a gap, a seal or
+// a picture between a plate's groups parts them.
+func candidates(found []nets.Text, most int) []line {
 	var list []line
 	for _, t := range found {
+		b := t.Quad.Bounds()
+		if slices.ContainsFunc(list, func(l line) bool { return iou(l.quad.Bounds(), b) > 0.85 }) {
+			continue // seen twice, from far and from near
+		}
 		if _, h := t.Quad.Size(); h >= leastHeight {
 			list = append(list, line{t.Quad, t.Score, 1})
 		}

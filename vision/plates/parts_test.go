@@ -165,11 +165,11 @@ func TestJoinsNeighbors(t *testing.T) {
 		}
 		return w
 	}
-	if w := widest(candidates([]nets.Text{at(10, 10, 60, 30), at(95, 12, 70, 31)})); w != 155 {
+	if w := widest(candidates([]nets.Text{at(10, 10, 60, 30), at(95, 12, 70, 31)}, 9)); w != 155 {
 		t.Errorf("two groups of a plate become %v wide, want 155", w)
 	}
 	for _, apart := range []nets.Text{at(150, 10, 60, 30), at(75, 60, 60, 30), at(75, 10, 60, 90)} {
-		if w := widest(candidates([]nets.Text{at(10, 10, 60, 30), apart})); w > 61 {
+		if w := widest(candidates([]nets.Text{at(10, 10, 60, 30), apart}, 9)); w > 61 {
 			t.Errorf("%v is joined", apart.Quad)
 		}
 	}

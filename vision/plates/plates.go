@@ -63,7 +63,11 @@ func (r *Reader) Plates(f vision.Frame, vehicles []vision.Thing) ([]vision.Plate
 		return r.within(f, []vision.Box{whole}, nil, wide)
 	}
 	vehicles = slices.DeleteFunc(slices.Clone(vehicles), func(t vision.Thing) bool { return !slices.Contains(motor, t.Kind) })
-	return r.within(f, areas(vehicles, whole), vehicles, near)
+	look := areas(vehicles, whole)
+	for i, b := range look { // no plate hangs above the windows
+		look[i].Y, look[i].H = b.Y+0.2*b.H, 0.8*b.H
+	}
+	return r.within(f, look, vehicles, near)
 }
 
 // Still reads a photograph as well as can be, in whatever time it takes: the whole
@@ -90,7 +94,7 @@ func (r *Reader) Still(f vision.Frame, finder vision.Objects) ([]vision.Plate, e
 // The longer side of an area as the text finder sees it, in pixels: near a
 // vehicle, whose plate is a tenth of its width or more; or in a whole picture.
 const (
-	near = 480
+	near = 384
 	wide = 1280
 )
 
@@ -130,7 +134,11 @@ func (r *Reader) within(f vision.Frame, parts []vision.Box, vehicles []vision.Th
 		}
 		found = append(found, t...)
 	}
-	read, err := r.lines(f, candidates(found))
+	most := 24
+	if side == near {
+		most = 4 * len(parts)
+	}
+	read, err := r.lines(f, candidates(found, most))
 	if err != nil {
 		return nil, err
 	}
