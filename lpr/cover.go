@@ -28,8 +28,10 @@ const gray = 0x60
 // whole frame: it stays visible.
 //
 // Faces and persons are looked for in the picture itself too: there they are
-// larger than in the frame as it was searched.
-func (s Sight) covered(part vision.Frame, at vision.Box, people []vision.Thing, plate vision.Box) ([]byte, error) {
+// larger than in the frame as it was searched. A face of which the network is not
+// sure is covered as well, but for where none can be: low on the vehicle, which
+// would otherwise vanish under what bumpers and lamps look like.
+func (s Sight) covered(part vision.Frame, at vision.Box, people []vision.Thing, vehicle, plate vision.Box) ([]byte, error) {
 	faces, err := s.Faces.Faces(part)
 	if err != nil {
 		return nil, err
@@ -39,7 +41,12 @@ func (s Sight) covered(part vision.Frame, at vision.Box, people []vision.Thing, 
 		return nil, err
 	}
 	var cover []vision.Box
+	vehicle = moved(vehicle, -at.X, -at.Y)
+	low := vision.Box{X: vehicle.X, Y: vehicle.Y + vehicle.H*.5, W: vehicle.W, H: vehicle.H * .5}
 	for _, f := range faces {
+		if f.Score < .5 && within(f.Box.X+f.Box.W/2, f.Box.Y+f.Box.H/2, low) {
+			continue
+		}
 		cover = append(cover, grown(f.Box, .3))
 	}
 	for _, p := range people {

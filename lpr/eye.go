@@ -1,6 +1,7 @@
 package lpr
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -62,7 +63,7 @@ func (e *eye) run(ctx context.Context) error {
 
 // look looks at the source from its beginning to its end.
 func (e *eye) look(ctx context.Context) error {
-	l := looker{eye: e, tracker: e.Track(plates.Limits{Most: e.camera.Most, Again: e.camera.Again})}
+	l := looker{eye: e, tracker: e.Track(plates.Limits{Most: e.camera.Most, Again: e.camera.Again, Least: float32(cmp.Or(e.camera.Least, .5))})}
 	fps := e.camera.FPS
 	if fps == 0 {
 		fps = 10
@@ -227,6 +228,7 @@ func (l *looker) frame(ctx context.Context, f vision.Frame) error {
 				return fmt.Errorf("reading plates: %w", err)
 			}
 		}
+		found = oneEach(found)
 		l.health.looked(len(vehicles), len(found))
 		l.tracker.Add(f, things, found)
 	}
@@ -246,6 +248,18 @@ func (l *looker) told(ctx context.Context, passed []plates.Passing) error {
 		}
 	}
 	return nil
+}
+
+// oneEach keeps of each vehicle the plate that is surest: what else is read on it
+// is a state's name, a dealer's frame, a bumper sticker.
+func oneEach(found []vision.Plate) []vision.Plate {
+	best := map[*vision.Thing]float32{}
+	for _, p := range found {
+		if p.Vehicle != nil {
+			best[p.Vehicle] = max(best[p.Vehicle], p.Confidence)
+		}
+	}
+	return slices.DeleteFunc(found, func(p vision.Plate) bool { return p.Vehicle != nil && p.Confidence < best[p.Vehicle] })
 }
 
 // sorted tells vehicles and people among things. Vehicles is never nil: nil would
@@ -310,7 +324,7 @@ func (l *looker) picture(p plates.Passing) ([]byte, error) {
 			break
 		}
 	}
-	jpeg, err := l.Sight.covered(p.Picture, p.Part, people, p.Plate.Box)
+	jpeg, err := l.Sight.covered(p.Picture, p.Part, people, p.Vehicle.Box, p.Plate.Box)
 	if err != nil || jpeg == nil {
 		return nil, err
 	}

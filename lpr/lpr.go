@@ -42,6 +42,7 @@ type Camera struct {
 	Facing int                // where it looks, degrees from north, 0 to 359; -1 unknown: then no direction is told
 	FPS    float64            // frames looked at a second; default 10
 	Start  time.Time          // of a file or folder: when its first frame was taken; default so that it ends when it was last written
+	Least  float64            // confidence, 0 to 1, below which nothing is sent: a misread plate is somebody else's; default 0.5
 	Most   time.Duration      // see plates.Limits; default 1 minute
 	Again  time.Duration      // see plates.Limits; default 5 minutes, also for a car that is parked in view
 }

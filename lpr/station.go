@@ -157,6 +157,8 @@ func (c Config) valid() error {
 			return fmt.Errorf("camera %s: source is missing: rtsp://..., a file, a folder or /dev/videoN", cam.ID)
 		case cam.Facing < -1 || cam.Facing > 359:
 			return fmt.Errorf("camera %s: facing is %d; degrees from north, 0 to 359", cam.ID, cam.Facing)
+		case cam.Least < 0 || cam.Least > 1:
+			return fmt.Errorf("camera %s: least is %g; 0 to 1", cam.ID, cam.Least)
 		case cam.FPS < 0 || cam.FPS > 60:
 			return fmt.Errorf("camera %s: fps is %g; 1 to 60", cam.ID, cam.FPS)
 		}

@@ -26,8 +26,8 @@ import (
 	"porchlight/ledger"
 	"porchlight/lpr"
 	"porchlight/video"
-	"porchlight/vision"
 	"porchlight/vision/nets"
+	"porchlight/vision/plates"
 )
 
 // lprConfig is the file of porchlight lpr.
@@ -55,6 +55,7 @@ type lprCamera struct {
 	Facing *int          `koanf:"facing"`
 	FPS    float64       `koanf:"fps"`
 	Start  string        `koanf:"start"`
+	Least  float64       `koanf:"least"`
 	Most   time.Duration `koanf:"most"`
 	Again  time.Duration `koanf:"again"`
 }
@@ -127,7 +128,7 @@ func loadLPR(f *pflag.FlagSet) (lprConfig, lpr.Config, error) {
 
 // camera is what the settings in dir say of one.
 func (in lprCamera) camera(dir string) (c lpr.Camera, err error) {
-	c = lpr.Camera{ID: in.Camera, Agency: in.Agency, Source: video.Source(in.Source), Facing: -1, FPS: in.FPS, Most: in.Most, Again: in.Again}
+	c = lpr.Camera{ID: in.Camera, Agency: in.Agency, Source: video.Source(in.Source), Facing: -1, FPS: in.FPS, Least: in.Least, Most: in.Most, Again: in.Again}
 	if in.Facing != nil {
 		c.Facing = *in.Facing
 	}
@@ -157,15 +158,12 @@ func openSight(dir string) (sight lpr.Sight, closing func() error, err error) {
 	if err != nil {
 		return sight, nil, err
 	}
-	seer, ok := any(n).(interface {
-		vision.Objects
-		vision.Faces
-		Color(vision.Frame, vision.Box) vision.Vehicle
-	})
-	if !ok {
-		return sight, nil, errors.Join(errors.New("this program cannot see yet"), n.Close())
+	r, err := plates.Open(n)
+	if err != nil {
+		return sight, nil, errors.Join(err, n.Close())
 	}
-	return lpr.Sight{Objects: seer, Faces: seer}, n.Close, nil
+	closing = func() error { return errors.Join(r.Close(), n.Close()) }
+	return lpr.Sight{Objects: n, Faces: n, Plates: r, Look: nets.Vehicle}, closing, nil
 }
 
 func newLPRCmd() *cobra.Command {
