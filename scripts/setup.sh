@@ -16,6 +16,8 @@ if [ "${1:-run}" != run ]; then
   need unzip unzip
   need gcc gcc # the race detector
   need mosquitto_passwd mosquitto # plate cameras over MQTT
+  # internal/rtsptest: cameras that speak RTSP
+  python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0")' 2>/dev/null || want+=(python3-gi gir1.2-gst-rtsp-server-1.0)
   need protoc protobuf-compiler # compares batch.proto with what is written by hand
   [ -x /usr/lib/postgresql/15/bin/initdb ] || want+=(postgresql-15) # internal/pgtest starts its own server
 fi
