@@ -63,12 +63,13 @@ var arrows = []struct{ pkg, may string }{
 	{"internal/actor", "gate identity internal/agekey internal/softkey ledger roster plate/intake share/client web"},
 	{"internal/gatetest", "canvass db gate geo identity internal/agekey internal/dbtest internal/softkey ledger policy"},
 	{"internal/testworld", "db exchange identity internal/actor internal/dbtest roster web"},
+	{"home/watch", "db home home/cameras home/cameras/frigate home/record video vision"}, // keeps no picture, sends nothing
 	{"home/ask", "canvass db geo home ledger share/client"}, // sends nothing but its rounds
 	{"home/notify", "db internal/push internal/smtp web/i18n"},
 	{"home/send", "canvass db gate home home/ask home/record ledger share/client video vision/cover web/i18n"},
 	{"home/devices", "db"},
-	{"home/web", "geo home home/cameras home/devices home/record internal/asset internal/problem video web/app"},
-	{"home/node", "db home/cameras home/devices home/record home/web ledger"},
+	{"home/web", "geo home home/cameras home/devices home/record internal/asset internal/problem video web/app web/basemap"},
+	{"home/node", "db home/cameras home/devices home/record home/web ledger web/basemap"},
 	{"internal/apidoc", "exchange home/web"},
 	{"internal/bench", "*"}, {"internal/bench/duckdb", ""},
 	{"internal/eval", "purpose"},
