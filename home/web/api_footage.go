@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -44,6 +45,8 @@ const (
 	maxTimeline = 8 * 24 * time.Hour
 	maxPlay     = time.Hour
 	maxSave     = 15 * time.Minute
+	// lastPicture is how long before its end footage surely shows a picture.
+	lastPicture = 500 * time.Millisecond
 )
 
 func viewMoment(m home.Moment) MomentView {
@@ -111,13 +114,21 @@ func (s *Server) still(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, problem.BadRequest("at must be a time and width a number of pixels"))
 		return
 	}
-	jpeg, err := s.Record.Still(r.Context(), r.PathValue("id"), at, width)
+	camera, cache := r.PathValue("id"), "private, max-age=3600" // the past does not change
+	jpeg, err := s.Record.Still(r.Context(), camera, at, width)
+	if errors.Is(err, record.ErrNotFound) {
+		// What was asked for is still being written: the newest that is whole.
+		if h, e := s.Record.Health(r.Context(), camera); e == nil && !h.Last.IsZero() && at.Sub(h.Last).Abs() < time.Minute {
+			jpeg, err = s.Record.Still(r.Context(), camera, h.Last.Add(-lastPicture), width)
+			cache = "no-store"
+		}
+	}
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "image/jpeg")
-	w.Header().Set("Cache-Control", "private, max-age=3600") // the past does not change
+	w.Header().Set("Cache-Control", cache)
 	w.Write(jpeg)
 }
 

@@ -12,7 +12,7 @@ import (
 
 // pagePaths are the pages of the app; each is the same shell.
 var pagePaths = []string{
-	"/{$}", "/pair", "/timeline", "/requests", "/requests/{id}", "/answers", "/answers/{id}", "/faces", "/pets",
+	"/{$}", "/pair", "/house", "/timeline", "/requests", "/requests/{id}", "/answers", "/answers/{id}", "/faces", "/pets",
 	"/cameras", "/cameras/{id}", "/storage", "/privacy", "/devices",
 }
 
@@ -20,6 +20,9 @@ var pagePaths = []string{
 // their own names.
 func (s *Server) pageRoutes() error {
 	s.handle(anyone, "GET /healthz", func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("ok\n")) })
+	if s.Basemap != nil {
+		s.handle(paired, "GET /map/", s.Basemap.Handler().ServeHTTP)
+	}
 	if !app.HomeBuilt() {
 		for _, p := range pagePaths {
 			s.handle(anyone, "GET "+p, func(w http.ResponseWriter, r *http.Request) {

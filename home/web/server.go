@@ -18,6 +18,7 @@ import (
 	"porchlight/home/record"
 	"porchlight/internal/problem"
 	"porchlight/web/app"
+	"porchlight/web/basemap"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -31,7 +32,8 @@ type Options struct {
 	Hosts   []string       // names by which it may be asked for, besides addresses and localhost
 	URL     string         // where phones reach it, for the pairing link; "" the address they already use
 	Near    Near           // nil: loopback, private and link-local addresses
-	Zone    *time.Location // in which the pages write times; nil: this computer's
+	Zone    *time.Location // in which days begin, by its IANA name; nil: UTC
+	Basemap *basemap.Map   // nil: an empty sheet
 
 	Devices *devices.Service // required
 	Cameras *cameras.Service // required
@@ -69,7 +71,7 @@ func New(o Options) (*Server, error) {
 		o.Near = InHouse()
 	}
 	if o.Zone == nil {
-		o.Zone = time.Local
+		o.Zone = time.UTC
 	}
 	s := &Server{Options: o, mux: http.NewServeMux(), access: map[string]access{}}
 	c := huma.DefaultConfig("Porchlight at home", o.Version)
