@@ -17,7 +17,7 @@ func newVisionCmd() *cobra.Command {
 		Use:   "vision",
 		Short: "See: fetch the models, read plates, cover faces",
 	}
-	cmd.AddCommand(newVisionSetupCmd(), newVisionReadCmd(), newVisionEvalCmd())
+	cmd.AddCommand(newVisionSetupCmd(), newVisionReadCmd(), newVisionEvalCmd(), newVisionBlurCmd())
 	return cmd
 }
 
