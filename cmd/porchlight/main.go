@@ -46,11 +46,12 @@ Try it:       porchlight demo
 Check it:     porchlight verify FILE|DIR|URL
 Audit logs:   porchlight audit PATH...
 Run it:       porchlight init, then porchlight serve
-Watch it:     porchlight witness`,
+Watch it:     porchlight witness
+At home:      porchlight home`,
 	}
 	root.AddCommand(
 		newInitCmd(), newServeCmd(), newDemoCmd(), newWitnessCmd(), newVerifyCmd(), newAuditCmd(),
-		newBackupCmd(), newRestoreCmd(), newPolicyCmd(), newPurposeCmd(), newCameraCmd(), newLPRCmd(), newVisionCmd(),
+		newBackupCmd(), newRestoreCmd(), newPolicyCmd(), newPurposeCmd(), newCameraCmd(), newHomeCmd(), newLPRCmd(), newVisionCmd(),
 	)
 	noteBegin(root, began)
 	return root, began
