@@ -52,8 +52,8 @@ func (ps policies) All() iter.Seq2[types.PolicyID, *cedar.Policy] {
 }
 
 // Load reads every folder of packs as a pack; base must be among them. A folder
-// of search law alone (a search.json for audits, see package packs) is passed
-// over: nothing in it decides an act. Load refuses the whole set when any part
+// of law for audits or homes alone (search.json, home.json, see package packs) is
+// passed over: nothing in it decides an act. Load refuses the whole set when any part
 // of it is wrong: a file that does not parse, a policy that does not fit the
 // schema, a rule without id, citation or sentence, a law pack that permits, two
 // packs for one jurisdiction.
@@ -73,7 +73,7 @@ func Load(packs fs.FS) (*Engine, error) {
 		if !d.IsDir() {
 			continue
 		}
-		if searchLawOnly(packs, d.Name()) {
+		if noPack(packs, d.Name()) {
 			continue
 		}
 		p, err := readPack(packs, d.Name(), e.words)

@@ -66,13 +66,15 @@ func Hash(pack fs.FS) (string, error) {
 	return hex.EncodeToString(all.Sum(nil)), nil
 }
 
-// searchLawOnly reports whether a folder holds what a state's law says of
-// searches, for audits, and nothing of a pack: search.json and perhaps notes.md.
-// A pack that lost its pack.json is not mistaken for one.
-func searchLawOnly(packs fs.FS, name string) bool {
+// noPack reports whether a folder holds what a place's law says of searches, for
+// audits, or of homes, and nothing of a pack. A pack that lost its pack.json is
+// not mistaken for one.
+func noPack(packs fs.FS, name string) bool {
 	files, err := fs.ReadDir(packs, name)
-	rest := slices.DeleteFunc(files, func(f fs.DirEntry) bool { return f.Name() == "notes.md" })
-	return err == nil && len(rest) == 1 && rest[0].Name() == "search.json"
+	rest := slices.DeleteFunc(files, func(f fs.DirEntry) bool {
+		return slices.Contains([]string{"search.json", "home.json", "notes.md"}, f.Name())
+	})
+	return err == nil && len(files) > 1 && len(rest) == 0 // notes are everywhere
 }
 
 var packName = regexp.MustCompile(`^[a-z]{2,8}(-[a-z0-9]{1,8})*$`)

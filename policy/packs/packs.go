@@ -3,6 +3,9 @@
 // folder's search.json says what that law says of searches in a licence-plate
 // network, for audits of search logs; base/search.json is for no state at all.
 //
+// A folder's home.json says what its law says of what a household's own computer
+// may do.
+//
 // It reads files and knows no rule engine, so that the audit page, which is
 // compiled to WebAssembly, can carry it too. Nobody admitted in any of these
 // states has reviewed the texts: each folder's notes.md says what to confirm.
