@@ -8,7 +8,7 @@ APPFILES := $(shell git ls-files --cached --others --exclude-standard $(APP) web
 
 AUDITFILES := $(shell git ls-files --cached --others --exclude-standard audit searchlog purpose policy/packs internal/auditwasm | grep -v _test)
 
-.PHONY: help run test test-go test-app build check generate bench bench-plates eval kill clean setup
+.PHONY: help run test test-go test-app build check generate bench bench-home bench-plates eval kill clean setup
 
 help:
 	@echo "make run       the demo town on http://localhost:$(PORT) (PORT=N for another)"
@@ -82,6 +82,10 @@ bench-nodes: setup-test
 
 bench-%: setup-bench build
 	go run ./internal/bench $*
+
+# Porchlight at home: cameras recorded a core, and what else internal/bench/home.go lists.
+bench-home: setup-test setup-bench
+	go run ./internal/bench home
 
 # The plate network's engine on 20 million reads; READS=N for another number.
 bench-plates: setup-bench

@@ -52,10 +52,10 @@ type part struct {
 }
 
 func run(ctx context.Context, chosen []string) error {
-	parts := []part{{"intake", intake}, {"receipt", receipt}, {"feed", feed}, {"policy", policyDecisions}, {"audit", searchLog}, {"plates", plates}, {"alerts", alerts}, {"vision", seeing}}
+	parts := []part{{"intake", intake}, {"receipt", receipt}, {"feed", feed}, {"policy", policyDecisions}, {"audit", searchLog}, {"plates", plates}, {"alerts", alerts}, {"vision", seeing}, {"home", house}}
 	for _, c := range chosen {
 		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == c }) {
-			return fmt.Errorf("no part is called %q: intake, receipt, feed, policy, audit, plates, alerts, vision", c)
+			return fmt.Errorf("no part is called %q: intake, receipt, feed, policy, audit, plates, alerts, vision, home", c)
 		}
 	}
 	f := figures{}
