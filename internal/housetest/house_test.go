@@ -67,9 +67,10 @@ var arrows = []struct{ pkg, may string }{
 	{"home/ask", "canvass db geo home ledger share/client"}, // sends nothing but its rounds
 	{"home/notify", "db internal/push internal/smtp web/i18n"},
 	{"home/send", "canvass db gate home home/ask home/record ledger share/client video vision/cover web/i18n"},
+	{"home/pets", "db feed gate geo home pets share/client vision"}, {"home/register", "db gate geo home share/client"},
 	{"home/devices", "db"},
-	{"home/web", "geo home home/cameras home/devices home/record internal/asset internal/problem video web/app web/basemap"},
-	{"home/node", "db home/cameras home/devices home/record home/web ledger web/basemap"},
+	{"home/web", "geo home home/ask home/cameras home/devices home/notify home/record home/send internal/asset internal/problem internal/push internal/smtp share/client video web/app web/basemap web/i18n"},
+	{"home/node", "db home home/ask home/cameras home/devices home/notify home/record home/send home/watch home/web ledger share/client vision vision/cover vision/models vision/nets vision/plates web/basemap"},
 	{"internal/apidoc", "exchange home/web"},
 	{"internal/bench", "*"}, {"internal/bench/duckdb", ""},
 	{"internal/eval", "purpose"},

@@ -184,13 +184,7 @@ func (a *Answer) Recipient() (*age.X25519Recipient, error) {
 }
 
 // Capability is the header that shows whose page it is.
-func (a *Answer) Capability() (http.Header, error) {
-	token, err := agekey.Stretch(a.Secret, agekey.CapabilityToken)
-	if err != nil {
-		return nil, err
-	}
-	return http.Header{"Authorization": {"Capability " + base64.RawURLEncoding.EncodeToString(token)}}, nil
-}
+func (a *Answer) Capability() (http.Header, error) { return Secret(a.Secret).Capability() }
 
 // Sent reports whether every clip was handed over.
 func (a *Answer) Sent() bool {

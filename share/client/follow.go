@@ -156,20 +156,7 @@ func (x *Exchange) Write(ctx context.Context, a *Answer, act, text string) (rece
 }
 
 func (x *Exchange) act(ctx context.Context, a *Answer, id, path, action string, in any) (receipt string, err error) {
-	header, err := a.Capability()
-	if err != nil {
-		return "", err
-	}
-	header.Set("Porchlight-Act", id)
-	var out struct{ Receipt string }
-	if err := x.api(ctx, http.MethodPost, path, header, in, &out); err != nil {
-		return "", err
-	}
-	r, err := Permitted(out.Receipt, x.Ledger, action)
-	if err == nil && r.Entry.Act.ID != id {
-		err = unproved("entry %d is another act", r.Index)
-	}
-	return out.Receipt, err
+	return x.Act(ctx, id, path, action, a.Secret, in)
 }
 
 // Read opens a message.
