@@ -16,10 +16,16 @@ import (
 	"syscall"
 
 	"porchlight/db"
+	"porchlight/home/ask"
 	"porchlight/home/cameras"
 	"porchlight/home/devices"
+	"porchlight/home/notify"
 	"porchlight/home/record"
+	"porchlight/home/send"
+	"porchlight/home/watch"
 	"porchlight/home/web"
+	"porchlight/vision/cover"
+	"porchlight/vision/nets"
 	"porchlight/web/basemap"
 
 	"go.yaml.in/yaml/v3"
@@ -47,10 +53,17 @@ type Node struct {
 	Devices *devices.Service
 	Cameras *cameras.Service
 	Record  *record.Recorder
+	Watch   *watch.Watcher
+	Notices *notify.Service
+	Asked   *ask.Service  // nil: no exchange
+	Answers *send.Service // nil: no exchange
 
-	db   *db.DB
-	lock *os.File
-	web  *web.Server
+	db       *db.DB
+	lock     *os.File
+	web      *web.Server
+	nets     *nets.Nets // nil: the networks are not there
+	finders  func() (cover.Finders, error)
+	switches *switches
 }
 
 // Init makes the data directory with its configuration. ErrExists.
@@ -96,12 +109,27 @@ func Open(ctx context.Context, c Config) (_ *Node, err error) {
 	if n.db, n.Devices, err = openDevices(ctx, c); err != nil {
 		return nil, err
 	}
+	if n.switches, err = openSwitches(ctx, n.db); err != nil {
+		return nil, fmt.Errorf("switches: %w", err)
+	}
 	if n.Cameras, err = cameras.Open(ctx, n.db, c.Now); err != nil {
 		return nil, fmt.Errorf("cameras: %w", err)
 	}
 	n.Record, err = record.Open(ctx, record.Options{DB: n.db, Dir: c.Footage, Cameras: n.Cameras, Now: c.Now, Logger: c.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("footage: %w", err)
+	}
+	n.Notices, err = notify.Open(ctx, notify.Options{DB: n.db, Address: c.base, Now: c.Now, Logger: c.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("notices: %w", err)
+	}
+	if err := n.openEyes(ctx); err != nil {
+		return nil, err
+	}
+	if c.Exchange.URL != "" {
+		if err := n.openExchange(ctx); err != nil {
+			return nil, err
+		}
 	}
 	layers := fs.FS(embed.FS{}) // none: an empty sheet
 	if c.Basemap != "" {
@@ -113,7 +141,8 @@ func Open(ctx context.Context, c Config) (_ *Node, err error) {
 	}
 	n.web, err = web.New(web.Options{
 		Name: c.Name, Version: c.Version, Hosts: names(c.Hosts), URL: c.URL, Near: web.InHouse(c.near...), Zone: c.zone, Basemap: sheet,
-		Devices: n.Devices, Cameras: n.Cameras, Record: n.Record, Logger: c.Logger,
+		Devices: n.Devices, Cameras: n.Cameras, Record: n.Record, Moments: n.Watch, Asked: n.Asked, Answers: n.Answers,
+		Notices: n.Notices, Switches: n.switches, Exchange: c.Exchange.URL, Seeing: n.nets != nil, Logger: c.Logger,
 	})
 	return n, err
 }
@@ -152,22 +181,33 @@ func (n *Node) Handler() http.Handler { return n.web.Handler() }
 
 // Run records, looks and asks until ctx ends; all has stopped when it returns.
 func (n *Node) Run(ctx context.Context) {
-	defer n.Cameras.Subscribe(func() { n.web.Changed("cameras") })()
-	defer n.Record.Subscribe(func() { n.web.Changed("moments") })()
-	var rooms sync.WaitGroup
-	for name, run := range map[string]func(context.Context) error{"record": n.Record.Run} {
-		rooms.Go(func() {
+	for topic, subscribe := range map[string]func(func()) func(){
+		"cameras": n.Cameras.Subscribe, "storage": n.Record.Subscribe, "moments": n.Watch.Subscribe,
+	} {
+		defer subscribe(func() { n.web.Changed(topic) })()
+	}
+	rooms := map[string]func(context.Context) error{"record": n.Record.Run, "watch": n.Watch.Run, "notify": n.Notices.Run}
+	if n.Asked != nil {
+		rooms["ask"] = func(ctx context.Context) error { return n.switches.while(ctx, web.SwitchAsk, n.Asked.Run) }
+		rooms["send"] = n.Answers.Run
+	}
+	var running sync.WaitGroup
+	for name, run := range rooms {
+		running.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				n.Logger.Error("a room of the house stopped", "room", name, "err", err)
 			}
 		})
 	}
-	rooms.Wait()
+	running.Wait()
 }
 
 // Close closes the house; Run must have returned.
 func (n *Node) Close() error {
 	var errs []error
+	if n.nets != nil {
+		errs = append(errs, n.nets.Close())
+	}
 	if n.db != nil {
 		errs = append(errs, n.db.Close())
 	}

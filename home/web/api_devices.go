@@ -116,6 +116,11 @@ func (s *Server) deviceRoutes() {
 				return nil, err
 			}
 			s.streams.end(in.ID)
+			if s.Notices != nil {
+				if err := s.Notices.Unsubscribe(ctx, in.ID); err != nil {
+					return nil, err
+				}
+			}
 			s.Changed("devices")
 			return nil, nil
 		})
@@ -124,7 +129,7 @@ func (s *Server) deviceRoutes() {
 // rooms are those that are there.
 func (s *Server) rooms() []string {
 	rooms := []string{}
-	for name, there := range map[string]bool{"watch": s.Moments != nil} {
+	for name, there := range map[string]bool{"watch": s.Moments != nil, "ask": s.Asked != nil} {
 		if there {
 			rooms = append(rooms, name)
 		}

@@ -9,10 +9,15 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"porchlight/home/ask"
 	"porchlight/home/cameras"
 	"porchlight/home/devices"
+	"porchlight/home/notify"
 	"porchlight/home/record"
+	"porchlight/home/send"
 	"porchlight/internal/problem"
+	"porchlight/internal/push"
+	"porchlight/share/client"
 	"porchlight/video"
 )
 
@@ -36,6 +41,18 @@ var kinds = []struct {
 	{cameras.ErrNoVideo, 422, problem.Invalid, "The camera sends no picture"},
 	{cameras.ErrCodec, 422, problem.Invalid, "The camera's picture cannot be recorded"},
 	{cameras.ErrFolder, 422, problem.Invalid, "The folder cannot be read"},
+	{ask.ErrNotFound, 404, problem.NotFound, "Not found"},
+	{ask.ErrOver, 409, problem.Conflict, "The request is over"},
+	{send.ErrNotFound, 404, problem.NotFound, "Not found"},
+	{send.ErrState, 409, problem.Conflict, "Not possible now"},
+	{send.ErrFootage, 404, problem.NotFound, "No footage"},
+	{send.ErrEdits, 422, problem.Invalid, "These edits cannot be made"},
+	{send.ErrChanged, 409, problem.Conflict, "Changed meanwhile"},
+	{client.ErrTooLong, 422, problem.Invalid, "Too long"},
+	{client.ErrUnproved, 502, problem.Unavailable, "The ledger does not prove it"},
+	{notify.ErrSettings, 422, problem.Invalid, "These settings cannot be used"},
+	{push.ErrBrowser, 422, problem.Invalid, "This browser's subscription cannot be used"},
+	{notify.ErrOff, 409, problem.Conflict, "Not set up"},
 	{record.ErrNotFound, 404, problem.NotFound, "No footage"},
 	{record.ErrTwice, 409, problem.Conflict, "Imported before"},
 	{record.ErrFull, 507, problem.Full, "The disk is full"},
@@ -45,17 +62,37 @@ var kinds = []struct {
 	{syscall.ENOSPC, 507, problem.Full, "The disk is full"},
 }
 
+// packages begin the errors of some rooms.
+var packages = map[string]bool{"devices": true, "ask": true, "send": true}
+
 // problem is the one place where errors become HTTP problems.
 func (s *Server) problem(ctx context.Context, err error) error {
 	var p *problem.Problem
 	if errors.As(err, &p) {
 		return p
 	}
+	var theirs *client.Problem
+	if errors.As(err, &theirs) {
+		p := &problem.Problem{Type: theirs.Type, Title: theirs.Title, Status: http.StatusBadGateway, Detail: theirs.Detail, Receipt: theirs.Receipt}
+		if theirs.Status == http.StatusForbidden {
+			p.Status = http.StatusForbidden
+		}
+		for _, r := range theirs.Rules {
+			p.Rules = append(p.Rules, problem.RefusedBy(r))
+		}
+		return p
+	}
+	if client.Temporary(err) {
+		return &problem.Problem{Type: problem.Unavailable, Title: "The exchange does not answer", Status: http.StatusBadGateway, Detail: "It is tried again later by itself."}
+	}
 	for _, k := range kinds {
 		if errors.Is(err, k.err) {
 			detail := err.Error()
-			if !errors.Is(err, cameras.ErrInvalid) { // the others may say more than a page should
-				detail = strings.TrimPrefix(k.err.Error(), "devices: ")
+			if !errors.Is(err, cameras.ErrInvalid) && !errors.Is(err, send.ErrState) { // the others may say more than a page should
+				detail = k.err.Error()
+			}
+			if _, rest, ok := strings.Cut(detail, ": "); ok && packages[detail[:len(detail)-len(rest)-2]] {
+				detail = rest
 			}
 			return &problem.Problem{Type: k.typ, Title: k.title, Status: k.status, Detail: sentence(detail)}
 		}

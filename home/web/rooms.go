@@ -19,3 +19,12 @@ type Moments interface {
 
 // Near says whether an address is of this house.
 type Near func(netip.Addr) bool
+
+// Switches are what the household turned on or off.
+type Switches interface {
+	On(name string) bool
+	Set(ctx context.Context, name string, on bool) error
+}
+
+// SwitchAsk: the feed of requests is read.
+const SwitchAsk = "ask"

@@ -13,9 +13,12 @@ import (
 	"sync"
 	"time"
 
+	"porchlight/home/ask"
 	"porchlight/home/cameras"
 	"porchlight/home/devices"
+	"porchlight/home/notify"
 	"porchlight/home/record"
+	"porchlight/home/send"
 	"porchlight/internal/problem"
 	"porchlight/web/app"
 	"porchlight/web/basemap"
@@ -38,7 +41,14 @@ type Options struct {
 	Devices *devices.Service // required
 	Cameras *cameras.Service // required
 	Record  *record.Recorder // required
-	Moments Moments
+	Moments Moments          // nil: nobody looks at the footage
+	Asked   *ask.Service     // nil: no exchange
+	Answers *send.Service    // nil: no exchange
+	Notices *notify.Service
+	// Switches of the household; names as Switch...
+	Switches Switches
+	Exchange string // its address; "" none
+	Seeing   bool   // the networks are there
 
 	Logger *slog.Logger // default discards
 }
@@ -51,6 +61,7 @@ type Server struct {
 	access  map[string]access // route pattern -> who may come in, for the matrix test
 	streams streams
 	changed hub
+	works   works
 }
 
 // access says who may call a route. The zero value admits nobody.
@@ -87,6 +98,9 @@ func New(o Options) (*Server, error) {
 	s.footageRoutes()
 	s.liveRoutes()
 	s.storageRoutes()
+	s.askRoutes()
+	s.sendRoutes()
+	s.privacyRoutes()
 	s.eventRoutes()
 	return s, s.pageRoutes()
 }

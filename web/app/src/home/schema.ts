@@ -4,6 +4,261 @@
  */
 
 export interface paths {
+    "/api/v1/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Drafts and answers of this house, newest first */
+        get: operations["answers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/answers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One draft or answer, as the house knows it */
+        get: operations["answer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/answers/{id}/clips": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add footage to a draft */
+        post: operations["addClip"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/answers/{id}/clips/{clip}/edits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what is done to a clip */
+        post: operations["editClip"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/answers/{id}/clips/{clip}/find": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look for faces and plates to cover; goes on by itself */
+        post: operations["findInClip"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/answers/{id}/clips/{clip}/prepare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make the very file that would be sent; goes on by itself */
+        post: operations["prepareClip"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/answers/{id}/clips/{clip}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a clip out of a draft */
+        post: operations["removeClip"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/answers/{id}/clips/{clip}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop looking or making */
+        post: operations["stopWork"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/answers/{id}/clips/{clip}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a clip back from the agency, by its item */
+        post: operations["withdrawClip"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/answers/{id}/describe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say how the household wants to be known */
+        post: operations["describeAnswer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/answers/{id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Throw a draft away */
+        post: operations["discardAnswer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/answers/{id}/follow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask the exchange what became of it */
+        post: operations["followAnswer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/answers/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try to send again, at once */
+        post: operations["retryShare"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/answers/{id}/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Agree, and send to the agency */
+        post: operations["share"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/answers/{id}/write": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send the agency a message that only it can open */
+        post: operations["writeToAgency"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cameras": {
         parameters: {
             query?: never;
@@ -226,6 +481,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set how the household is told */
+        post: operations["setNotices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notices/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a test, and say what went wrong */
+        post: operations["tryNotice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pair": {
         parameters: {
             query?: never;
@@ -237,6 +526,57 @@ export interface paths {
         put?: never;
         /** Let this device in with a code */
         post: operations["pair"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/phone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send notices to this device from now on */
+        post: operations["tellThisPhone"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/phone/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send no more notices to this device */
+        post: operations["stopTellingThisPhone"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/privacy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What this house does, and what leaves it */
+        get: operations["privacy"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -260,6 +600,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Requests near this house, newest first */
+        get: operations["requests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One request near this house */
+        get: operations["request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{id}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin a draft with the moments worth offering; nothing goes out */
+        post: operations["answerRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{id}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Do not answer it; nobody learns of that */
+        post: operations["dismissRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take it up again */
+        post: operations["restoreRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{id}/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Note that somebody of the household looked at it */
+        post: operations["seeRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/storage": {
         parameters: {
             query?: never;
@@ -272,6 +714,23 @@ export interface paths {
         put?: never;
         /** Set how much and how long footage is kept */
         post: operations["setStorage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/switches/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Turn a switch */
+        post: operations["turn"];
         delete?: never;
         options?: never;
         head?: never;
@@ -299,6 +758,52 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AnswerView: {
+            agency: string;
+            /** @description What the agency wrote. */
+            asks: string;
+            /** Format: date-time */
+            changed: string;
+            clips: components["schemas"]["Clip"][];
+            /** @description What the household agrees to by sharing, one sentence each. */
+            consent: string[];
+            /** @description This computer can find faces and plates. */
+            covers: boolean;
+            /** Format: date-time */
+            from: string;
+            id: string;
+            identity: components["schemas"]["Identity"];
+            /** Format: date-time */
+            made: string;
+            message: string;
+            /** @description Of one that was sent. */
+            news?: components["schemas"]["News"];
+            progress?: components["schemas"]["Progress"];
+            request: string;
+            /** @enum {string} */
+            state: "draft" | "sending" | "stuck" | "sent";
+            /** Format: date-time */
+            to: string;
+            /** @description Of the last try to send. */
+            trouble: string;
+            /** @description What is being done to clips just now. */
+            work: components["schemas"]["Work"][];
+            zone: string;
+        };
+        AskView: {
+            /** @description Its address. */
+            exchange: string;
+            /**
+             * Format: date-time
+             * @description When the feed was last read.
+             */
+            last?: string;
+            /** Format: date-time */
+            next: string;
+            requests: components["schemas"]["RequestView"][];
+            /** @enum {string} */
+            trouble: "" | "unreachable" | "unproved" | "stale" | "elsewhere" | "house";
+        };
         CameraBody: {
             /** Format: int64 */
             angle: number;
@@ -366,9 +871,30 @@ export interface components {
             trouble: string;
             user: string;
         };
+        Clip: {
+            camera: string;
+            edits: components["schemas"]["Edits"];
+            /** Format: int64 */
+            height: number;
+            id: string;
+            name: string;
+            preview: components["schemas"]["Preview"];
+            /** Format: double */
+            seconds: number;
+            sound: boolean;
+            span: components["schemas"]["Span"];
+            /** Format: int64 */
+            width: number;
+        };
         Deleted: {
             /** Format: int64 */
             files: number;
+        };
+        DescribeBody: {
+            identity: components["schemas"]["Identity"];
+            /** @enum {string} */
+            language: "en" | "es" | "nl";
+            message: string;
         };
         DeviceView: {
             /** Format: date-time */
@@ -391,6 +917,22 @@ export interface components {
             salt: string;
             value: string;
         };
+        Doubt: {
+            /** Format: double */
+            certainty: number;
+            /** Format: double */
+            t: number;
+            why: string;
+        };
+        Edits: {
+            blur: components["schemas"]["Track"][];
+            /** Format: double */
+            end: number;
+            looked?: components["schemas"]["Looked"];
+            mute: boolean;
+            /** Format: double */
+            start: number;
+        };
         ErrorDetail: {
             /** @description Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id' */
             location?: string;
@@ -398,6 +940,37 @@ export interface components {
             message?: string;
             /** @description The value at the given location */
             value?: unknown;
+        };
+        Event: {
+            action: string;
+            actor: string;
+            agency: string;
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            entry: number;
+            outcome: string;
+            private: {
+                [key: string]: string;
+            };
+            public: {
+                [key: string]: string;
+            };
+        };
+        FollowedClip: {
+            category: string;
+            cause: string;
+            ciphertext_sha256: string;
+            /** Format: date-time */
+            dispose_at: string | null;
+            events: components["schemas"]["Event"][];
+            ground: string;
+            item: string;
+            /** Format: date-time */
+            received: string;
+            /** Format: int64 */
+            size: number;
+            state: string;
         };
         FoundView: {
             address: string;
@@ -433,6 +1006,31 @@ export interface components {
             /** @description IANA name of the zone in which days begin. */
             zone: string;
         };
+        Identity: {
+            address?: string;
+            /** @enum {string} */
+            disclosure: "through-porchlight" | "email" | "address";
+            email?: string;
+        };
+        Key: {
+            /** Format: double */
+            h: number;
+            /** Format: double */
+            t: number;
+            /** Format: double */
+            w: number;
+            /** Format: double */
+            x: number;
+            /** Format: double */
+            y: number;
+        };
+        Letter: {
+            /** Format: date-time */
+            at: string;
+            from_owner: boolean;
+            id: string;
+            text: string;
+        };
         LimitsBody: {
             /**
              * Format: int64
@@ -446,6 +1044,14 @@ export interface components {
             camera: string;
             footage: components["schemas"]["Stretch"][];
             moments: components["schemas"]["MomentView"][];
+        };
+        Looked: {
+            /** Format: double */
+            end: number;
+            faces: boolean;
+            plates: boolean;
+            /** Format: double */
+            start: number;
         };
         MomentView: {
             camera: string;
@@ -478,6 +1084,15 @@ export interface components {
             reach: number;
             source: components["schemas"]["SourceBody"];
         };
+        News: {
+            clips: components["schemas"]["FollowedClip"][];
+            /** @description Entries that the ledger does not prove. */
+            doubts: number[];
+            letters: components["schemas"]["Letter"][];
+            /** @description Follows it from any browser; whoever has it holds the answer. */
+            link: string;
+            receipts: components["schemas"]["Receipt"][];
+        };
         NoteView: {
             /** Format: date-time */
             at: string;
@@ -486,6 +1101,15 @@ export interface components {
             /** @description clock, aside, lost, full. */
             kind: string;
             said: string;
+        };
+        NoticesBody: {
+            /** @enum {string} */
+            language: "en" | "es" | "nl";
+            mail: string[];
+            muted: string[];
+            password?: string;
+            relay: components["schemas"]["RelayView"];
+            webhook: string;
         };
         PairBody: {
             /** @description As shown; case, spaces and dashes do not matter. */
@@ -503,11 +1127,49 @@ export interface components {
             /** @description The link as a QR code: a data URL of an SVG. */
             picture: string;
         };
+        PhoneBody: {
+            auth: string;
+            endpoint: string;
+            /** @enum {string} */
+            language: "en" | "es" | "nl";
+            p256dh: string;
+        };
         Place: {
             /** Format: double */
             lat: number;
             /** Format: double */
             lng: number;
+        };
+        Preview: {
+            encoded: boolean;
+            /** Format: double */
+            seconds: number;
+            sha256: string;
+            /** Format: int64 */
+            size: number;
+            sound: boolean;
+        };
+        PrivacyView: {
+            /** @description The feed of requests is read. */
+            ask: boolean;
+            /** @description Address of the exchange; empty: none is set up. */
+            exchange: string;
+            language: string;
+            /** @description Addresses that get mails. */
+            mail: string[];
+            muted: string[];
+            /** @description What a phone subscribes with. */
+            push_key: string;
+            relay: components["schemas"]["RelayView"];
+            /** @description Networks on this computer look at the footage. */
+            seeing: boolean;
+            /**
+             * Format: int64
+             * @description Answers that were sent.
+             */
+            shared: number;
+            /** @description Of Home Assistant. */
+            webhook: string;
         };
         ProbedView: {
             audio: boolean;
@@ -555,6 +1217,25 @@ export interface components {
              */
             type: string;
         };
+        Progress: {
+            /**
+             * Format: int64
+             * @description From 0.
+             */
+            clip: number;
+            /**
+             * Format: double
+             * @description 0 to 1, of this clip.
+             */
+            part: number;
+            stage: string;
+        };
+        Receipt: {
+            /** Format: int64 */
+            entry: number;
+            item: string;
+            text: string;
+        };
         RefusedBy: {
             citation: string;
             id: string;
@@ -564,6 +1245,62 @@ export interface components {
             };
             /** @description URL of the law or promise. */
             source?: string;
+        };
+        RelayView: {
+            from: string;
+            host: string;
+            /** Format: int64 */
+            port: number;
+            /** @enum {string} */
+            tls: "" | "starttls" | "tls" | "none";
+            user: string;
+        };
+        RequestView: {
+            /** @description Its name. */
+            agency: string;
+            /** @description GeoJSON polygon. */
+            area: unknown;
+            /** @description Those that see into the area. */
+            cameras: string[];
+            contact: string;
+            /** Format: date-time */
+            expires: string;
+            /** Format: date-time */
+            from: string;
+            id: string;
+            incident: string;
+            /** @description municipal, county, state ... */
+            kind: string;
+            /** @description What is looked for. */
+            looked: string[];
+            /**
+             * Format: double
+             * @description From the nearest camera to the area.
+             */
+            metres: number;
+            /** @description Worth offering. */
+            moments: components["schemas"]["MomentView"][];
+            /** @description As the agency wrote it. */
+            narrative: string;
+            /** @description It can be answered now. */
+            open: boolean;
+            /** Format: date-time */
+            published: string;
+            /** @description Of the act that published it. */
+            receipt: string;
+            /** @description What they hold of the time asked for. */
+            spans: components["schemas"]["Span"][];
+            /** @enum {string} */
+            state: "new" | "seen" | "dismissed" | "shared" | "over";
+            /** Format: date-time */
+            to: string;
+            zone: string;
+        };
+        ShareBody: {
+            /** @description SHA-256 of each clip's preview, by clip. */
+            seen: {
+                [key: string]: string;
+            };
         };
         SourceBody: {
             /** @description rtsp://..., http://frigate:5000, /srv/uploads */
@@ -581,6 +1318,13 @@ export interface components {
             /** @description Kept on this computer, never shown again. */
             password?: string;
             user?: string;
+        };
+        Span: {
+            camera: string;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
         };
         StorageView: {
             /**
@@ -636,6 +1380,46 @@ export interface components {
             /** Format: date-time */
             to: string;
         };
+        SwitchBody: {
+            on: boolean;
+        };
+        Track: {
+            doubts?: components["schemas"]["Doubt"][];
+            /** Format: double */
+            from: number;
+            id: string;
+            keys: components["schemas"]["Key"][];
+            kind: string;
+            /** Format: double */
+            score: number;
+            /** Format: double */
+            to: number;
+        };
+        TryNoticeRequest: {
+            /** @enum {string} */
+            by: "phone" | "mail" | "webhook";
+            /** @description A mail's address. */
+            to?: string;
+        };
+        What: {
+            faces: boolean;
+            plates: boolean;
+        };
+        Work: {
+            clip: string;
+            /** @enum {string} */
+            doing: "find" | "prepare";
+            failed: boolean;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            part: number;
+            trouble: string;
+        };
+        WriteToAgencyRequest: {
+            text: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -645,6 +1429,497 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    answers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerView"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addClip: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    editClip: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                clip: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Edits"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    findInClip: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                clip: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["What"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    prepareClip: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                clip: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeClip: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                clip: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stopWork: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                clip: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawClip: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                clip: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    describeAnswer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DescribeBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discardAnswer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    followAnswer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retryShare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShareBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    writeToAgency: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WriteToAgencyRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     cameras: {
         parameters: {
             query?: never;
@@ -1079,6 +2354,68 @@ export interface operations {
             };
         };
     };
+    setNotices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticesBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tryNotice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryNoticeRequest"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     pair: {
         parameters: {
             query?: never;
@@ -1113,6 +2450,93 @@ export interface operations {
             };
         };
     };
+    tellThisPhone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PhoneBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stopTellingThisPhone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    privacy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrivacyView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     probeCamera: {
         parameters: {
             query?: never;
@@ -1134,6 +2558,186 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProbedView"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AskView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answerRequest: {
+        parameters: {
+            query?: {
+                lang?: "en" | "es" | "nl";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnswerView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dismissRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restoreRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    seeRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -1185,6 +2789,39 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["LimitsBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    turn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: "ask";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchBody"];
             };
         };
         responses: {
