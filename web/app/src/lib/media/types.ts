@@ -30,7 +30,7 @@ export interface Box {
 /** A box that moves: between its keys it is interpolated, before and after them it stands still. */
 export interface Track {
   id: string;
-  kind: 'manual' | 'face';
+  kind: 'manual' | 'face' | 'plate';
   /** 0 to 1: how sure the detector is; 1 for manual. */
   score: number;
   /** It covers its place from here to there. */
