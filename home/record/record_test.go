@@ -66,7 +66,7 @@ func (h *house) open(change ...func(*Options)) {
 	h.t.Helper()
 	o := Options{
 		DB: h.db, Dir: filepath.Join(h.dir, "footage"), Cameras: h.cameras, Now: h.clock,
-		Segment: time.Second, Stall: 2 * time.Second, Retry: 100 * time.Millisecond, Scan: 20 * time.Millisecond, Poll: 50 * time.Millisecond,
+		Segment: time.Second, Stall: 5 * time.Second, Retry: 100 * time.Millisecond, Scan: 20 * time.Millisecond, Poll: 50 * time.Millisecond,
 		Limits: Limits{Free: 1},
 		Logger: slog.New(slog.NewTextHandler(h.t.Output(), nil)),
 	}
@@ -234,7 +234,7 @@ func TestRecord(t *testing.T) {
 	begun := time.Now()
 	h.run()
 	for _, id := range []string{front, back} {
-		until(t, "four seconds of footage", func() bool { return h.length(id) >= 4*time.Second })
+		until(t, "four seconds of footage", func() bool { return h.length(id) >= 4*time.Second && h.health(id).Recording })
 	}
 	if got := h.health(front); !got.Recording || got.Codec != "h264" || !got.Audio || got.Bits < 10_000 || got.Trouble != "" || got.Gaps != 0 || got.Since.Before(begun) {
 		t.Errorf("front: %+v", got)
