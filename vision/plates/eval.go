@@ -108,8 +108,16 @@ type Report struct {
 	// FramesASecond is how many pictures one core reads in a second; reading the
 	// file and decoding it is not counted.
 	FramesASecond float64   `json:"frames_a_second_a_core"`
+	Said          []Said    `json:"said"` // each known plate that was read
 	Misses        []Miss    `json:"misses"`
 	Problems      []Problem `json:"problems"`
+}
+
+// Said is how sure a reading was and whether it was exactly right: of those with
+// one confidence, so many should be.
+type Said struct {
+	Confidence float32 `json:"confidence"`
+	Right      bool    `json:"right"`
 }
 
 // Miss is a plate that was not read exactly.
@@ -137,7 +145,7 @@ func Eval(ctx context.Context, read func(vision.Frame) ([]vision.Plate, error), 
 	if err != nil {
 		return nil, err
 	}
-	rep := &Report{Misses: []Miss{}, Problems: []Problem{}}
+	rep := &Report{Said: []Said{}, Misses: []Miss{}, Problems: []Problem{}}
 	problem := func(file string, err error) {
 		for _, line := range strings.Split(err.Error(), "\n") {
 			rep.Problems = append(rep.Problems, Problem{file, line})
@@ -250,6 +258,9 @@ func (t *tally) compare(rep *Report, file string, truth []Truth, found []vision.
 		}
 		if alike(miss.Got) == alike(want.Text) {
 			t.alike++
+		}
+		if miss.Got != "" {
+			rep.Said = append(rep.Said, Said{miss.Confidence, miss.Got == want.Text})
 		}
 		if miss.Got == want.Text {
 			t.exact++

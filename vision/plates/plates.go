@@ -15,6 +15,7 @@ import (
 	"image"
 	"math"
 	"slices"
+	"strings"
 
 	"porchlight/vision"
 	"porchlight/vision/nets"
@@ -60,14 +61,14 @@ var motor = []vision.Kind{"car", "truck", "bus", "motorcycle"}
 func (r *Reader) Plates(f vision.Frame, vehicles []vision.Thing) ([]vision.Plate, error) {
 	whole := vision.Box{W: float32(f.W), H: float32(f.H)}
 	if vehicles == nil {
-		return r.within(f, []vision.Box{whole}, nil, wide)
+		return r.within(f, []vision.Box{whole}, nil, 24, wide)
 	}
 	vehicles = slices.DeleteFunc(slices.Clone(vehicles), func(t vision.Thing) bool { return !slices.Contains(motor, t.Kind) })
 	look := areas(vehicles, whole)
 	for i, b := range look { // no plate hangs above the windows
 		look[i].Y, look[i].H = b.Y+0.2*b.H, 0.8*b.H
 	}
-	return r.within(f, look, vehicles, near)
+	return r.within(f, look, vehicles, 4*len(look), near)
 }
 
 // Still reads a photograph as well as can be, in whatever time it takes: the whole
@@ -88,8 +89,16 @@ func (r *Reader) Still(f vision.Frame, finder vision.Objects) ([]vision.Plate, e
 			look = append(look, b)
 		}
 	}
-	return r.within(f, look, vehicles, wide)
+	found, err := r.within(f, look, vehicles, 24, wide)
+	if err != nil || len(found) > 0 && found[0].Confidence >= sure {
+		return found, err
+	}
+	return r.within(f, look, vehicles, 48, wide, wide/3, 2*wide)
 }
+
+// sure is the confidence below which Still looks again, at other sizes: the text
+// finder misses letters that fill a picture, and such as are lost in it.
+const sure = 0.6
 
 // The longer side of an area as the text finder sees it, in pixels: near a
 // vehicle, whose plate is a tenth of its width or more; or in a whole picture.
@@ -123,20 +132,24 @@ func areas(vehicles []vision.Thing, whole vision.Box) []vision.Box {
 	return list
 }
 
-// within looks in parts of a frame, no side of which the text finder sees with
-// more than side pixels.
-func (r *Reader) within(f vision.Frame, parts []vision.Box, vehicles []vision.Thing, side int) ([]vision.Plate, error) {
+// within looks in parts of a frame at one size or several: the longer side of each
+// part as the text finder sees it. It reads at most most lines.
+func (r *Reader) within(f vision.Frame, parts []vision.Box, vehicles []vision.Thing, most int, sides ...int) ([]vision.Plate, error) {
 	var found []nets.Text
 	for _, b := range parts {
-		t, err := r.nets.Text(f, b, nets.TextOptions{Side: int(min(float32(side), 1.5*max(b.W, b.H))), Score: 0.4})
-		if err != nil {
-			return nil, err
+		last := 0
+		for _, side := range sides {
+			side = int(min(float32(side), 1.5*max(b.W, b.H))) // more shows nothing new
+			if side == last {
+				continue
+			}
+			last = side
+			t, err := r.nets.Text(f, b, nets.TextOptions{Side: side, Score: 0.4})
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, t...)
 		}
-		found = append(found, t...)
-	}
-	most := 24
-	if side == near {
-		most = 4 * len(parts)
 	}
 	read, err := r.lines(f, candidates(found, most))
 	if err != nil {
@@ -146,6 +159,7 @@ func (r *Reader) within(f vision.Frame, parts []vision.Box, vehicles []vision.Th
 	for _, p := range read {
 		plates = append(plates, p.plate(vehicles))
 	}
+	slices.SortStableFunc(plates, func(a, b vision.Plate) int { return cmp.Compare(b.Confidence, a.Confidence) })
 	return plates, nil
 }
 
@@ -196,9 +210,10 @@ func (r *Reader) lines(f vision.Frame, list []line) ([]reading, error) {
 			read = append(read, v)
 		}
 	}
-	rank := func(v reading) float64 {
-		return (1 - v.of[none]) * v.strong * math.Min(1, float64(len(v.texts[0].Text))/5)
-	}
+	read = slices.DeleteFunc(read, func(v reading) bool {
+		return slices.ContainsFunc(read, func(whole reading) bool { return v.isPartOf(whole) })
+	})
+	rank := func(v reading) float64 { return (1 - v.of[none]) * v.strong * math.Min(1, float64(len(v.text()))/5) }
 	slices.SortStableFunc(read, func(a, b reading) int { return cmp.Compare(rank(b), rank(a)) })
 	var kept []reading
 	for _, v := range read {
@@ -207,6 +222,15 @@ func (r *Reader) lines(f vision.Frame, list []line) ([]reading, error) {
 		}
 	}
 	return kept, nil
+}
+
+func (v reading) text() string { return v.texts[0].Text }
+
+// isPartOf says whether v is one group of the plate that whole reads.
+func (v reading) isPartOf(whole reading) bool {
+	a, b := v.quad.Bounds(), whole.quad.Bounds()
+	return len(whole.text()) > len(v.text()) && strings.Contains(whole.text(), v.text()) && whole.strong >= 0.25 &&
+		b.W > 1.15*a.W && overlap(a, b) > 0.8*a.W*a.H
 }
 
 // takes says whether a line at b is part of this plate: of its characters, or of
