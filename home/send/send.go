@@ -34,6 +34,7 @@ import (
 	"porchlight/home/record"
 	"porchlight/share/client"
 	"porchlight/video"
+	"porchlight/vision/cover"
 	"porchlight/web/i18n"
 )
 
@@ -87,11 +88,11 @@ type Clip struct {
 // Edits are what is done to a film, in the app's form (lib/media/types.ts):
 // seconds from the film's start, boxes in fractions of the picture.
 type Edits struct {
-	Start  float64 `json:"start"`
-	End    float64 `json:"end"` // 0: the film's
-	Mute   bool    `json:"mute"`
-	Blur   []Track `json:"blur"`
-	Looked *Looked `json:"looked,omitempty"`
+	Start  float64       `json:"start"`
+	End    float64       `json:"end"` // 0: the film's
+	Mute   bool          `json:"mute"`
+	Blur   []cover.Track `json:"blur"`
+	Looked *Looked       `json:"looked,omitempty"`
 }
 
 // Looked is the part that was looked through, and for what.
@@ -122,14 +123,6 @@ type Footage interface {
 	Segments(ctx context.Context, span home.Span) ([]record.File, error)
 }
 
-// Cover is what this package needs of vision/cover.
-type Cover interface {
-	// Find finds what may have to be covered in a part of a film.
-	Find(ctx context.Context, film string, from, to time.Duration, what What, progress func(float64)) ([]Track, error)
-	// Render writes a part of a film anew with the tracks covered.
-	Render(ctx context.Context, film, out string, tracks []Track, o video.EditOptions, progress func(float64)) (video.Made, error)
-}
-
 // News is what the household is told of an answer.
 type News struct {
 	Key    string // the same news has the same key
@@ -138,7 +131,7 @@ type News struct {
 	Agency string // name
 }
 
-// Options join the room to its neighbors. All but Cover, Tell, Changed, Now and
+// Options join the room to its neighbors. All but Finders, Tell, Changed, Now and
 // Logger are needed.
 type Options struct {
 	DB       *db.DB
@@ -147,7 +140,9 @@ type Options struct {
 	Requests Requests
 	Footage  Footage
 	Cameras  func(context.Context) ([]home.Camera, error)
-	Cover    Cover // nil: nothing can be covered
+	// Finders are the networks that find faces and plates, loaded when they are
+	// first needed; nil: people draw boxes themselves.
+	Finders func() (cover.Finders, error)
 
 	Tell    func(context.Context, News) error // tells the household
 	Changed func()                            // called after a draft changed
@@ -482,7 +477,7 @@ func (e Edits) check(seconds float64) error {
 		return fmt.Errorf("%w: there are too many boxes", ErrEdits)
 	}
 	for _, t := range e.Blur {
-		if err := t.Valid(); err != nil {
+		if err := valid(t); err != nil {
 			return fmt.Errorf("%w: %w", ErrEdits, err)
 		}
 	}
@@ -500,19 +495,35 @@ func (c Clip) part() (from, to time.Duration) {
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
+// What is looked for.
+type What struct {
+	Faces  bool `json:"faces"`
+	Plates bool `json:"plates"`
+}
+
 // Find looks through the kept part of a clip for faces and plates. What an
 // earlier look found is replaced; what people drew stays. ErrNotFound, ErrState,
 // ErrChanged.
 func (s *Service) Find(ctx context.Context, id, clip string, what What, progress func(float64)) (Draft, error) {
-	if s.Cover == nil {
-		return Draft{}, fmt.Errorf("%w: the networks that find faces and plates are not set up", ErrState)
-	}
 	before, err := s.look(ctx, id, clip)
 	if err != nil {
 		return Draft{}, err
 	}
+	if s.Finders == nil {
+		return Draft{}, fmt.Errorf("%w: the networks that find faces and plates are not set up", ErrState)
+	}
+	with, err := s.Finders()
+	if err != nil {
+		return Draft{}, err
+	}
+	if !what.Faces {
+		with.Faces = nil
+	}
+	if !what.Plates {
+		with.Plates = nil
+	}
 	from, to := before.part()
-	found, err := s.Cover.Find(ctx, s.film(id, clip), from, to, what, progress)
+	found, err := cover.Find(ctx, s.film(id, clip), with, cover.FindOptions{From: from, To: to, Progress: progress})
 	if err != nil {
 		return Draft{}, err
 	}
@@ -524,13 +535,17 @@ func (s *Service) Find(ctx context.Context, id, clip string, what What, progress
 		if !reflect.DeepEqual(c.Edits, before.Edits) {
 			return ErrChanged
 		}
-		kept := slices.DeleteFunc(slices.Clone(c.Edits.Blur), func(t Track) bool { return t.Kind != Manual })
+		kept := slices.DeleteFunc(slices.Clone(c.Edits.Blur), func(t cover.Track) bool { return t.Kind != cover.Manual })
 		c.Edits.Blur = append(kept, found...)
 		c.Edits.Looked = &Looked{from.Seconds(), to.Seconds(), what.Faces, what.Plates}
 		c.Preview = nil
 		return os.RemoveAll(s.preview(id, clip))
 	})
 }
+
+// Review are the moments of a clip to look at before it is shared, the least
+// certain first.
+func (c Clip) Review() []cover.Review { return cover.Unsure(c.Edits.Blur) }
 
 // look returns a clip of a draft in the making.
 func (s *Service) look(ctx context.Context, id, clip string) (Clip, error) {
@@ -563,10 +578,8 @@ func (s *Service) Prepare(ctx context.Context, id, clip string, progress func(fl
 	switch {
 	case len(before.Edits.Blur) == 0:
 		made, err = video.Cut(ctx, []string{film}, from, to, tmp, video.CutOptions{Mute: before.Edits.Mute})
-	case s.Cover == nil:
-		err = fmt.Errorf("%w: nothing can be covered here", ErrState)
 	default:
-		made, err = s.Cover.Render(ctx, film, tmp, before.Edits.Blur, video.EditOptions{From: from, To: to, Mute: before.Edits.Mute}, progress)
+		made, err = cover.Render(ctx, film, tmp, before.Edits.Blur, cover.RenderOptions{From: from, To: to, Mute: before.Edits.Mute, Progress: progress})
 	}
 	if err != nil {
 		return Draft{}, err

@@ -180,18 +180,20 @@ func brokenLine(t *testing.T, w *testworld.World) {
 		t.Errorf("it asked %d times where it stood", resumed.Load())
 	}
 
-	// While nobody answers it gives up for now, and says so.
-	x = at(w, proxy(t, w.URL, func(rw http.ResponseWriter, r *http.Request) bool {
-		if strings.Contains(r.URL.Path, "/uploads") {
-			panic(http.ErrAbortHandler)
+	// While nobody answers, or what is sent does not arrive, it gives up for now, and says so.
+	for _, method := range []string{http.MethodPost, http.MethodPatch} {
+		x = at(w, proxy(t, w.URL, func(rw http.ResponseWriter, r *http.Request) bool {
+			if strings.Contains(r.URL.Path, "/uploads") && r.Method == method {
+				panic(http.ErrAbortHandler)
+			}
+			return false
+		}))
+		a = answer(t, x, w.Request.ID, file)
+		kept := 0
+		err := x.Send(t.Context(), a, client.Sending{Dir: t.TempDir(), Keep: func() error { kept++; return nil }})
+		if !client.Temporary(err) || kept == 0 {
+			t.Errorf("an exchange that does not answer %s: %v", method, err)
 		}
-		return false
-	}))
-	a = answer(t, x, w.Request.ID, file)
-	kept := 0
-	err := x.Send(t.Context(), a, client.Sending{Dir: t.TempDir(), Keep: func() error { kept++; return nil }})
-	if !client.Temporary(err) || kept == 0 {
-		t.Errorf("an exchange that is down: %v", err)
 	}
 }
 

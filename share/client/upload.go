@@ -35,15 +35,15 @@ func (x *Exchange) Create(ctx context.Context, token string, size int64) (id str
 // trying again for a while when the exchange cannot be reached. progress is told
 // how much has arrived. Errors: ErrUploadGone, *Problem, r's.
 func (x *Exchange) Upload(ctx context.Context, token, id string, r io.ReaderAt, size int64, progress func(int64)) error {
-	off, failed := int64(-1), 0
+	off, best, failed := int64(-1), int64(-1), 0
 	for off < size {
 		n, err := x.step(ctx, token, id, r, off, size)
 		switch p := (*Problem)(nil); {
 		case err == nil:
-			if n > off {
-				failed = 0
+			if off = n; n > best { // asking where it stands is no progress
+				best, failed = n, 0
 			}
-			if off = n; progress != nil {
+			if progress != nil {
 				progress(off)
 			}
 			continue
