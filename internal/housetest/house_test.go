@@ -64,6 +64,7 @@ var arrows = []struct{ pkg, may string }{
 	{"internal/gatetest", "canvass db gate geo identity internal/agekey internal/dbtest internal/softkey ledger policy"},
 	{"internal/testworld", "db exchange identity internal/actor internal/dbtest roster web"},
 	{"home/watch", "db home home/cameras home/cameras/frigate home/record video vision"}, // keeps no picture, sends nothing
+	{"home/faces", "db home/cameras policy/packs vision"}, // no net: faces leave the house by no way
 	{"home/ask", "canvass db geo home ledger share/client"}, // sends nothing but its rounds
 	{"home/notify", "db internal/push internal/smtp web/i18n"},
 	{"home/send", "canvass db gate home home/ask home/record ledger share/client video vision/cover web/i18n"},
@@ -96,6 +97,12 @@ var never = []struct{ from, to, why string }{
 	{"oversight", "db", "public figures come from the log alone, so that anybody can count again"},
 	{"ledger", "db", "a receipt is checked without any store"},
 	{"audit", "policy", "the audit reads the law as data; its page carries no rule engine"},
+	{"home/send", "home/faces", "no data of a face can enter a submission"},
+	{"home/ask", "home/faces", "the exchange learns nothing of who is known"},
+	{"home/notify", "home/faces", "what is told is put together from words"},
+	{"share/client", "home/faces", "no data of a face can enter a submission"},
+	{"home/faces", "share/client", "no data of a face can enter a submission"},
+	{"home/faces", "home/send", "no data of a face can enter a submission"},
 	{"policy", "gate", "a decision depends on its question only"},
 	{"gate", "evidence", "the door knows no domain"},
 	{"gate", "canvass", "the door knows no domain"},
