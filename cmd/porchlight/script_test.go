@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -57,6 +58,7 @@ func TestScripts(t *testing.T) {
 			"ready":    ready,
 			"flipbyte": flipByte,
 			"drawcar":  drawCar,
+			"drawfilm": drawFilm,
 		},
 	})
 }
@@ -111,4 +113,17 @@ func drawCar(ts *testscript.TestScript, _ bool, args []string) {
 	pic, err := streets.Rear{Seed: 3, Plate: args[1], Type: "car", Color: "silver"}.JPEG()
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), pic, 0o644))
+}
+
+// drawfilm FILE makes a film of the photograph that drawcar draws: a second long,
+// with a tone.
+func drawFilm(ts *testscript.TestScript, _ bool, args []string) {
+	pic, err := streets.Rear{Seed: 3, Plate: "7KLM 204", Type: "car", Color: "silver"}.JPEG()
+	ts.Check(err)
+	c := exec.Command("ffmpeg", "-v", "error", "-loop", "1", "-framerate", "5", "-f", "jpeg_pipe", "-i", "pipe:0", "-f", "lavfi", "-i", "sine=d=1", "-t", "1", "-pix_fmt", "yuv420p", ts.MkAbs(args[0]))
+	c.Stdin = bytes.NewReader(pic)
+	out, err := c.CombinedOutput()
+	if err != nil {
+		ts.Fatalf("%v: %s", err, out)
+	}
 }

@@ -36,8 +36,8 @@ type rule struct {
 }
 
 var (
-	faceRule  = rule{Face, 0.3, 0.4, 0.5}
-	plateRule = rule{Plate, 0.2, 0, 0}
+	faceRule  = rule{Face, 0.4, 0.4, 0.5}
+	plateRule = rule{Plate, 0.25, 0, 0}
 )
 
 // path is one face or plate followed over time.
