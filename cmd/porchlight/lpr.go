@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-viper/mapstructure/v2"
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/providers/env/v2"
 	"github.com/knadh/koanf/providers/file"
@@ -87,6 +88,12 @@ func loadLPR(f *pflag.FlagSet) (lprConfig, lpr.Config, error) {
 	}
 	k := koanf.New(".")
 	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil && (!errors.Is(err, fs.ErrNotExist) || f.Changed("config")) {
+		return c, lpr.Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	// A setting misspelt would be lost silently.
+	strict := koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{ErrorUnused: true, WeaklyTypedInput: true,
+		DecodeHook: mapstructure.StringToTimeDurationHookFunc()}}
+	if err := k.UnmarshalWithConf("", new(lprConfig), strict); err != nil {
 		return c, lpr.Config{}, fmt.Errorf("%s: %w", path, err)
 	}
 	names := env.Opt{Prefix: "PORCHLIGHT_LPR_", TransformFunc: func(key, value string) (string, any) {
@@ -175,13 +182,14 @@ signed reads to an exchange, each with a sealed picture in which people are
 covered. While the exchange cannot be reached, reads wait on the disk.
 
 Settings come from a file, the environment (PORCHLIGHT_LPR_SPOOL_MB ...) and
-flags; one camera can be named by flags alone. docs/lpr.md is the reference.
+flags; one camera can be named by flags alone. A camera's password belongs into
+the file: everybody on the machine can read flags. docs/lpr.md is the reference.
 
 With cameras it runs until it is stopped; with files alone until all is read and
 the exchange has it.`,
 		Example: "  porchlight lpr --config /etc/porchlight/lpr.yaml\n" +
 			"  porchlight lpr --exchange https://exchange.example --ledger-key maple+8f3c... --camera 01kq... --agency IL0160000 \\\n" +
-			"      --key main-st.key --source rtsp://viewer:secret@10.0.0.5/stream1 --facing 180",
+			"      --key main-st.key --source gate.mp4 --start 2026-11-20T07:00:00-06:00",
 		Args: cobra.NoArgs,
 		RunE: runLPR,
 	}
