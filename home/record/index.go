@@ -96,7 +96,7 @@ type index struct {
 	spans int64 // id of the next span
 	used  int64 // bytes of all segments
 	ends  map[string]end
-	late  []late // on disk, but the index had no room
+	late  []segment // on disk, but the index had no room
 }
 
 // end is where a camera's latest recording ends.
@@ -104,11 +104,6 @@ type end struct {
 	span  int64
 	to    time.Time
 	codec string
-}
-
-type late struct {
-	segment
-	file string
 }
 
 func openIndex(ctx context.Context, d *db.DB, dir string) (*index, error) {
@@ -185,12 +180,8 @@ func (x *index) add(ctx context.Context, g segment, file string) error {
 	if err := x.move(&g, file); err != nil {
 		return err
 	}
-	x.late = append(x.late, late{segment: g})
-	all := make([]segment, len(x.late))
-	for i, l := range x.late {
-		all[i] = l.segment
-	}
-	if err := x.write(ctx, all, nil); err != nil {
+	x.late = append(x.late, g)
+	if err := x.write(ctx, x.late, nil); err != nil {
 		return err
 	}
 	x.late = nil

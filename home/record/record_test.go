@@ -224,6 +224,14 @@ func (h *house) check() {
 	}
 }
 
+// heads counts the films that are written to it.
+type heads struct{ n atomic.Int64 }
+
+func (h *heads) Write(b []byte) (int, error) {
+	h.n.Add(int64(strings.Count(string(b), "ftyp")))
+	return len(b), nil
+}
+
 // Two cameras that ask for a password are recorded without encoding, with their
 // sound; their footage is one piece, is found, and shows pictures.
 func TestRecord(t *testing.T) {
@@ -233,6 +241,20 @@ func TestRecord(t *testing.T) {
 	front, back := h.rtsp(s, "front"), h.rtsp(s, "back")
 	begun := time.Now()
 	h.run()
+	until(t, "the first footage", func() bool { return h.length(front) > 0 })
+	// Live: what is being written is told on, segment after segment.
+	live, done := context.WithCancel(t.Context())
+	var seen heads
+	followed := make(chan error, 1)
+	go func() { followed <- h.Follow(live, front, &seen) }()
+	until(t, "a live picture of two segments", func() bool { return seen.n.Load() >= 2 })
+	done()
+	if err := <-followed; err != nil {
+		t.Errorf("followed: %v", err)
+	}
+	if err := h.Follow(t.Context(), "nobody", &seen); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a camera that is not: %v", err)
+	}
 	for _, id := range []string{front, back} {
 		until(t, "four seconds of footage", func() bool { return h.length(id) >= 4*time.Second && h.health(id).Recording })
 	}

@@ -258,3 +258,57 @@ func FuzzName(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkFind asks for what there is of 30 days with a gap each hour, in spans
+// and as a timeline, and for the segments of ten minutes; and adds a segment.
+func BenchmarkFind(b *testing.B) {
+	h := newHouse(b, b.TempDir())
+	begin := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
+	end := begin.AddDate(0, 0, 30)
+	for hour := begin; hour.Before(end); hour = hour.Add(time.Hour) {
+		var all []segment
+		for at := hour; at.Before(hour.Add(59 * time.Minute)); at = at.Add(10 * time.Second) {
+			all = append(all, segment{camera: "a", from: at, to: at.Add(10 * time.Second), added: at, bytes: 5e6, codec: "h264"})
+		}
+		h.index.mu.Lock()
+		err := h.index.write(b.Context(), all, nil)
+		h.index.mu.Unlock()
+		must(b, err)
+	}
+	b.Run("spans", func(b *testing.B) {
+		for b.Loop() {
+			if s, err := h.Spans(b.Context(), "a", begin, end); err != nil || len(s) != 30*24 {
+				b.Fatal(len(s), err)
+			}
+		}
+	})
+	b.Run("timeline", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := h.Timeline(b.Context(), "a", begin, end, 1000); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("window", func(b *testing.B) {
+		for b.Loop() {
+			if s, err := h.Spans(b.Context(), "a", begin.AddDate(0, 0, 15), begin.AddDate(0, 0, 15).Add(12*time.Hour)); err != nil || len(s) != 12 {
+				b.Fatal(len(s), err)
+			}
+		}
+	})
+	b.Run("segments", func(b *testing.B) {
+		at := begin.AddDate(0, 0, 15)
+		for b.Loop() {
+			if f, err := h.index.files(b.Context(), "a", at, at.Add(10*time.Minute)); err != nil || len(f) != 60 {
+				b.Fatal(len(f), err)
+			}
+		}
+	})
+	b.Run("oldest", func(b *testing.B) {
+		for b.Loop() {
+			if f, err := h.index.oldest(b.Context(), 0, end, meal); err != nil || len(f) != meal {
+				b.Fatal(len(f), err)
+			}
+		}
+	})
+}

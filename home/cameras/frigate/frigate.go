@@ -22,11 +22,11 @@ import (
 
 var (
 	// ErrPassword: the server wants a user name and a password, or others.
-	ErrPassword = errors.New("Frigate refuses this user name and password")
+	ErrPassword = errors.New("the Frigate server refuses this user name and password")
 	// ErrNoCamera: the server has no camera of that name.
-	ErrNoCamera = errors.New("Frigate has no camera of that name")
+	ErrNoCamera = errors.New("the Frigate server has no camera of that name")
 	// ErrNothing: the server recorded nothing then.
-	ErrNothing = errors.New("Frigate recorded nothing then")
+	ErrNothing = errors.New("the Frigate server recorded nothing then")
 )
 
 // Server is one Frigate. Safe for concurrent use.
@@ -268,12 +268,12 @@ func (s *Server) get(ctx context.Context, path string, q url.Values) (*http.Resp
 		}
 		said := drain(resp)
 		switch {
-		case strings.Contains(said, "Camera") && strings.Contains(said, "not found"), strings.Contains(said, "Camera not found"):
+		case strings.Contains(said, "Camera") && strings.Contains(said, "not found"):
 			return nil, ErrNoCamera
 		case resp.StatusCode == http.StatusNotFound, strings.Contains(said, "No recordings"):
 			return nil, ErrNothing
 		}
-		return nil, fmt.Errorf("Frigate answers %s", resp.Status)
+		return nil, fmt.Errorf("the Frigate server answers %s", resp.Status)
 	}
 }
 
