@@ -18,8 +18,8 @@ import (
 // street is a drawn street with cars that pass and people who look at the camera.
 func street(seconds float64) streets.Scene {
 	s := streets.Road(21, "day", seconds,
-		streets.Pass{Plate: "ZZT 1234", Type: "car", Color: "red", At: .2, Speed: 8},
-		streets.Pass{Plate: "ZZK 5678", Type: "suv", Color: "white", At: 1.9, Speed: 10, Nearer: true},
+		streets.Pass{Plate: "ZZT 1234", Type: "car", Color: "red", At: .1, Speed: 3},
+		streets.Pass{Plate: "ZZK 5678", Type: "suv", Color: "white", At: 1.2, Speed: 4, Nearer: true},
 		streets.Pass{Plate: "ZZP 9012", Type: "van", Color: "blue", At: 6, Speed: 9})
 	person := func(coat, hair, skin uint32, route ...float64) streets.Bystander {
 		return streets.Bystander{Route: streets.Path(route...), Height: 1.72, Coat: streets.Hex(coat), Trousers: streets.Hex(0x2d2f36), Hair: streets.Hex(hair), Skin: streets.Hex(skin)}
@@ -79,7 +79,7 @@ func TestStreet(t *testing.T) {
 		}
 		for _, seen := range truth[i] {
 			for kind, b := range map[string]vision.Box{Face: seen.Face, Plate: seen.Where} {
-				least := map[string]float32{Face: 16, Plate: 50}[kind]
+				least := map[string]float32{Face: 16, Plate: 40}[kind]
 				if b.W < least {
 					continue
 				}
