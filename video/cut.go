@@ -271,7 +271,7 @@ func (p *program) reel(r reel, options ...string) {
 func Keyframes(ctx context.Context, file string) ([]time.Duration, error) {
 	times, err := keyframes(ctx, file, 0, 1<<62, false)
 	if err != nil {
-		return nil, fmt.Errorf("look for key frames in %s: %w", file, err)
+		return nil, fmt.Errorf("look for key frames in %s: %w", Source(file), err)
 	}
 	return times, nil
 }
@@ -320,32 +320,37 @@ func keyframes(ctx context.Context, file string, from, to time.Duration, first b
 }
 
 // Still is the picture of a film shown at a time, as a JPEG so many pixels wide
-// (0: its own width), without metadata. After the film's end it is the last one.
+// (0: its own width), without metadata. After the film's end it is the last one. A
+// live source shows its next picture, for which 15 seconds are waited.
 func Still(ctx context.Context, file string, at time.Duration, width int) ([]byte, error) {
-	b, err := still(ctx, file, width, "-ss", seconds(max(at, 0)))
-	if err == nil && len(b) == 0 {
-		b, err = still(ctx, file, width, "-sseof", "-2")
+	s := Source(file)
+	part := []string{"-ss", seconds(max(at, 0))}
+	if s.Live() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, patience, ErrStalled)
+		defer cancel()
+		part = nil
+	}
+	b, err := still(ctx, s, width, part, "-frames:v", "1")
+	if err == nil && len(b) == 0 && !s.Live() {
+		b, err = still(ctx, s, width, []string{"-sseof", "-2"}, "-update", "1")
 	}
 	if err == nil && len(b) == 0 {
 		err = ErrNoPicture
 	}
 	if err != nil {
-		return nil, fmt.Errorf("still of %s: %w", file, err)
+		return nil, fmt.Errorf("still of %s: %w", s, err)
 	}
 	return b, nil
 }
 
-func still(ctx context.Context, file string, width int, at ...string) ([]byte, error) {
+func still(ctx context.Context, s Source, width int, part []string, take ...string) ([]byte, error) {
 	p, err := command(ctx, "ffmpeg")
 	if err != nil {
 		return nil, err
 	}
-	p.from(Source(file), at...)
-	if at[0] == "-sseof" {
-		p.Args = append(p.Args, "-update", "1")
-	} else {
-		p.Args = append(p.Args, "-frames:v", "1")
-	}
+	p.from(s, part...)
+	p.Args = append(p.Args, take...)
 	p.Args = append(p.Args, "-map", "0:V:0")
 	if width > 0 {
 		p.Args = append(p.Args, "-vf", fmt.Sprintf("scale=%d:-1", width))

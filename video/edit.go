@@ -25,7 +25,7 @@ type EditOptions struct {
 func Edit(ctx context.Context, file, out string, o EditOptions, paint func(at time.Duration, picture *image.YCbCr) error) (Made, error) {
 	m, err := edit(ctx, file, out, o, paint)
 	if err != nil {
-		return Made{}, fmt.Errorf("encode %s anew: %w", file, err)
+		return Made{}, fmt.Errorf("encode %s anew: %w", Source(file), err)
 	}
 	return m, nil
 }

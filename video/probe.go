@@ -59,12 +59,15 @@ type probed struct {
 	}
 }
 
+// patience is how long a live source may take to show what it is.
+const patience = 15 * time.Second
+
 // Probe tells what a film is. A live source is asked for 15 seconds at most.
 // ErrNoPicture: it holds none.
 func Probe(ctx context.Context, s Source) (Info, error) {
 	if s.Live() {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, 15*time.Second, ErrStalled)
+		ctx, cancel = context.WithTimeoutCause(ctx, patience, ErrStalled)
 		defer cancel()
 	}
 	_, i, err := probe(ctx, s)

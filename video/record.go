@@ -57,7 +57,7 @@ func Record(ctx context.Context, s Source, dir string, o RecordOptions, done fun
 // at start, as fast as the disk allows.
 func Split(ctx context.Context, file string, start time.Time, dir string, o RecordOptions, done func(Segment) error) error {
 	if err := record(ctx, Source(file), nil, start, dir, o, done); err != nil {
-		return fmt.Errorf("split %s: %w", file, err)
+		return fmt.Errorf("split %s: %w", Source(file), err)
 	}
 	return nil
 }
