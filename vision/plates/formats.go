@@ -91,7 +91,7 @@ func (f format) odds(text string) float64 {
 			if digit || strings.IndexByte(f.letters, c) < 0 {
 				return 0
 			}
-			p /= float64(len(f.letters))
+			p *= f.share(c)
 		case '9':
 			if !digit {
 				return 0
@@ -104,6 +104,29 @@ func (f format) odds(text string) float64 {
 		}
 	}
 	return p
+}
+
+// share is how often the letter c stands where the format has a letter. Registries
+// outside Brazil give out few of those that look like digits even where they may.
+func (f format) share(c byte) float64 {
+	const seldom, hardly = 0.5, 0.2 // I and O, Q: to any other
+	weight := func(c byte) float64 {
+		switch {
+		case f.kind == br:
+		case c == 'I' || c == 'O':
+			return seldom
+		case c == 'Q':
+			return hardly
+		}
+		return 1
+	}
+	all := float64(len(f.letters))
+	for _, l := range []byte("IOQ") {
+		if strings.IndexByte(f.letters, l) >= 0 {
+			all += weight(l) - 1
+		}
+	}
+	return weight(c) / all
 }
 
 // chosen is how many plates say what their owners chose, or follow a format we do
