@@ -58,10 +58,10 @@ type Matched struct {
 
 // Notice is what the household is told of a request, once.
 type Notice struct {
-	Request string // id
-	Agency  string // name
-	Cameras []string
-	Clips   int // moments worth offering
+	Request string   // id
+	Agency  string   // name
+	Cameras []string // ids of those that recorded then
+	Clips   int      // moments worth offering
 }
 
 // Footage is what this package needs of home/record.
@@ -89,9 +89,12 @@ type Clock interface {
 
 // Options join the room to its neighbors. The first five are needed.
 type Options struct {
-	DB      *db.DB
-	URL     string          // of the exchange, no trailing slash
-	Ledger  ledger.Verifier // what its receipts are checked with, entered by the household
+	DB     *db.DB
+	URL    string          // of the exchange, no trailing slash
+	Ledger ledger.Verifier // what its receipts are checked with, entered by the household
+	// Cameras are all that the house ever had, also those that are off or removed:
+	// a removed one's footage can still answer, and that it was removed must not
+	// show. After 60 days it no longer counts.
 	Cameras func(context.Context) ([]home.Camera, error)
 	Footage Footage
 	Moments Moments // nil: nothing was watched
@@ -148,9 +151,10 @@ var (
 )
 
 const (
-	forgetAfter = 30 * 24 * time.Hour // a request that is over and was not answered
-	slack       = 15.0                // metres by which a camera's place may be off
-	padding     = 15 * time.Second    // pinned before and after a moment
+	forgetAfter  = 30 * 24 * time.Hour // a request that is over and was not answered
+	forgetCamera = 60 * 24 * time.Hour // one that was removed
+	slack        = 15.0                // metres by which a camera's place may be off
+	padding      = 15 * time.Second    // pinned before and after a moment
 )
 
 // Open opens the room's tables.
@@ -229,7 +233,7 @@ func (s *Service) Round(ctx context.Context) {
 }
 
 func (s *Service) round(ctx context.Context, now time.Time) error {
-	cameras, err := s.Cameras(ctx)
+	cameras, err := s.cameras(ctx)
 	if err != nil {
 		return err
 	}
@@ -300,7 +304,7 @@ func (s *Service) settle(ctx context.Context, cameras []home.Camera, now time.Ti
 		n := Notice{Request: m.Asked.Content.ID, Agency: m.Asked.AgencyName, Clips: len(m.Moments)}
 		for _, c := range cameras {
 			if slices.ContainsFunc(m.Spans, func(p home.Span) bool { return p.Camera == c.ID }) {
-				n.Cameras = append(n.Cameras, c.Name)
+				n.Cameras = append(n.Cameras, c.ID)
 			}
 		}
 		if err := s.Notify(ctx, n); err != nil {
@@ -403,7 +407,7 @@ func within(spans []home.Span, from, to time.Time) (out []home.Span) {
 
 // Requests are those near this house that it still knows, newest first.
 func (s *Service) Requests(ctx context.Context) ([]Matched, error) {
-	cameras, err := s.Cameras(ctx)
+	cameras, err := s.cameras(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -430,6 +434,13 @@ func (s *Service) Request(ctx context.Context, id string) (Matched, error) {
 		}
 	}
 	return Matched{}, ErrNotFound
+}
+
+// cameras are those that count.
+func (s *Service) cameras(ctx context.Context) ([]home.Camera, error) {
+	all, err := s.Cameras(ctx)
+	now := s.Clock.Now()
+	return slices.DeleteFunc(slices.Clone(all), func(c home.Camera) bool { return !c.Removed.IsZero() && c.Removed.Before(now.Add(-forgetCamera)) }), err
 }
 
 // Seen notes that somebody looked at a new request. ErrNotFound.
@@ -470,7 +481,7 @@ func (s *Service) move(ctx context.Context, id string, to State, from ...State) 
 	if err := s.set(ctx, id, `state = ?`, to); err != nil {
 		return err
 	}
-	cameras, err := s.Cameras(ctx)
+	cameras, err := s.cameras(ctx)
 	if err != nil {
 		return err
 	}

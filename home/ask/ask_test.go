@@ -296,7 +296,7 @@ func TestRequestMatched(t *testing.T) {
 	if m.State != New || !m.Open || m.Asked.AgencyName != "Millbrook Police" || m.Metres > 21 {
 		t.Errorf("%+v", m)
 	}
-	if len(h.told) != 1 || h.told[0].Clips != 2 || !slices.Equal(h.told[0].Cameras, []string{"Front door"}) {
+	if len(h.told) != 1 || h.told[0].Clips != 2 || !slices.Equal(h.told[0].Cameras, []string{"door"}) {
 		t.Errorf("the household was told %+v", h.told)
 	}
 	// The window; of its first moment what lies within, 20 s and 15 s more; 50 s around the second.
@@ -450,6 +450,12 @@ func TestSchedule(t *testing.T) {
 	}
 	if next := h.Next(time.UnixMicro(-5)); next.Sub(time.UnixMicro(-5)) <= 0 {
 		t.Errorf("before 1970: %s", next)
+	}
+	h.Service.Cameras = func(context.Context) ([]home.Camera, error) {
+		return []home.Camera{{ID: "a", Removed: noon.Add(-59 * 24 * time.Hour)}, {ID: "b", Removed: noon.Add(-61 * 24 * time.Hour)}}, nil
+	}
+	if left, err := h.Service.cameras(t.Context()); err != nil || len(left) != 1 || left[0].ID != "a" {
+		t.Errorf("removed cameras that count: %v, %v", left, err)
 	}
 	offsets := map[time.Duration]bool{}
 	for range 5 {

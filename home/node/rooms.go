@@ -59,7 +59,7 @@ func (n *Node) openEyes(ctx context.Context) error {
 func (n *Node) openExchange(ctx context.Context) (err error) {
 	verifier := n.Exchange.verifier()
 	n.Asked, err = ask.Open(ctx, ask.Options{
-		DB: n.db, URL: n.Exchange.URL, Ledger: verifier, Cameras: n.inUse, Footage: forRequests{n.Record, n.Now}, Moments: n.Watch,
+		DB: n.db, URL: n.Exchange.URL, Ledger: verifier, Cameras: n.everyCamera, Footage: forRequests{n.Record, n.Now}, Moments: n.Watch,
 		Notify: n.tellRequest, Changed: func() { n.web.Changed("requests") }, Logger: n.Logger,
 	})
 	if err != nil {
@@ -79,6 +79,16 @@ func (n *Node) openExchange(ctx context.Context) (err error) {
 // inUse are the cameras that are not removed.
 func (n *Node) inUse(ctx context.Context) ([]home.Camera, error) {
 	all, err := n.Cameras.List(ctx)
+	out := make([]home.Camera, len(all))
+	for i, c := range all {
+		out[i] = c.Camera
+	}
+	return out, err
+}
+
+// everyCamera are all cameras, also removed ones; see ask.Options.
+func (n *Node) everyCamera(ctx context.Context) ([]home.Camera, error) {
+	all, err := n.Cameras.All(ctx)
 	out := make([]home.Camera, len(all))
 	for i, c := range all {
 		out[i] = c.Camera
