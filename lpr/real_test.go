@@ -19,7 +19,7 @@ import (
 func encoded(t *testing.T, s streets.Scene) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "street.mp4")
-	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "yuv4mpegpipe", "-i", "-", "-c:v", "libx264", "-preset", "veryfast", "-crf", "22", "-g", "20", path)
+	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "yuv4mpegpipe", "-i", "-", "-c:v", "libx264", "-preset", "veryfast", "-crf", "22", "-bf", "0", "-g", "10", path)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

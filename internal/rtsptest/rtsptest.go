@@ -31,6 +31,7 @@ const (
 // Film is what a camera sends, over and over.
 type Film struct {
 	Codec   string // h264, h265; none: sound alone
+	Of      string // an MP4 of Codec without B-frames to send; "": a test picture
 	Audio   bool   // a tone, AAC
 	W, H    int    // 320x180
 	FPS     int    // 10
@@ -182,6 +183,9 @@ func (f Film) File(t testing.TB) string {
 	case "h265":
 		args = append(args, "-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-tag:v", "hvc1",
 			"-x265-params", "log-level=error:bframes=0:keyint="+gop+":min-keyint="+gop)
+	}
+	if f.Of != "" {
+		args = []string{"-v", "error", "-y", "-i", f.Of, "-c", "copy"}
 	}
 	for _, a := range [][]string{
 		append(args, once),
