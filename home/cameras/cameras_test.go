@@ -117,6 +117,15 @@ func TestKeep(t *testing.T) {
 	}
 }
 
+// An error that nobody foresaw is told without what it repeats.
+func TestWhy(t *testing.T) {
+	f := Source{Kind: home.RTSP, Address: "rtsp://192.168.1.20/user=a_password=t0k_channel=1?key=t0k", User: "a", Password: "t0p"}
+	said := f.Why(errors.New("record rtsp://192.168.1.20/user=a_password=t0k_channel=1: t0p and rtsp://192.168.1.20/user=a_password=t0k_channel=1?key=t0k: odd")).Error()
+	if strings.Contains(said, "t0") || !strings.Contains(said, "odd") {
+		t.Error(said)
+	}
+}
+
 func TestInvalid(t *testing.T) {
 	s, _ := newService(t)
 	for what, c := range map[string]struct {

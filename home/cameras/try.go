@@ -150,7 +150,11 @@ func (f Source) reason(err error) error {
 	case errors.Is(err, video.ErrNoPicture), errors.Is(err, video.ErrStalled):
 		return ErrNoVideo
 	}
-	for _, secret := range []string{string(f.Address), string(f.Password)} {
+	secrets := []string{string(f.Address), string(f.Password)}
+	if u, err := url.Parse(string(f.Address)); err == nil && len(u.Path) > 1 { // some makers put passwords there
+		secrets = append(secrets, u.RequestURI(), u.RawQuery, u.EscapedPath(), u.Path)
+	}
+	for _, secret := range secrets {
 		if secret != "" {
 			said = strings.ReplaceAll(said, secret, "...")
 		}

@@ -37,6 +37,9 @@ var (
 	ErrFull = errors.New("the disk is full, and what is on it is held or is not ours: remove something, or hold less")
 )
 
+// errWasFull: room was made.
+var errWasFull = errors.New("the disk was full; the oldest footage went earlier than it would have")
+
 // Cameras is what the recorder needs of home/cameras.
 type Cameras interface {
 	List(ctx context.Context) ([]cameras.Camera, error)
@@ -205,7 +208,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 			return ctx.Err()
 		case <-tick.C:
 			r.clock.check(ctx, r)
-			if err := r.eat(ctx, 0); err != nil && ctx.Err() == nil {
+			if err := r.eat(ctx, 0, 0); err != nil && ctx.Err() == nil {
 				r.o.Logger.Error("the ring cannot be kept", "err", err)
 			}
 		case <-changed:
@@ -263,7 +266,10 @@ func (r *Recorder) film(ctx context.Context, id string, source cameras.Source) {
 		dir := r.index.now(id)
 		err := os.MkdirAll(dir, 0o700)
 		if err == nil {
-			err = r.eat(ctx, 0)
+			err = r.finish(ctx, id)
+		}
+		if err == nil {
+			err = r.eat(ctx, 0, 0)
 		}
 		whole := 0
 		if err == nil {
@@ -284,12 +290,13 @@ func (r *Recorder) film(ctx context.Context, id string, source cameras.Source) {
 		}
 		switch {
 		case isFull(err):
-			// Make room for one segment of each camera, and go on at once if there is.
-			err = r.eat(ctx, 64<<20)
-			r.note(ctx, id, NoteFull, "the disk was full; the oldest footage went earlier than it would have")
-			if err == nil {
-				wait = 0
+			if r.eat(ctx, 0, meal) == nil {
+				err, wait = errWasFull, 0
+			} else {
 				err = ErrFull
+			}
+			if r.trouble(id) != err.Error() {
+				r.note(ctx, id, NoteFull, err.Error())
 			}
 		default:
 			err = source.Why(err)
@@ -368,7 +375,7 @@ func (r *Recorder) keep(ctx context.Context, camera string, s video.Segment, fir
 		st.Bits = st.bits.add(s.Size, s.Duration)
 	})
 	r.wake()
-	return r.eat(ctx, 0)
+	return r.eat(ctx, 0, 0)
 }
 
 // meter measures a bit rate over the last six segments.
@@ -401,6 +408,11 @@ func (r *Recorder) set(camera string, f func(*state)) {
 		r.cameras[camera] = s
 	}
 	f(s)
+}
+
+func (r *Recorder) trouble(camera string) (said string) {
+	r.set(camera, func(s *state) { said = s.Trouble })
+	return said
 }
 
 // Subscribe calls f, which must not block, after new footage came, until stop.

@@ -57,7 +57,7 @@ func (r *Recorder) SetLimits(ctx context.Context, l Limits) error {
 	r.ring.limits.Lock()
 	r.ring.set = l
 	r.ring.limits.Unlock()
-	return r.eat(ctx, 0)
+	return r.eat(ctx, 0, 0)
 }
 
 // Usage is how full the ring is.
@@ -114,9 +114,10 @@ func (r *Recorder) reserve(l Limits, disk int64) int64 {
 const meal = 64
 
 // eat removes the oldest footage that nobody holds until there is no more than the
-// limits allow, and room for more bytes. ErrFull: there is still no room on the
-// disk.
-func (r *Recorder) eat(ctx context.Context, more int64) error {
+// limits allow, and room for more bytes; at least so many segments, for when the
+// disk says that it is full whatever it told before. ErrFull: there is still no
+// room on the disk.
+func (r *Recorder) eat(ctx context.Context, more int64, least int) error {
 	r.ring.mu.Lock()
 	defer r.ring.mu.Unlock()
 	ctx = context.WithoutCancel(ctx)
@@ -129,7 +130,7 @@ func (r *Recorder) eat(ctx context.Context, more int64) error {
 	left, disk, known := space(r.o.Dir)
 	free := r.reserve(l, disk)
 	var eaten int64 // on the disk, where a file's last reader may hold it a little longer
-	after := int64(0)
+	after, removed := int64(0), 0
 	for {
 		r.index.mu.Lock()
 		used := r.index.used
@@ -148,15 +149,16 @@ func (r *Recorder) eat(ctx context.Context, more int64) error {
 		}
 		var gone []segment
 		for _, g := range oldest {
-			if over <= 0 && short <= 0 && !(trusted && g.added.Before(before)) {
+			if over <= 0 && short <= 0 && removed >= least && !(trusted && g.added.Before(before)) {
 				break
 			}
 			after = g.id
 			gone = append(gone, g)
+			removed++
 			over, short, eaten = over-g.bytes, short-g.bytes, eaten+g.bytes
 		}
 		if len(gone) == 0 {
-			if short > 0 && left+eaten < free/2+more {
+			if short > 0 && left+eaten < free/2+more || removed == 0 && least > 0 {
 				return ErrFull
 			}
 			return nil
@@ -273,26 +275,6 @@ func (r *Recorder) Pins(ctx context.Context) ([]Pin, error) {
 		return nil, fmt.Errorf("reading what is held: %w", err)
 	}
 	return pins, nil
-}
-
-// Keeper holds footage in the name of one owner, each span for so long.
-type Keeper struct {
-	*Recorder
-	Owner string
-	For   time.Duration
-}
-
-// Pin holds a span; to repeat it holds it anew.
-func (k Keeper) Pin(ctx context.Context, s home.Span) error {
-	return k.Recorder.Pin(ctx, Pin{s, k.Owner, k.o.Now().Add(k.For)})
-}
-
-// Unpin lets a span go.
-func (k Keeper) Unpin(ctx context.Context, s home.Span) error {
-	if s.Camera == "" {
-		return nil
-	}
-	return k.Recorder.Unpin(ctx, k.Owner, s)
 }
 
 // isFull tells whether a disk had no room.

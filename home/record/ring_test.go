@@ -28,7 +28,7 @@ func (h *house) put(camera string, now time.Time, d time.Duration, bytes int) {
 	must(h.t, f.Truncate(int64(bytes)))
 	must(h.t, f.Close())
 	must(h.t, h.index.add(h.t.Context(), segment{camera: camera, from: now.Add(-d), to: now, added: now, bytes: int64(bytes), codec: "h264"}, f.Name()))
-	must(h.t, h.eat(h.t.Context(), 0))
+	must(h.t, h.eat(h.t.Context(), 0, 0))
 }
 
 // Two weeks pass: of two cameras three days stay, and what is held for as long as
@@ -96,9 +96,9 @@ func TestBytes(t *testing.T) {
 	// What is held in the middle stays, and the ring goes on around it.
 	mid := h.spans("b")[0]
 	mid.From, mid.To = mid.From.Add(51*time.Second), mid.From.Add(79*time.Second)
-	keeper := Keeper{h.Recorder, "household", time.Hour}
-	must(t, keeper.Pin(t.Context(), mid))
-	must(t, keeper.Pin(t.Context(), mid))
+	pin := Pin{mid, "household", now.Add(time.Hour)}
+	must(t, h.Pin(t.Context(), pin))
+	must(t, h.Pin(t.Context(), pin))
 	if u, _ := h.Usage(t.Context()); u.Held != 9000 {
 		t.Errorf("%d bytes are held", u.Held)
 	}
@@ -110,8 +110,12 @@ func TestBytes(t *testing.T) {
 	if n, err := h.Delete(t.Context(), home.Span{Camera: "b", From: begin, To: *now}); err != nil || n == 0 || len(h.spans("b")) != 1 {
 		t.Errorf("deleted %d, %v; left %v", n, err, h.spans("b"))
 	}
-	must(t, keeper.Unpin(t.Context(), mid))
-	must(t, keeper.Unpin(t.Context(), mid))
+	must(t, h.Unpin(t.Context(), "somebody else", mid))
+	if pins, err := h.Pins(t.Context()); err != nil || len(pins) != 1 || pins[0] != pin {
+		t.Errorf("pins %v, %v", pins, err)
+	}
+	must(t, h.Unpin(t.Context(), "household", mid))
+	must(t, h.Unpin(t.Context(), "household", mid))
 	add(25)
 	if b := h.spans("b"); len(b) != 1 || b[0].From.Before(mid.To) {
 		t.Errorf("b has %v", b)

@@ -77,7 +77,7 @@ func (r *Recorder) take(ctx context.Context, camera, file string, start time.Tim
 	if start.IsZero() {
 		start = was.ModTime().Add(-info.Duration)
 	}
-	if err := r.eat(ctx, was.Size()); err != nil {
+	if err := r.eat(ctx, was.Size(), 0); err != nil {
 		return err
 	}
 	dir := filepath.Join(r.o.Dir, camera)
@@ -115,7 +115,7 @@ func (r *Recorder) take(ctx context.Context, camera, file string, start time.Tim
 		return fmt.Errorf("importing the film: %w", err)
 	}
 	r.wake()
-	return r.eat(ctx, 0)
+	return r.eat(ctx, 0, 0)
 }
 
 func sum(file string) (string, error) {

@@ -182,11 +182,6 @@ func (s *Server) Clip(ctx context.Context, camera string, from, to time.Time, w 
 	return s.film(ctx, fmt.Sprintf("/api/%s/start/%s/end/%s/clip.mp4", url.PathEscape(camera), epoch(from), epoch(to)), w)
 }
 
-// EventClip writes an event's film to w, an MP4. ErrNothing.
-func (s *Server) EventClip(ctx context.Context, id string, w io.Writer) error {
-	return s.film(ctx, "/api/events/"+url.PathEscape(id)+"/clip.mp4", w)
-}
-
 // Latest is what a camera shows now, a JPEG at most so many pixels high.
 func (s *Server) Latest(ctx context.Context, camera string, height int) ([]byte, error) {
 	return s.picture(ctx, "/api/"+url.PathEscape(camera)+"/latest.jpg", url.Values{"h": {strconv.Itoa(height)}})

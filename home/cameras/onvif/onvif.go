@@ -43,9 +43,6 @@ type Device struct {
 	skew time.Duration // of its clock, ahead of ours
 }
 
-// Maker is what a camera says of itself.
-type Maker struct{ Manufacturer, Model, Firmware string }
-
 // Stream is one way a camera offers its picture.
 type Stream struct {
 	Profile  string // its token
@@ -127,16 +124,6 @@ func codec(encoding string) string {
 		return "mjpeg"
 	}
 	return ""
-}
-
-// Maker asks who made the camera.
-func (d *Device) Maker(ctx context.Context) (Maker, error) {
-	if err := d.setClock(ctx); err != nil {
-		return Maker{}, err
-	}
-	var m struct{ Manufacturer, Model, FirmwareVersion string }
-	err := d.call(ctx, d.Address, nsDevice, "GetDeviceInformation", "", &m)
-	return Maker{m.Manufacturer, m.Model, m.FirmwareVersion}, err
 }
 
 // media is the address of the media service.
