@@ -150,10 +150,13 @@ var (
 	ErrOver = errors.New("ask: the request is over")
 )
 
+// Slack is by how many metres a camera's place may be off: an area so near to what
+// it sees counts as seen.
+const Slack = 15.0
+
 const (
 	forgetAfter  = 30 * 24 * time.Hour // a request that is over and was not answered
 	forgetCamera = 60 * 24 * time.Hour // one that was removed
-	slack        = 15.0                // metres by which a camera's place may be off
 	padding      = 15 * time.Second    // pinned before and after a moment
 )
 
@@ -246,7 +249,7 @@ func (s *Service) round(ctx context.Context, now time.Time) error {
 		return err
 	}
 	feed, err := s.read(got, known, now) // err: what could not be read; the rest is taken
-	eyes, e := views(cameras)
+	eyes, e := NewEyes(cameras)
 	if e == nil {
 		e = s.take(ctx, feed, eyes, known, now)
 	}
@@ -258,7 +261,7 @@ func (s *Service) round(ctx context.Context, now time.Time) error {
 }
 
 // take writes down what is near, and what is over.
-func (s *Service) take(ctx context.Context, f found, eyes []view, known []kept, now time.Time) error {
+func (s *Service) take(ctx context.Context, f found, eyes Eyes, known []kept, now time.Time) error {
 	old := map[string]kept{}
 	for _, k := range known {
 		old[k.Asked.Content.ID] = k
@@ -329,7 +332,7 @@ func (s *Service) matches(ctx context.Context, cameras []home.Camera, now time.T
 	if err != nil {
 		return nil, err
 	}
-	eyes, err := views(cameras)
+	eyes, err := NewEyes(cameras)
 	if err != nil {
 		return nil, err
 	}
@@ -341,9 +344,11 @@ func (s *Service) matches(ctx context.Context, cameras []home.Camera, now time.T
 			m.State = Over
 		}
 		if m.Open {
-			if err := s.match(ctx, &m.Matched, eyes); err != nil {
+			got, err := eyes.Match(ctx, k.Asked.Content, s.Footage, s.Moments)
+			if err != nil {
 				return nil, err
 			}
+			m.Cameras, m.Spans, m.Looked, m.Moments = got.Cameras, got.Spans, got.Looked, got.Moments
 		}
 		if !wanted || m.Open && m.State != Dismissed {
 			all = append(all, m)
@@ -355,38 +360,38 @@ func (s *Service) matches(ctx context.Context, cameras []home.Camera, now time.T
 	return all, nil
 }
 
-// match finds what the house has of an open request.
-func (s *Service) match(ctx context.Context, m *Matched, eyes []view) error {
-	c := m.Asked.Content
+// Match finds what the house has of a request: the last four fields of a Matched.
+// moments may be nil.
+func (e Eyes) Match(ctx context.Context, c canvass.Content, footage Footage, moments Moments) (m Matched, err error) {
 	m.Looked = Looked(c)
-	for _, e := range eyes {
-		if !e.sees(c.Area) {
+	for _, v := range e {
+		if !v.sees(c.Area) {
 			continue
 		}
-		m.Cameras = append(m.Cameras, e.camera)
-		spans, err := s.Footage.Spans(ctx, e.camera, c.From, c.To)
+		m.Cameras = append(m.Cameras, v.camera)
+		spans, err := footage.Spans(ctx, v.camera, c.From, c.To)
 		if err != nil {
-			return err
+			return m, err
 		}
 		if spans = within(spans, c.From, c.To); len(spans) == 0 {
 			continue
 		}
 		m.Spans = append(m.Spans, spans...)
-		if s.Moments == nil {
+		if moments == nil {
 			continue
 		}
-		moments, err := s.Moments.Moments(ctx, e.camera, spans[0].From, spans[len(spans)-1].To)
+		found, err := moments.Moments(ctx, v.camera, spans[0].From, spans[len(spans)-1].To)
 		if err != nil {
-			return err
+			return m, err
 		}
-		for _, o := range moments {
+		for _, o := range found {
 			if worth(o, m.Looked) && slices.ContainsFunc(spans, func(p home.Span) bool { return o.From.Before(p.To) && o.To.After(p.From) }) {
 				m.Moments = append(m.Moments, o)
 			}
 		}
 	}
 	slices.SortStableFunc(m.Moments, func(a, b home.Moment) int { return a.From.Compare(b.From) })
-	return nil
+	return m, nil
 }
 
 // within cuts spans to a stretch of time.
@@ -598,7 +603,7 @@ func (wall) Until(ctx context.Context, at time.Time) error {
 // found is what the files of a round say.
 type found struct {
 	items []canvass.FeedItem
-	ids   map[string]bool   // of the requests in them, believed or not
+	ids   map[string]bool   // of all requests in them
 	cells map[string]bool   // whose file was read
 	cell  map[string]string // where a request was told of
 }

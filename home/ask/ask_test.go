@@ -69,7 +69,7 @@ func TestCameraSees(t *testing.T) {
 		{home.Camera{Facing: -1, Reach: 200}, square(t, lon, lat, 10, 10, 20), true},
 	} {
 		c.camera.Place = point(t, lon, lat)
-		eyes, err := views([]home.Camera{c.camera})
+		eyes, err := NewEyes([]home.Camera{c.camera})
 		must(t, err)
 		if got := eyes[0].sees(c.area); got != c.sees {
 			t.Errorf("facing %d, angle %d, reach %d, area %v: sees %v", c.camera.Facing, c.camera.Angle, c.camera.Reach, c.area.Points(), got)
@@ -79,7 +79,7 @@ func TestCameraSees(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	const lon, lat = -89.65, 39.75
-	eyes, err := views([]home.Camera{{Place: point(t, lon, lat), Facing: -1}, {Place: point(t, lon+0.001, lat), Facing: -1}})
+	eyes, err := NewEyes([]home.Camera{{Place: point(t, lon, lat), Facing: -1}, {Place: point(t, lon+0.001, lat), Facing: -1}})
 	must(t, err)
 	for _, c := range []struct {
 		east, north, metres float64
@@ -250,7 +250,7 @@ func (h *house) tries(t testing.TB, items ...canvass.FeedItem) error {
 	}
 	known, err := h.load(t.Context(), "")
 	must(t, err)
-	eyes, err := views(h.cameras)
+	eyes, err := NewEyes(h.cameras)
 	must(t, err)
 	must(t, h.take(t.Context(), f, eyes, known, h.clock.now))
 	return h.settle(t.Context(), h.cameras, h.clock.now)

@@ -151,22 +151,32 @@ func (s *Service) read(f fetched, known []kept, now time.Time) (found, error) {
 			errs = append(errs, troubled(Stale, "the file of cell %s was made at %s, and here it is %s", cell, feed.Made.Format(time.RFC3339), now.UTC().Format(time.RFC3339)))
 			continue
 		}
+		// An exchange that lies once in a file is not half believed.
+		if err := s.believe(feed, proved); err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		out.cells[cell] = true
 		for _, i := range feed.Requests {
 			id := i.Request.ID
-			seen := out.ids[id]
+			if !out.ids[id] && i.Request.Expires.After(now) {
+				out.items, out.cell[id] = append(out.items, i), cell
+			}
 			out.ids[id] = true
-			if seen || !i.Request.Expires.After(now) {
-				continue
-			}
-			if proved[id] != i.Request.Hash() {
-				if err := client.CheckRequest(i.Request, i.Receipt, s.Ledger); err != nil {
-					errs = append(errs, troubled(Unproved, "request %s: %w", id, err))
-					continue
-				}
-			}
-			out.items, out.cell[id] = append(out.items, i), cell
 		}
 	}
 	return out, errors.Join(errs...)
+}
+
+// believe checks every request of a file that is not known already.
+func (s *Service) believe(feed canvass.Feed, proved map[string]string) error {
+	for _, i := range feed.Requests {
+		if proved[i.Request.ID] == i.Request.Hash() {
+			continue
+		}
+		if err := client.CheckRequest(i.Request, i.Receipt, s.Ledger); err != nil {
+			return troubled(Unproved, "request %s: %w", i.Request.ID, err)
+		}
+	}
+	return nil
 }

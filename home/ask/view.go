@@ -27,9 +27,13 @@ const (
 	nearMetresHigh = nearMetres * 1.01 // a box is drawn a little large
 )
 
-// views draws what each camera sees.
-func views(cameras []home.Camera) ([]view, error) {
-	out := make([]view, 0, len(cameras))
+// Eyes are what the cameras of a house see.
+type Eyes []view
+
+// NewEyes draws what each camera sees on the map. An error when a camera's place
+// is none.
+func NewEyes(cameras []home.Camera) (Eyes, error) {
+	out := make(Eyes, 0, len(cameras))
 	for _, c := range cameras {
 		lon, lat := c.Place.Degrees()
 		v := view{camera: c.ID, lon: lon, lat: lat}
@@ -61,12 +65,15 @@ func views(cameras []home.Camera) ([]view, error) {
 			return nil, fmt.Errorf("what camera %s sees: %w", c.Name, err)
 		}
 		v.box = v.area.Bounds().Degrees()
-		dlat, dlon := slack*1.5/metresPerLat, slack*1.5/perLon
+		dlat, dlon := Slack*1.5/metresPerLat, Slack*1.5/perLon
 		v.box = [4]float64{v.box[0] - dlon, v.box[1] - dlat, v.box[2] + dlon, v.box[3] + dlat}
 		out = append(out, v)
 	}
 	return out, nil
 }
+
+// Area is what the i-th camera sees.
+func (e Eyes) Area(i int) geo.Polygon { return e[i].area }
 
 // sees reports whether the camera looks into an area.
 func (v view) sees(area geo.Polygon) bool {
@@ -74,12 +81,12 @@ func (v view) sees(area geo.Polygon) bool {
 	if b[2] < v.box[0] || b[0] > v.box[2] || b[3] < v.box[1] || b[1] > v.box[3] {
 		return false
 	}
-	return geo.Distance(v.area, area) <= slack
+	return geo.Distance(v.area, area) <= Slack
 }
 
 // nearest is how far an area is from the nearest camera's place, in metres, and
 // whether that is near.
-func nearest(eyes []view, area geo.Polygon) (metres float64, near bool) {
+func nearest(eyes Eyes, area geo.Polygon) (metres float64, near bool) {
 	metres = math.Inf(1)
 	b := area.Bounds().Degrees()
 	for _, v := range eyes {

@@ -84,11 +84,16 @@ type watched struct {
 
 const rounds = 6
 
+func TestWire(t *testing.T) {
+	w := testworld.Start(t, nil)
+	t.Run("an exchange that fails", func(t *testing.T) { failing(t, w) })
+	t.Run("silence is invisible", func(t *testing.T) { silence(t, w) })
+}
+
 // Silence is invisible: whoever watches the wire of a house cannot tell whether it
 // has cameras at the scene, whether anybody was told, looked, dismissed or
 // answered.
-func TestSilenceIsInvisible(t *testing.T) {
-	w := testworld.Start(t, nil)
+func silence(t *testing.T, w *testworld.World) {
 	area := w.Request.Area.Coordinates[0][0]
 	// In the area, and in the same cell two kilometres away.
 	in := point(t, area[0]+0.001, area[1]+0.001)
@@ -230,8 +235,7 @@ func TestSilenceIsInvisible(t *testing.T) {
 }
 
 // What a round finds wrong it says, keeps what it knew, and asks nothing more.
-func TestExchangeThatFails(t *testing.T) {
-	w := testworld.Start(t, nil)
+func failing(t *testing.T, w *testworld.World) {
 	area := w.Request.Area.Coordinates[0][0]
 	place := point(t, area[0]+0.001, area[1]+0.001)
 	clock := &stepped{now: time.Now()}

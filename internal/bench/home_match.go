@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"porchlight/canvass"
+	"porchlight/db"
+	"porchlight/geo"
+	"porchlight/home"
+	"porchlight/home/ask"
+)
+
+// matching measures how long a house takes to find what it has of 1,000 requests,
+// with 16 cameras and 30 days of footage and moments: requests all over the coarse
+// cell, and requests that all lie in the house's own street. Beside it a scan that
+// holds all moments in memory and looks at every one for every request.
+func matching(ctx context.Context, f figures) error {
+	dir, err := os.MkdirTemp("", "bench-match")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	m, err := newMemory(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer m.db.Close()
+	eyes, err := ask.NewEyes(m.cameras)
+	if err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		name   string
+		metres float64 // about the house in which requests lie
+	}{{"home_match_cell", 4500}, {"home_match_street", 60}} {
+		asked, err := m.requests(1000, c.metres)
+		if err != nil {
+			return err
+		}
+		offered := 0
+		began := time.Now()
+		for _, r := range asked {
+			got, err := eyes.Match(ctx, r, m, m)
+			if err != nil {
+				return err
+			}
+			offered += len(got.Moments)
+		}
+		ours := time.Since(began)
+		began = time.Now()
+		scanned, err := m.scan(asked)
+		if err != nil {
+			return err
+		}
+		if scanned != offered {
+			return fmt.Errorf("%s: %d moments offered, the scan offers %d", c.name, offered, scanned)
+		}
+		f.add(c.name, ours.Seconds()*1000, "ms", fmt.Sprintf("all %d moments in memory, looked at for each request", len(m.all)), time.Since(began).Seconds()*1000)
+	}
+	return nil
+}
+
+// memory is what a house of 16 cameras remembers of 30 days.
+type memory struct {
+	db      *db.DB
+	cameras []home.Camera
+	all     []home.Moment
+	end     time.Time
+}
+
+const benchLon, benchLat, benchDays = -89.65, 39.75, 30
+
+func newMemory(ctx context.Context, dir string) (*memory, error) {
+	d, err := db.Open(ctx, filepath.Join(dir, "home.db"))
+	if err != nil {
+		return nil, err
+	}
+	m := &memory{db: d, end: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	// Indexed by camera and time, as home/record and home/watch keep theirs.
+	if err := d.Migrate(ctx, "bench", []string{`
+		CREATE TABLE span (camera TEXT, began INTEGER, ended INTEGER, PRIMARY KEY (camera, began)) WITHOUT ROWID;
+		CREATE TABLE moment (camera TEXT, began INTEGER, ended INTEGER, what TEXT, PRIMARY KEY (camera, began)) WITHOUT ROWID;`}); err != nil {
+		return nil, err
+	}
+	rng := rand.New(rand.NewPCG(4, 7))
+	begin := m.end.Add(-benchDays * 24 * time.Hour)
+	for i := range 16 {
+		p, err := geo.NewPoint(benchLon+rng.Float64()*0.0003, benchLat+rng.Float64()*0.0003)
+		if err != nil {
+			return nil, err
+		}
+		c := home.Camera{ID: fmt.Sprintf("camera%02d", i), Place: p, Facing: rng.IntN(360), Angle: 100, Reach: 40}
+		m.cameras = append(m.cameras, c)
+		for at := begin; at.Before(m.end); at = at.Add(time.Duration(60+rng.IntN(460)) * time.Second) { // about 300 a day
+			what := [][]home.What{{home.Motion}, {home.Motion, home.Person}, {home.Motion, home.Vehicle}, {home.Animal, home.Motion}}[rng.IntN(4)]
+			m.all = append(m.all, home.Moment{Span: home.Span{Camera: c.ID, From: at, To: at.Add(time.Duration(5+rng.IntN(40)) * time.Second)}, What: what})
+		}
+	}
+	return m, d.Write(ctx, func(tx *sql.Tx) error {
+		for _, c := range m.cameras {
+			for day := range benchDays {
+				from := begin.Add(time.Duration(day) * 24 * time.Hour)
+				if _, err := tx.Exec(`INSERT INTO span VALUES (?, ?, ?)`, c.ID, db.Micros(from), db.Micros(from.Add(24*time.Hour-time.Minute))); err != nil {
+					return err
+				}
+			}
+		}
+		insert, err := tx.Prepare(`INSERT INTO moment VALUES (?, ?, ?, ?)`)
+		if err != nil {
+			return err
+		}
+		defer insert.Close()
+		for _, o := range m.all {
+			words := make([]string, len(o.What))
+			for i, w := range o.What {
+				words[i] = string(w)
+			}
+			if _, err := insert.Exec(o.Camera, db.Micros(o.From), db.Micros(o.To), strings.Join(words, " ")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Spans and the rest are what home/ask asks of home/record and home/watch.
+func (m *memory) Spans(ctx context.Context, camera string, from, to time.Time) ([]home.Span, error) {
+	return db.All(func(r db.Row) (s home.Span, err error) {
+		err = r.Scan(&s.Camera, db.Into(&s.From), db.Into(&s.To))
+		return s, err
+	})(m.db.Read().QueryContext(ctx, `SELECT camera, began, ended FROM span WHERE camera = ? AND began > ? AND began < ? AND ended > ? ORDER BY began`,
+		camera, db.Micros(from.Add(-25*time.Hour)), db.Micros(to), db.Micros(from)))
+}
+
+func (m *memory) Moments(ctx context.Context, camera string, from, to time.Time) ([]home.Moment, error) {
+	return db.All(func(r db.Row) (o home.Moment, err error) {
+		var words string
+		err = r.Scan(&o.Camera, db.Into(&o.From), db.Into(&o.To), &words)
+		for _, w := range strings.Fields(words) {
+			o.What = append(o.What, home.What(w))
+		}
+		return o, err
+	})(m.db.Read().QueryContext(ctx, `SELECT camera, began, ended, what FROM moment WHERE camera = ? AND began > ? AND began < ? AND ended > ? ORDER BY began`,
+		camera, db.Micros(from.Add(-time.Hour)), db.Micros(to), db.Micros(from)))
+}
+
+func (*memory) Pin(context.Context, home.Span) error   { return nil }
+func (*memory) Unpin(context.Context, home.Span) error { return nil }
+
+// requests are n, of areas 80 to 400 m wide and windows of up to 12 hours.
+func (m *memory) requests(n int, metres float64) ([]canvass.Content, error) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	perLat, perLon := 111_132.0, 111_132.0*math.Cos(benchLat*math.Pi/180)
+	out := make([]canvass.Content, n)
+	for i := range out {
+		x, y := benchLon+(rng.Float64()*2-1)*metres/perLon, benchLat+(rng.Float64()*2-1)*metres/perLat
+		half := 40 + rng.Float64()*160
+		w, s, e, h := x-half/perLon, y-half/perLat, x+half/perLon, y+half/perLat
+		c := canvass.Content{ID: fmt.Sprint(i), Incident: canvass.Incidents()[rng.IntN(len(canvass.Incidents()))], Narrative: "A grey pickup was seen on the corner."}
+		text, err := json.Marshal(map[string]any{"type": "Polygon", "coordinates": [][][2]float64{{{w, s}, {e, s}, {e, h}, {w, h}, {w, s}}}})
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(text, &c.Area); err != nil {
+			return nil, err
+		}
+		c.From = m.end.Add(-time.Duration(rng.IntN(benchDays*24*60)) * time.Minute).Truncate(time.Minute)
+		c.To = c.From.Add(time.Duration(15+rng.IntN(12*60-15)) * time.Minute)
+		out[i] = c
+	}
+	return out, nil
+}
+
+// scan counts what is offered the plain way.
+func (m *memory) scan(asked []canvass.Content) (offered int, err error) {
+	eyes, err := ask.NewEyes(m.cameras)
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range asked {
+		looked := ask.Looked(r)
+		sees := map[string]bool{}
+		for i, c := range m.cameras {
+			sees[c.ID] = geo.Distance(eyes.Area(i), r.Area) <= ask.Slack
+		}
+		begin := m.end.Add(-benchDays * 24 * time.Hour)
+		for _, o := range m.all {
+			if !o.From.Before(r.To) || !o.To.After(r.From) || !sees[o.Camera] {
+				continue
+			}
+			if !slices.Contains(looked, home.Motion) && !slices.ContainsFunc(o.What, func(w home.What) bool { return slices.Contains(looked, w) }) {
+				continue
+			}
+			// Each day's footage lacks its last minute.
+			for day := range benchDays {
+				from := begin.Add(time.Duration(day) * 24 * time.Hour)
+				to := from.Add(24*time.Hour - time.Minute)
+				if r.From.After(from) {
+					from = r.From
+				}
+				if r.To.Before(to) {
+					to = r.To
+				}
+				if from.Before(to) && o.From.Before(to) && o.To.After(from) {
+					offered++
+					break
+				}
+			}
+		}
+	}
+	return offered, nil
+}
