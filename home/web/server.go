@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
@@ -117,11 +118,19 @@ func route[I, O any](s *Server, who access, method, path, id, summary string, h 
 	if who != anyone {
 		op.Security = []map[string][]string{{string(paired): {}}}
 	}
+	// Who may not come in does not learn what the input should be.
+	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
+		p := s.admit(ctx.Context(), who)
+		if p == nil {
+			next(ctx)
+			return
+		}
+		ctx.SetHeader("Content-Type", p.ContentType(""))
+		ctx.SetStatus(p.Status)
+		json.NewEncoder(ctx.BodyWriter()).Encode(p)
+	}}
 	s.access[method+" "+op.Path] = who
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
-		if err := s.admit(ctx, who); err != nil {
-			return nil, err
-		}
 		out, err := h(ctx, in)
 		if err != nil {
 			return nil, s.problem(ctx, err)
@@ -134,8 +143,8 @@ func route[I, O any](s *Server, who access, method, path, id, summary string, h 
 func (s *Server) handle(who access, pattern string, h http.HandlerFunc) {
 	s.access[pattern] = who
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		if err := s.admit(r.Context(), who); err != nil {
-			problem.Write(w, err.(*problem.Problem))
+		if p := s.admit(r.Context(), who); p != nil {
+			problem.Write(w, p)
 			return
 		}
 		h(w, r)
@@ -149,8 +158,8 @@ var (
 		Detail: "Live view works only for devices in the house's own network."}
 )
 
-// admit lets a request in or says why not.
-func (s *Server) admit(ctx context.Context, who access) error {
+// admit lets a request in (nil) or says why not.
+func (s *Server) admit(ctx context.Context, who access) *problem.Problem {
 	v := visitorOf(ctx)
 	switch {
 	case who == anyone:
