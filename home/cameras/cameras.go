@@ -41,7 +41,7 @@ type Source struct {
 	User     string // "" none
 	Password Secret //
 	Name     string // of the camera at Frigate
-	Broker   string // of Frigate, tcp://host:1883; "": its events are asked for, not heard
+	Broker   Secret // of Frigate, tcp://user:password@host:1883; "": what it recorded is asked for, not heard of
 	Clear    bool   // Folder: remove files once they are imported
 	Files    string // Folder: how file names tell the time, as ParsePattern reads it; "" tries those known
 	Zone     string // Folder: the time zone of those names, "Europe/Amsterdam"; "" this computer's

@@ -74,11 +74,11 @@ func (s *Service) Get(ctx context.Context, id string) (Camera, error) {
 // Reach is how a camera in use is reached, with its password: for the recorder.
 // ErrNotFound.
 func (s *Service) Reach(ctx context.Context, id string) (f Source, err error) {
-	var address, password string
+	var address, password, broker string
 	err = s.db.Read().QueryRowContext(ctx, `SELECT c.kind, s.address, s.login, s.password, s.name, s.broker, s.clear, s.files, s.zone
 		FROM home_camera_secret s JOIN home_camera c ON c.id = s.camera WHERE s.camera = ? AND c.removed = 0`, id).
-		Scan(&f.Kind, &address, &f.User, &password, &f.Name, &f.Broker, &f.Clear, &f.Files, &f.Zone)
-	f.Address, f.Password = Secret(address), Secret(password)
+		Scan(&f.Kind, &address, &f.User, &password, &f.Name, &broker, &f.Clear, &f.Files, &f.Zone)
+	f.Address, f.Password, f.Broker = Secret(address), Secret(password), Secret(broker)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}
@@ -101,7 +101,7 @@ func putSecret(tx *sql.Tx, id string, f Source) error {
 	_, err := tx.Exec(`INSERT INTO home_camera_secret (camera, address, login, password, name, broker, clear, files, zone) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (camera) DO UPDATE SET address = excluded.address, login = excluded.login, password = excluded.password, name = excluded.name,
 			broker = excluded.broker, clear = excluded.clear, files = excluded.files, zone = excluded.zone`,
-		id, string(f.Address), f.User, string(f.Password), f.Name, f.Broker, f.Clear, f.Files, f.Zone)
+		id, string(f.Address), f.User, string(f.Password), f.Name, string(f.Broker), f.Clear, f.Files, f.Zone)
 	return err
 }
 

@@ -23,6 +23,7 @@ var (
 	ErrNoRoute  = errors.New("nothing answers at that address: is the camera on, on this network, and the address right?")
 	ErrNoPath   = errors.New("the camera has no stream of that name: the part of the address behind the host is wrong")
 	ErrNoVideo  = errors.New("the camera sends no picture")
+	ErrSilent   = errors.New("the camera is there but sends nothing; take its power away for a moment")
 	ErrCodec    = errors.New("the camera sends a picture that cannot be recorded; set it to H.264 or H.265")
 	ErrFolder   = errors.New("the folder cannot be read by this program")
 )
@@ -147,7 +148,9 @@ func (f Source) reason(err error) error {
 		return fmt.Errorf("%w (no host of that name)", ErrNoRoute)
 	case errors.As(err, &op), errors.Is(err, context.DeadlineExceeded), strings.Contains(said, "Connection refused"), strings.Contains(said, "No route to host"), strings.Contains(said, "timed out"):
 		return ErrNoRoute
-	case errors.Is(err, video.ErrNoPicture), errors.Is(err, video.ErrStalled):
+	case errors.Is(err, video.ErrStalled):
+		return ErrSilent
+	case errors.Is(err, video.ErrNoPicture):
 		return ErrNoVideo
 	}
 	secrets := []string{string(f.Address), string(f.Password)}

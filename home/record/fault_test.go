@@ -19,7 +19,7 @@ import (
 func TestUnplugged(t *testing.T) {
 	t.Parallel()
 	s := rtsptest.Start(t, map[string]rtsptest.Film{"front": {Codec: "h264"}})
-	h := newHouse(t, t.TempDir())
+	h := newHouse(t, t.TempDir(), func(o *Options) { o.Stall = 5 * time.Second })
 	id := h.rtsp(s, "front")
 	h.run()
 	for n, fault := range []struct {
@@ -28,7 +28,7 @@ func TestUnplugged(t *testing.T) {
 		trouble     string
 	}{
 		{"unplugged", s.Unplug, s.Replug, cameras.ErrNoRoute.Error()},
-		{"hanging", s.Hang, s.Resume, ""},
+		{"hanging", s.Hang, s.Resume, cameras.ErrSilent.Error()},
 	} {
 		until(t, "it is recorded", func() bool { return len(h.spans(id)) == n+1 && h.health(id).Recording })
 		fault.break_()

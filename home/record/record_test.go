@@ -66,7 +66,7 @@ func (h *house) open(change ...func(*Options)) {
 	h.t.Helper()
 	o := Options{
 		DB: h.db, Dir: filepath.Join(h.dir, "footage"), Cameras: h.cameras, Now: h.clock,
-		Segment: time.Second, Stall: 5 * time.Second, Retry: 100 * time.Millisecond, Scan: 20 * time.Millisecond, Poll: 50 * time.Millisecond,
+		Segment: time.Second, Stall: 15 * time.Second, Retry: 100 * time.Millisecond, Scan: 20 * time.Millisecond, Poll: 50 * time.Millisecond,
 		Limits: Limits{Free: 1},
 		Logger: slog.New(slog.NewTextHandler(h.t.Output(), nil)),
 	}

@@ -277,6 +277,26 @@ func (r *Recorder) Pins(ctx context.Context) ([]Pin, error) {
 	return pins, nil
 }
 
+// Keeper holds footage in the name of one owner, each span for so long.
+type Keeper struct {
+	*Recorder
+	Owner string
+	For   time.Duration
+}
+
+// Pin holds a span; to repeat it holds it anew.
+func (k Keeper) Pin(ctx context.Context, s home.Span) error {
+	return k.Recorder.Pin(ctx, Pin{s, k.Owner, k.o.Now().Add(k.For)})
+}
+
+// Unpin lets a span go.
+func (k Keeper) Unpin(ctx context.Context, s home.Span) error {
+	if s.Camera == "" {
+		return nil // all of the owner's would go
+	}
+	return k.Recorder.Unpin(ctx, k.Owner, s)
+}
+
 // isFull tells whether a disk had no room.
 func isFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, ErrFull)

@@ -14,7 +14,12 @@ import (
 // stillHouse is a house at a time of its own, whose clock goes on evenly with it.
 func stillHouse(t *testing.T, at time.Time, change ...func(*Options)) (*house, *time.Time) {
 	now := at
-	h := newHouse(t, t.TempDir(), append(change, func(o *Options) { o.Now = func() time.Time { return now } })...)
+	dir, err := os.MkdirTemp("/dev/shm", "record") // thousands of commits
+	if err != nil {
+		dir = t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	h := newHouse(t, dir, append(change, func(o *Options) { o.Now = func() time.Time { return now } })...)
 	h.Recorder.clock.since = func() time.Duration { return now.Sub(at) }
 	h.Recorder.clock.even = 0
 	return h, &now

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"porchlight/db"
@@ -202,6 +203,24 @@ const failed = "failed "
 // mirror keeps up with what a Frigate server recorded.
 func (r *Recorder) mirror(ctx context.Context, camera string, source cameras.Source) {
 	server := source.Frigate()
+	poke := make(chan struct{}, 1) // an event ended: there is something new
+	if source.Broker != "" {
+		var hearing sync.WaitGroup
+		defer hearing.Wait()
+		hearing.Go(func() {
+			err := frigate.Listen(ctx, frigate.Broker{Address: string(source.Broker), Retry: r.o.Poll}, func(e frigate.Event) {
+				if e.Camera == source.Name && !e.Going {
+					select {
+					case poke <- struct{}{}:
+					default:
+					}
+				}
+			}, nil)
+			if ctx.Err() == nil {
+				r.o.Logger.Warn("Frigate's events are not heard", "camera", camera, "err", err)
+			}
+		})
+	}
 	defer func() {
 		r.mu.Lock()
 		delete(r.remote, camera)
@@ -257,8 +276,10 @@ func (r *Recorder) mirror(ctx context.Context, camera string, source cameras.Sou
 				s.Last = held[len(held)-1].To
 			}
 		})
-		if !sleep(ctx, r.o.Poll) {
-			return
+		select {
+		case <-time.After(r.o.Poll):
+		case <-poke:
+		case <-ctx.Done():
 		}
 	}
 }

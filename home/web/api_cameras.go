@@ -87,7 +87,7 @@ type ProbedView struct {
 
 func (b SourceBody) source() cameras.Source {
 	return cameras.Source{Kind: b.Kind, Address: cameras.Secret(b.Address), User: b.User, Password: cameras.Secret(b.Password),
-		Name: b.Camera, Broker: b.Broker, Clear: b.Clear, Files: b.Files}
+		Name: b.Camera, Broker: cameras.Secret(b.Broker), Clear: b.Clear, Files: b.Files}
 }
 
 // onto puts what the household says onto a camera.

@@ -183,7 +183,7 @@ func TestListen(t *testing.T) {
 	}
 	broker := start()
 	defer func() { broker.Process.Kill(); broker.Wait() }()
-	b := Broker{Address: "tcp://127.0.0.1:" + port, User: "porch", Password: "secret", Retry: 20 * time.Millisecond}
+	b := Broker{Address: "tcp://porch:secret@127.0.0.1:" + port, Retry: 20 * time.Millisecond}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	heard, up := make(chan Event, 8), make(chan bool, 8)
@@ -204,7 +204,7 @@ func TestListen(t *testing.T) {
 	}
 	say := func(message string) {
 		t.Helper()
-		c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(b.Address).SetUsername("porch").SetPassword("secret").SetClientID("frigate"))
+		c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(b.Address).SetClientID("frigate"))
 		if k := c.Connect(); !k.WaitTimeout(10*time.Second) || k.Error() != nil {
 			t.Fatalf("connecting: %v", k.Error())
 		}

@@ -13,11 +13,9 @@ import (
 
 // Broker is the MQTT broker a Frigate publishes to.
 type Broker struct {
-	Address  string // tcp://host:1883, or ssl://host:8883
-	User     string
-	Password string
-	Prefix   string        // Frigate's topic_prefix; "": frigate
-	Retry    time.Duration // between attempts to connect; 0: 10 s
+	Address string        // tcp://host:1883, or ssl://host:8883; with user:password@ where it asks for them
+	Prefix  string        // Frigate's topic_prefix; "": frigate
+	Retry   time.Duration // between attempts to connect; 0: 10 s
 }
 
 // errBroker: nothing can be heard there.
@@ -36,7 +34,7 @@ func Listen(ctx context.Context, b Broker, heard func(Event), up func(bool)) err
 	}
 	queue := make(chan []byte, 256)
 	topic := cmp.Or(b.Prefix, "frigate") + "/events"
-	o := mqtt.NewClientOptions().AddBroker(b.Address).SetUsername(b.User).SetPassword(b.Password).
+	o := mqtt.NewClientOptions().AddBroker(b.Address).
 		SetConnectRetry(true).SetConnectRetryInterval(cmp.Or(b.Retry, 10*time.Second)).SetMaxReconnectInterval(cmp.Or(b.Retry, 30*time.Second)).
 		SetOnConnectHandler(func(c mqtt.Client) {
 			t := c.Subscribe(topic, 1, func(_ mqtt.Client, m mqtt.Message) {
