@@ -346,8 +346,11 @@ func (r *Recorder) keep(ctx context.Context, camera string, s video.Segment, fir
 	codec, audio := "", false
 	if first {
 		info, err := video.Probe(ctx, video.Source(s.File))
-		if err != nil {
+		switch {
+		case errors.Is(err, video.ErrNoPicture):
 			return r.setAside(ctx, camera, s.File, err)
+		case err != nil: // footage is kept, whatever keeps us from looking at it
+			r.o.Logger.Error("what a camera sends could not be looked at", "camera", camera, "err", err)
 		}
 		codec, audio = info.Video, info.Audio != ""
 	}
