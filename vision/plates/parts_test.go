@@ -62,14 +62,14 @@ func TestOddsOfTexts(t *testing.T) {
 
 func TestVote(t *testing.T) {
 	plate := [kinds]float64{us: 0.9, none: 0.1}
-	v := vote([]look{{said("8KLM204", 0.6), plate}, {said("3KLM204", 0.5), plate}, {said("8KLM204", 0.7), plate}})
+	v := vote([]look{{said("8KLM204", 0.6), plate, 1}, {said("3KLM204", 0.5), plate, 1}, {said("8KLM204", 0.7), plate, 1}})
 	if v.texts[0].Text != "8KLM204" {
 		t.Errorf("two of three say 8KLM204, the vote says %v", v.texts)
 	}
 	if v.texts[1].Text != "3KLM204" {
 		t.Errorf("the second is %v", v.texts[1])
 	}
-	if v := vote([]look{{make(odds, 26*classes), plate}}); len(v.texts) > 6 {
+	if v := vote([]look{{make(odds, 26*classes), plate, 1}}); len(v.texts) > 6 {
 		t.Errorf("%d texts", len(v.texts))
 	}
 }
@@ -94,7 +94,7 @@ func TestFormatsDecide(t *testing.T) {
 	} {
 		var of [kinds]float64
 		of[c.kind] = 1
-		if v := vote([]look{{same(c.right, c.also), of}}); v.texts[0].Text != c.right {
+		if v := vote([]look{{same(c.right, c.also), of, 1}}); v.texts[0].Text != c.right {
 			t.Errorf("%s or %s is read as %v", c.right, c.also, v.texts)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"porchlight/vision"
 	"porchlight/vision/nets"
@@ -35,8 +36,9 @@ var model []byte
 // Reader finds and reads plates. It is safe for concurrent use and computes on the
 // calling goroutine.
 type Reader struct {
-	nets *nets.Nets
-	head *ort.Session
+	nets    *nets.Nets
+	head    *ort.Session
+	letters func() ([]int, error) // the classes of what PP-OCR tells apart
 }
 
 var _ vision.Plates = (*Reader)(nil)
@@ -47,7 +49,7 @@ func Open(n *nets.Nets) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the plate recogniser: %w", err)
 	}
-	return &Reader{n, head}, nil
+	return &Reader{n, head, sync.OnceValues(func() ([]int, error) { return ourClasses(n) })}, nil
 }
 
 // Close frees the recogniser, not the networks.
@@ -61,14 +63,14 @@ var motor = []vision.Kind{"car", "truck", "bus", "motorcycle"}
 func (r *Reader) Plates(f vision.Frame, vehicles []vision.Thing) ([]vision.Plate, error) {
 	whole := vision.Box{W: float32(f.W), H: float32(f.H)}
 	if vehicles == nil {
-		return r.within(f, []vision.Box{whole}, nil, 24, wide)
+		return r.within(f, []vision.Box{whole}, nil, false, 24, wide)
 	}
 	vehicles = slices.DeleteFunc(slices.Clone(vehicles), func(t vision.Thing) bool { return !slices.Contains(motor, t.Kind) })
 	look := areas(vehicles, whole)
 	for i, b := range look { // no plate hangs above the windows
 		look[i].Y, look[i].H = b.Y+0.2*b.H, 0.8*b.H
 	}
-	return r.within(f, look, vehicles, 4*len(look), near)
+	return r.within(f, look, vehicles, false, 4*len(look), near)
 }
 
 // Still reads a photograph as well as can be, in whatever time it takes: the whole
@@ -89,11 +91,11 @@ func (r *Reader) Still(f vision.Frame, finder vision.Objects) ([]vision.Plate, e
 			look = append(look, b)
 		}
 	}
-	found, err := r.within(f, look, vehicles, 24, wide)
+	found, err := r.within(f, look, vehicles, true, 24, wide)
 	if err != nil || len(found) > 0 && found[0].Confidence >= sure {
 		return found, err
 	}
-	return r.within(f, look, vehicles, 48, wide, wide/3, 2*wide)
+	return r.within(f, look, vehicles, true, 48, wide, wide/3, 2*wide)
 }
 
 // sure is the confidence below which Still looks again, at other sizes: the text
@@ -133,8 +135,9 @@ func areas(vehicles []vision.Thing, whole vision.Box) []vision.Box {
 }
 
 // within looks in parts of a frame at one size or several: the longer side of each
-// part as the text finder sees it. It reads at most most lines.
-func (r *Reader) within(f vision.Frame, parts []vision.Box, vehicles []vision.Thing, most int, sides ...int) ([]vision.Plate, error) {
+// part as the text finder sees it. It reads at most most lines, with a second
+// opinion when careful.
+func (r *Reader) within(f vision.Frame, parts []vision.Box, vehicles []vision.Thing, careful bool, most int, sides ...int) ([]vision.Plate, error) {
 	var found []nets.Text
 	for _, b := range parts {
 		last := 0
@@ -151,7 +154,7 @@ func (r *Reader) within(f vision.Frame, parts []vision.Box, vehicles []vision.Th
 			found = append(found, t...)
 		}
 	}
-	read, err := r.lines(f, candidates(found, most))
+	read, err := r.lines(f, candidates(found, most), careful)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +176,7 @@ type reading struct {
 
 // lines reads lines: first once each, then those that may be plates by three
 // crops that vote. What overlaps a better reading is left out.
-func (r *Reader) lines(f vision.Frame, list []line) ([]reading, error) {
+func (r *Reader) lines(f vision.Frame, list []line, careful bool) ([]reading, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
@@ -205,6 +208,13 @@ func (r *Reader) lines(f vision.Frame, list []line) ([]reading, error) {
 	var read []reading
 	for k, i := range maybe {
 		votes := append([]look{looks[i]}, others[k*(len(crops)-1):][:len(crops)-1]...)
+		if careful && votes[0].of[none] < 0.5 {
+			second, err := r.opinion(f, list[i].quad)
+			if err != nil {
+				return nil, err
+			}
+			votes = append(votes, second)
+		}
 		if v := vote(votes); v.of[none] < 0.5 && len(v.texts) > 0 {
 			v.quad = list[i].quad
 			read = append(read, v)
@@ -266,10 +276,11 @@ func crop(f vision.Frame, q nets.Quad, m margin) vision.Frame {
 	return nets.Straighten(f, grow(q, m.left, m.top, m.right, m.bottom), StripWidth, nets.StripHeight)
 }
 
-// look is what the recogniser sees in one crop.
+// look is what a recogniser sees in one crop.
 type look struct {
-	odds odds
-	of   [kinds]float64
+	odds   odds
+	of     [kinds]float64 // all 0: it cannot tell
+	weight float64        // of its vote on the text
 }
 
 // look runs the recogniser.
@@ -286,7 +297,7 @@ func (r *Reader) look(crops []vision.Frame) ([]look, error) {
 		}
 		n := len(out[0].Float) / len(batch)
 		for i := range batch {
-			l := look{odds: out[0].Float[i*n:][:n]}
+			l := look{odds: out[0].Float[i*n:][:n], weight: 1}
 			for k := range l.of {
 				l.of[k] = float64(out[1].Float[i*int(kinds)+k])
 			}
@@ -296,20 +307,29 @@ func (r *Reader) look(crops []vision.Frame) ([]look, error) {
 	return looks, nil
 }
 
+// shortest is how many characters a plate has at least; fewer are a piece of one.
+const shortest = 3
+
 // vote is what several looks at one line say together.
 func vote(looks []look) (v reading) {
 	seen := map[string]bool{}
 	var texts []string
+	var weight, told float64
 	for _, l := range looks {
+		weight += l.weight
 		for k := range l.of {
-			v.of[k] += l.of[k] / float64(len(looks))
+			v.of[k] += l.of[k]
+			told += l.of[k]
 		}
 		for _, t := range l.odds.best(8) {
-			if t != "" && !seen[t] {
+			if len(t) >= shortest && !seen[t] {
 				seen[t] = true
 				texts = append(texts, t)
 			}
 		}
+	}
+	for k := range v.of {
+		v.of[k] /= max(told, 1e-9)
 	}
 	if len(texts) == 0 {
 		return v
@@ -319,7 +339,7 @@ func vote(looks []look) (v reading) {
 	scores := make([]float64, len(texts))
 	for i, t := range texts {
 		for _, l := range looks {
-			scores[i] += l.odds.of(t) / float64(len(looks))
+			scores[i] += l.weight * l.odds.of(t) / weight
 		}
 		scores[i] += byFormat * prior(t, of)
 	}

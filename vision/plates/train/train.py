@@ -6,7 +6,7 @@ letters and digits. Beside it a second, plain path of convolutions begins at
 nothing and adds what plates need. A last small part says what a crop shows:
 nothing, or a plate of which kind.
 
-train.py train FEATURES MODEL.pt [minutes]   (any time again: goes on from MODEL.pt)
+train.py train FEATURES MODEL.pt [minutes [rate]]   (any time again: goes on from MODEL.pt)
 train.py test FEATURES MODEL.pt              exact match on the validation split
 train.py export MODEL.pt OUT.onnx
 """
@@ -172,7 +172,7 @@ def test(model, data, most=4000):
     return " ".join(f"{k} {right[i] / max(1, count[i]):.4f}" for i, k in enumerate(KINDS) if i) + f" all {right[1:].sum() / max(1, count[1:].sum()):.4f} kinds {kinds_right / max(1, n):.4f}"
 
 
-def train(folder, path, minutes):
+def train(folder, path, minutes, peak):
     models = os.environ.get("PORCHLIGHT_MODELS", os.path.expanduser("~/.cache/porchlight/models"))
     torch.manual_seed(1)
     model = Reader()
@@ -183,7 +183,7 @@ def train(folder, path, minutes):
     val = Shards(folder, "val")
     data = Shards(folder, "train")
     print(len(data), "to train on,", len(val), "to validate with; at first", test(model, val), flush=True)
-    size, peak = 64, 1.2e-3
+    size = 64
     opt = torch.optim.AdamW(model.parameters(), lr=peak, weight_decay=0.02, betas=(0.9, 0.98))
     average = {k: v.clone() for k, v in model.state_dict().items()}
     rng = np.random.default_rng(int(time.time()) if os.path.exists(path) else 1)
@@ -198,7 +198,7 @@ def train(folder, path, minutes):
                 data = Shards(folder, "train")
             order = rng.permutation(len(data))
         ids, order = np.sort(order[:size]), order[size:]
-        rate = peak * min(1, (step + 1) / 150) * (1 - done if done > 0.0 else 1) ** 0.9
+        rate = peak * min(1, (step + 1) / 150) * (1 - done) ** 0.9
         for g in opt.param_groups:
             g["lr"] = rate
         ctc, kind = loss_of(model, data, ids)
@@ -246,7 +246,7 @@ def export(path, out):
 def main():
     what = sys.argv[1] if len(sys.argv) > 1 else ""
     if what == "train":
-        train(sys.argv[2], sys.argv[3], float(sys.argv[4]) if len(sys.argv) > 4 else 40)
+        train(sys.argv[2], sys.argv[3], float((sys.argv[4:5] or [60])[0]), float((sys.argv[5:6] or [1.2e-3])[0]))
     elif what == "test":
         model = Reader()
         model.load_state_dict(torch.load(sys.argv[3]))
