@@ -128,7 +128,6 @@ func (p *program) through(ctx context.Context, cancel context.CancelCauseFunc, f
 	if err != nil {
 		return err
 	}
-	defer in.Close()
 	out, err := p.StdoutPipe()
 	if err != nil {
 		return err
@@ -136,17 +135,18 @@ func (p *program) through(ctx context.Context, cancel context.CancelCauseFunc, f
 	if err := mux.start(); err != nil {
 		return err
 	}
-	if err = p.start(); err == nil {
-		if err = trim(in, out, length); err != nil {
-			cancel(err)
-		}
-		in.Close()
-		err = p.wait(ctx)
+	err = p.start()
+	if err == nil {
+		err = trim(in, out, length)
 	}
-	if err != nil {
+	in.Close()
+	if err != nil { // often because mux has ended, and says why
+		err = cmp.Or(mux.wait(ctx), err)
 		cancel(err)
+		p.Wait()
+		return err
 	}
-	return cmp.Or(mux.wait(ctx), err)
+	return cmp.Or(p.wait(ctx), mux.wait(ctx))
 }
 
 // encode makes H.264 that every browser and court plays, near the original's
@@ -260,7 +260,7 @@ func (p *program) reel(r reel, options ...string) {
 	var list strings.Builder
 	list.WriteString("ffconcat version 1.0\n")
 	for i, f := range r.files {
-		fmt.Fprintf(&list, "file 'file:%s'\nduration %s\n", strings.ReplaceAll(f, "'", `'\''`), seconds(r.lengths[i]))
+		fmt.Fprintf(&list, "file %s\nduration %s\n", quoted("file:"+f), seconds(r.lengths[i]))
 	}
 	p.Stdin = strings.NewReader(list.String())
 	p.Args = append(p.Args, options...)

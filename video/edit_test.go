@@ -12,6 +12,7 @@ import (
 )
 
 func TestEdit(t *testing.T) {
+	t.Parallel()
 	// Pictures that come when they like: each second has 12 of them and then none.
 	file := filepath.Join(t.TempDir(), "uneven.mp4")
 	ffmpeg(t, "-v", "error", "-i", film(t, "a.mp4", 6), "-vf", "select='lt(mod(n,25),12)'", "-vsync", "vfr", "-c:v", "libx264", "-crf", "5", "-c:a", "copy", "-metadata", "title=SN-SYNTHETIC-42", file)
@@ -70,6 +71,7 @@ func TestEdit(t *testing.T) {
 }
 
 func TestEditGivesUp(t *testing.T) {
+	t.Parallel()
 	file, dir := film(t, "a.mp4", 6), t.TempDir()
 	stop := errors.New("stop")
 	if _, err := Edit(t.Context(), file, filepath.Join(dir, "out.mp4"), EditOptions{}, func(time.Duration, *image.YCbCr) error { return stop }); !errors.Is(err, stop) {

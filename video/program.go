@@ -47,7 +47,7 @@ func (p *program) from(s Source, options ...string) {
 	switch {
 	case s.network():
 		p.secrets = append(p.secrets, secretsOf(string(s))...)
-		p.Stdin = strings.NewReader("ffconcat version 1.0\nfile '" + strings.ReplaceAll(string(s), "'", `'\''`) + "'\noption rtsp_transport tcp\noption fpsprobesize 0\noption analyzeduration 2000000\n")
+		p.Stdin = strings.NewReader("ffconcat version 1.0\nfile " + quoted(string(s)) + "\noption rtsp_transport tcp\noption fpsprobesize 0\noption analyzeduration 2000000\n")
 		// A camera says what it sends; to measure its frame rate would take seconds, twice.
 		p.Args = append(p.Args, "-fpsprobesize", "0", "-analyzeduration", "2000000", "-f", "concat", "-safe", "0", "-protocol_whitelist", "pipe,rtsp,rtsps,rtp,tcp,tls,crypto", "-i", "pipe:0")
 	case s.device():
@@ -55,6 +55,11 @@ func (p *program) from(s Source, options ...string) {
 	default:
 		p.Args = append(p.Args, "-protocol_whitelist", "file", "-format_whitelist", formats, "-i", "file:"+string(s))
 	}
+}
+
+// quoted writes a name as a playlist's line holds it. No name there has two lines.
+func quoted(name string) string {
+	return "'" + strings.NewReplacer("'", `'\''`, "\n", "", "\r", "").Replace(name) + "'"
 }
 
 // pipe gives the program a further descriptor to write to, and its number there.
@@ -126,12 +131,6 @@ func (p *program) lines(f func(string) error) error {
 		}
 	}
 	return nil
-}
-
-// run runs the program.
-func (p *program) run(ctx context.Context) error {
-	_, err := p.output(ctx)
-	return err
 }
 
 // scrub takes every secret out of a text.

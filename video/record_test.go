@@ -16,6 +16,7 @@ import (
 
 // Segments follow one another without a gap and hold every picture.
 func TestRecord(t *testing.T) {
+	t.Parallel()
 	file := film(t, "a.mp4", 6)
 	dir := t.TempDir()
 	var all []Segment
@@ -63,6 +64,7 @@ func TestRecord(t *testing.T) {
 // Sound that MP4 cannot hold becomes AAC; a consumer's error and the context end
 // the recording, and what is there is told.
 func TestRecordEnds(t *testing.T) {
+	t.Parallel()
 	file := film(t, "a.avi", 6, "-c:v", "mjpeg", "-q:v", "2", "-c:a", "pcm_alaw", "-ar", "8000")
 	dir := t.TempDir()
 	full := errors.New("the index is full")
@@ -105,6 +107,7 @@ func TestHelper(t *testing.T) {
 // Killed in the middle of a segment, a recording leaves what was whole, and no
 // program that runs on.
 func TestRecordKilled(t *testing.T) {
+	t.Parallel()
 	file, dir := film(t, "a.mp4", 20), t.TempDir()
 	c := exec.Command(os.Args[0], "-test.run=^TestHelper$")
 	c.Env = append(os.Environ(), "VIDEO_TEST_FILE="+file, "VIDEO_TEST_DIR="+dir)
@@ -157,6 +160,7 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 
 // Whatever a file was cut to, Recover makes a good segment of it or takes it away.
 func TestRecover(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var segment Segment
 	if err := Split(t.Context(), film(t, "a.mp4", 3), time.Unix(1e9, 0), dir, RecordOptions{Segment: time.Minute}, func(s Segment) error {
@@ -243,6 +247,7 @@ func limit(t *testing.T, old *syscall.Rlimit, size uint64) {
 
 // The clock says when a time of the stream was, whatever held it back.
 func TestClock(t *testing.T) {
+	t.Parallel()
 	wall := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	begun := time.Now().Add(-10 * time.Second) // the stream's time 0 was 9.5 s ago
 	c := &clock{now: func() time.Time { return wall }, begun: begun, lag: unknown, before: unknown}
@@ -271,6 +276,7 @@ func TestClock(t *testing.T) {
 
 // No password in errors, arguments or what a source prints as.
 func TestSecrets(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -333,6 +339,7 @@ func TestSecrets(t *testing.T) {
 
 // A camera that accepts and then says nothing is given up.
 func TestStall(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

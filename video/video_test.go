@@ -91,6 +91,7 @@ func numbers(t *testing.T, file string) (ns []int, at []time.Duration) {
 func near(a, b time.Duration) bool { return (a - b).Abs() < 2*time.Millisecond }
 
 func TestProbe(t *testing.T) {
+	t.Parallel()
 	i, err := Probe(t.Context(), Source(film(t, "a.mp4", 2)))
 	if err != nil {
 		t.Fatal(err)
@@ -113,6 +114,7 @@ func TestProbe(t *testing.T) {
 }
 
 func TestFrames(t *testing.T) {
+	t.Parallel()
 	file := film(t, "a.mp4", 3)
 	ns, at := numbers(t, file)
 	if len(ns) != 75 {
@@ -160,6 +162,7 @@ func off(a, b int) int {
 }
 
 func TestFramesTurned(t *testing.T) {
+	t.Parallel()
 	file := film(t, "a.mp4", 1)
 	turned := filepath.Join(t.TempDir(), "turned.mp4")
 	ffmpeg(t, "-v", "error", "-i", file, "-c", "copy", "-metadata:s:v:0", "rotate=90", turned)
@@ -177,6 +180,7 @@ func TestFramesTurned(t *testing.T) {
 
 // A folder's films and stills follow one another by name.
 func TestFramesOfAFolder(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, name := range []string{"1.mp4", "3.mp4"} {
 		if err := os.Symlink(film(t, name, 1), filepath.Join(dir, name)); err != nil {
@@ -207,7 +211,8 @@ func TestFramesOfAFolder(t *testing.T) {
 
 // ffmpeg ends with the consumer and with the context, whatever it was doing.
 func TestFramesAbandoned(t *testing.T) {
-	file := film(t, "a.mp4", 20)
+	t.Parallel()
+	file := film(t, "a.mp4", 8)
 	for f, err := range Frames(t.Context(), Source(file), FrameOptions{W: 1920, H: 1080}) {
 		if err != nil || f.W != 1920 {
 			t.Fatal(err)
@@ -233,6 +238,7 @@ func TestFramesAbandoned(t *testing.T) {
 }
 
 func TestTruncated(t *testing.T) {
+	t.Parallel()
 	whole := film(t, "a.mkv", 4)
 	b, err := os.ReadFile(whole)
 	if err != nil {
@@ -258,6 +264,7 @@ func TestTruncated(t *testing.T) {
 }
 
 func TestStill(t *testing.T) {
+	t.Parallel()
 	file := film(t, "a.mp4", 3)
 	for at, want := range map[time.Duration]int{0: 0, time.Second: 25, 2500 * time.Millisecond: 62, time.Hour: 74, -time.Second: 0} {
 		b, err := Still(t.Context(), file, at, 80)
@@ -308,6 +315,7 @@ func packets(t *testing.T, file string) (pts map[int][]float64, size int) {
 }
 
 func TestCut(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name     string
 		args     []string
@@ -370,6 +378,7 @@ func TestCut(t *testing.T) {
 }
 
 func TestCutNothing(t *testing.T) {
+	t.Parallel()
 	file := film(t, "a.mp4", 3)
 	dir := t.TempDir()
 	for _, part := range [][2]time.Duration{{1100 * time.Millisecond, 1900 * time.Millisecond}, {time.Hour, 2 * time.Hour}, {2500 * time.Millisecond, 0}, {2 * time.Second, time.Second}} {
@@ -392,6 +401,7 @@ func TestCutNothing(t *testing.T) {
 
 // Nothing that the camera or an encoder wrote beside the pictures is handed on.
 func TestCutLeavesMetadataOut(t *testing.T) {
+	t.Parallel()
 	const serial = "SN-SYNTHETIC-42"
 	tags := []string{"-metadata", "title=" + serial, "-metadata", "comment=" + serial, "-metadata", "creation_time=2026-01-02T03:04:05Z", "-metadata", "make=" + serial,
 		"-metadata:s:v", "handler_name=" + serial, "-metadata:s:a", "handler_name=" + serial, "-timecode", "01:02:03:04", "-movflags", "+use_metadata_tags"}
@@ -427,6 +437,7 @@ func TestCutLeavesMetadataOut(t *testing.T) {
 }
 
 func TestJoinAndPlay(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := film(t, "a.mp4", 6)
 	var files []string

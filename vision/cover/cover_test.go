@@ -96,6 +96,7 @@ func shown(t *testing.T, file string) (n, of int) {
 }
 
 func TestFindAndRender(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		x     string
 		blind func(time.Duration) bool
@@ -143,6 +144,7 @@ func TestFindAndRender(t *testing.T) {
 
 // Where nothing changes few frames are looked at; where it does, more.
 func TestLooksCloser(t *testing.T) {
+	t.Parallel()
 	still, runs := &white{score: .9}, &white{score: .9}
 	for w, x := range map[*white]string{still: "100", runs: "-16+336*t/1.2"} {
 		if _, err := Find(t.Context(), film(t, x), Finders{Faces: w}, FindOptions{}); err != nil {
@@ -155,6 +157,7 @@ func TestLooksCloser(t *testing.T) {
 }
 
 func TestPlatesOnVehiclesOnly(t *testing.T) {
+	t.Parallel()
 	w := &white{}
 	tracks, err := Find(t.Context(), film(t, "100"), Finders{Plates: w, Objects: w}, FindOptions{From: time.Second, To: 3 * time.Second})
 	if err != nil || len(tracks) != 1 || tracks[0].Kind != Plate || tracks[0].From != 1 || tracks[0].To < 2.5 || tracks[0].To > 2.7 {
@@ -163,6 +166,7 @@ func TestPlatesOnVehiclesOnly(t *testing.T) {
 }
 
 func TestGivesUp(t *testing.T) {
+	t.Parallel()
 	broken := errors.New("the network is broken")
 	if _, err := Find(t.Context(), film(t, "100"), Finders{Faces: &white{err: broken}}, FindOptions{}); !errors.Is(err, broken) {
 		t.Error(err)
@@ -178,6 +182,7 @@ func TestGivesUp(t *testing.T) {
 
 // The app's boxAt (types.ts) and ours agree.
 func TestAt(t *testing.T) {
+	t.Parallel()
 	var track Track
 	if err := json.Unmarshal([]byte(`{"id":"a","kind":"manual","score":1,"from":1,"to":5,"keys":[{"t":2,"x":0.1,"y":0.2,"w":0.1,"h":0.2},{"t":4,"x":0.3,"y":0.2,"w":0.2,"h":0.2}]}`), &track); err != nil {
 		t.Fatal(err)
@@ -195,6 +200,7 @@ func TestAt(t *testing.T) {
 // A place is covered to its last pixel, whatever the box, and with nothing of what
 // was there: two pictures that differ only within it become the same.
 func TestFill(t *testing.T) {
+	t.Parallel()
 	for _, box := range []Key{{0, .1, .1, .2, .2}, {0, -.5, -.5, .6, .6}, {0, .9, .9, .6, .6}, {0, -1, -1, 3, 3}, {0, .333, .333, .001, .001}, {0, 5, 5, 1, 1}, {0, .5, .5, 0, 0}} {
 		t.Run(fmt.Sprint(box), func(t *testing.T) {
 			const w, h = 64, 48

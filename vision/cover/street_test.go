@@ -54,6 +54,7 @@ func encode(t testing.TB, s streets.Scene, file string) [][]streets.Seen {
 // With the real networks: nearly every frame of every face and plate of a drawn
 // street is covered.
 func TestStreet(t *testing.T) {
+	t.Parallel()
 	n, err := nets.Open(modelstest.Dir(t))
 	if err != nil {
 		t.Fatal(err)
