@@ -150,10 +150,6 @@ var (
 	ErrOver = errors.New("ask: the request is over")
 )
 
-// Slack is by how many metres a camera's place may be off: an area so near to what
-// it sees counts as seen.
-const Slack = 15.0
-
 const (
 	forgetAfter  = 30 * 24 * time.Hour // a request that is over and was not answered
 	forgetCamera = 60 * 24 * time.Hour // one that was removed
@@ -249,10 +245,7 @@ func (s *Service) round(ctx context.Context, now time.Time) error {
 		return err
 	}
 	feed, err := s.read(got, known, now) // err: what could not be read; the rest is taken
-	eyes, e := NewEyes(cameras)
-	if e == nil {
-		e = s.take(ctx, feed, eyes, known, now)
-	}
+	e := s.take(ctx, feed, NewEyes(cameras), known, now)
 	if e == nil {
 		e = s.settle(ctx, cameras, now)
 	}
@@ -332,10 +325,7 @@ func (s *Service) matches(ctx context.Context, cameras []home.Camera, now time.T
 	if err != nil {
 		return nil, err
 	}
-	eyes, err := NewEyes(cameras)
-	if err != nil {
-		return nil, err
-	}
+	eyes := NewEyes(cameras)
 	var all []match
 	for _, k := range known {
 		m := match{Matched{Asked: k.Asked, AgencyKind: k.AgencyKind, Published: k.Published, State: k.State, Metres: k.Metres,

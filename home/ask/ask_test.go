@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,6 +43,13 @@ func square(t testing.TB, lon, lat, east, north, side float64) (p geo.Polygon) {
 	return p
 }
 
+// strip is four metres of street, two hundred metres long, through a place.
+func strip(t testing.TB, lon, lat float64) (p geo.Polygon) {
+	w, h := 100/(metresPerLat*math.Cos(lat*math.Pi/180)), 2/metresPerLat
+	must(t, json.Unmarshal(fmt.Appendf(nil, `{"type":"Polygon","coordinates":[[[%[1]f,%[2]f],[%[3]f,%[2]f],[%[3]f,%[4]f],[%[1]f,%[4]f],[%[1]f,%[2]f]]]}`, lon-w, lat-h, lon+w, lat+h), &p))
+	return p
+}
+
 func TestCameraSees(t *testing.T) {
 	const lon, lat = -89.65, 39.75
 	for _, c := range []struct {
@@ -64,13 +72,14 @@ func TestCameraSees(t *testing.T) {
 		{home.Camera{Facing: 0, Angle: 300, Reach: 60}, square(t, lon, lat, 40, -10, 20), true},
 		{home.Camera{Facing: 0, Angle: 300, Reach: 60}, square(t, lon, lat, -5, -60, 10), false},
 		{home.Camera{Facing: 359, Angle: 1, Reach: 1}, square(t, lon, lat, -5, -5, 10), true},
+		// A strip across what it sees, without a corner near it.
+		{home.Camera{Facing: -1, Reach: 60}, strip(t, lon, lat), true},
 		// An area around everything it sees, and one within it.
 		{home.Camera{Facing: 45, Angle: 110, Reach: 20}, square(t, lon, lat, -500, -500, 1000), true},
 		{home.Camera{Facing: -1, Reach: 200}, square(t, lon, lat, 10, 10, 20), true},
 	} {
 		c.camera.Place = point(t, lon, lat)
-		eyes, err := NewEyes([]home.Camera{c.camera})
-		must(t, err)
+		eyes := NewEyes([]home.Camera{c.camera})
 		if got := eyes[0].sees(c.area); got != c.sees {
 			t.Errorf("facing %d, angle %d, reach %d, area %v: sees %v", c.camera.Facing, c.camera.Angle, c.camera.Reach, c.area.Points(), got)
 		}
@@ -79,8 +88,7 @@ func TestCameraSees(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	const lon, lat = -89.65, 39.75
-	eyes, err := NewEyes([]home.Camera{{Place: point(t, lon, lat), Facing: -1}, {Place: point(t, lon+0.001, lat), Facing: -1}})
-	must(t, err)
+	eyes := NewEyes([]home.Camera{{Place: point(t, lon, lat), Facing: -1}, {Place: point(t, lon+0.001, lat), Facing: -1}})
 	for _, c := range []struct {
 		east, north, metres float64
 		near                bool
@@ -250,8 +258,7 @@ func (h *house) tries(t testing.TB, items ...canvass.FeedItem) error {
 	}
 	known, err := h.load(t.Context(), "")
 	must(t, err)
-	eyes, err := NewEyes(h.cameras)
-	must(t, err)
+	eyes := NewEyes(h.cameras)
 	must(t, h.take(t.Context(), f, eyes, known, h.clock.now))
 	return h.settle(t.Context(), h.cameras, h.clock.now)
 }
@@ -472,5 +479,36 @@ func TestConfigurationIsChecked(t *testing.T) {
 	o.Ledger = ledger.Verifier{LogKey: "nonsense"}
 	if _, err := Open(t.Context(), o); err == nil || !strings.Contains(err.Error(), "keys") {
 		t.Errorf("a key that is none: %v", err)
+	}
+}
+
+// On this scale the flat map agrees with the globe.
+func TestFlatMap(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	seen := 0
+	for range 2000 {
+		lat := 60 * rng.Float64()
+		c := home.Camera{Place: point(t, -89.65, lat), Facing: rng.IntN(361) - 1, Angle: rng.IntN(361), Reach: 1 + rng.IntN(80)}
+		eyes := NewEyes([]home.Camera{c})
+		area := square(t, -89.65, lat, rng.Float64()*300-200, rng.Float64()*300-200, 1+rng.Float64()*100)
+		var ring [][2]float64
+		for _, p := range append(eyes[0].ring, eyes[0].ring[0]) {
+			ring = append(ring, [2]float64{eyes[0].lon + p.x/eyes[0].perLon, lat + p.y/metresPerLat})
+		}
+		text, err := json.Marshal(map[string]any{"type": "Polygon", "coordinates": [][][2]float64{ring}})
+		must(t, err)
+		sector, err := geo.ParsePolygon(text)
+		if err != nil {
+			continue // a sliver that the globe's map cannot hold
+		}
+		metres := geo.Distance(sector, area)
+		if got := eyes.Sees(0, area); got != (metres <= slack) && math.Abs(metres-slack) > 1 {
+			t.Errorf("%+v and %v are %.1f m apart; sees %v", c, area.Points(), metres, got)
+		} else if got {
+			seen++
+		}
+	}
+	if seen < 200 || seen > 1800 {
+		t.Errorf("%d of 2000 are seen: this tests little", seen)
 	}
 }

@@ -35,10 +35,7 @@ func matching(ctx context.Context, f figures) error {
 		return err
 	}
 	defer m.db.Close()
-	eyes, err := ask.NewEyes(m.cameras)
-	if err != nil {
-		return err
-	}
+	eyes := ask.NewEyes(m.cameras)
 	for _, c := range []struct {
 		name   string
 		metres float64 // about the house in which requests lie
@@ -58,10 +55,7 @@ func matching(ctx context.Context, f figures) error {
 		}
 		ours := time.Since(began)
 		began = time.Now()
-		scanned, err := m.scan(asked)
-		if err != nil {
-			return err
-		}
+		scanned := m.scan(eyes, asked)
 		if scanned != offered {
 			return fmt.Errorf("%s: %d moments offered, the scan offers %d", c.name, offered, scanned)
 		}
@@ -182,16 +176,12 @@ func (m *memory) requests(n int, metres float64) ([]canvass.Content, error) {
 }
 
 // scan counts what is offered the plain way.
-func (m *memory) scan(asked []canvass.Content) (offered int, err error) {
-	eyes, err := ask.NewEyes(m.cameras)
-	if err != nil {
-		return 0, err
-	}
+func (m *memory) scan(eyes ask.Eyes, asked []canvass.Content) (offered int) {
 	for _, r := range asked {
 		looked := ask.Looked(r)
 		sees := map[string]bool{}
 		for i, c := range m.cameras {
-			sees[c.ID] = geo.Distance(eyes.Area(i), r.Area) <= ask.Slack
+			sees[c.ID] = eyes.Sees(i, r.Area)
 		}
 		begin := m.end.Add(-benchDays * 24 * time.Hour)
 		for _, o := range m.all {
@@ -218,5 +208,5 @@ func (m *memory) scan(asked []canvass.Content) (offered int, err error) {
 			}
 		}
 	}
-	return offered, nil
+	return offered
 }

@@ -25,7 +25,7 @@ var arrows = []struct{ pkg, may string }{
 	// These know nothing of the rest.
 	{"agencyname", ""}, {"blob", ""}, {"db", ""}, {"geo", ""}, {"ledger", ""}, {"policy/packs", ""}, {"policy", "policy/packs"}, {"purpose", ""},
 	{"identity", "db"},
-	{"internal/agekey", ""}, {"internal/asset", ""}, {"internal/problem", ""}, {"internal/push", ""}, {"internal/push/pushtest", "internal/push"}, {"internal/softkey", ""},
+	{"internal/agekey", ""}, {"internal/asset", ""}, {"internal/problem", ""}, {"internal/push", ""}, {"internal/push/pushtest", "internal/push"}, {"internal/smtp", ""}, {"internal/smtp/smtptest", "internal/smtp"}, {"internal/softkey", ""},
 	{"searchlog", ""},
 	{"audit/scrub", "purpose"},
 	{"audit", "agencyname audit/scrub policy/packs purpose searchlog"}, // runs without an exchange, and in a browser
@@ -36,7 +36,7 @@ var arrows = []struct{ pkg, may string }{
 	{"gate", "db identity ledger policy"},
 	{"oversight", "ledger"}, // runs without an exchange
 	{"feed", "geo"},
-	{"canvass", "db feed gate geo identity internal/push"},
+	{"canvass", "db feed gate geo identity internal/push internal/smtp"},
 	{"capability", ""}, {"internal/form", ""},
 	{"register", "canvass capability db gate geo identity internal/form ledger"},
 	{"pets", "capability db feed gate geo identity internal/form ledger"},
@@ -64,18 +64,18 @@ var arrows = []struct{ pkg, may string }{
 	{"internal/gatetest", "canvass db gate geo identity internal/agekey internal/dbtest internal/softkey ledger policy"},
 	{"internal/testworld", "db exchange identity internal/actor internal/dbtest roster web"},
 	{"home/watch", "db home home/cameras home/cameras/frigate home/record video vision"}, // keeps no picture, sends nothing
-	{"home/faces", "db home/cameras policy/packs vision"}, // no net: faces leave the house by no way
-	{"home/ask", "canvass db geo home ledger share/client"}, // sends nothing but its rounds
+	{"home/faces", "db home/cameras policy/packs vision"},                                // no net: faces leave the house by no way
+	{"home/ask", "canvass db geo home ledger share/client"},                              // sends nothing but its rounds
 	{"home/notify", "db internal/push internal/smtp web/i18n"},
 	{"home/send", "canvass db gate home home/ask home/record ledger share/client video vision/cover web/i18n"},
 	{"home/pets", "db feed gate geo home pets share/client vision"}, {"home/register", "db gate geo home share/client"},
 	{"home/devices", "db"},
-	{"home/web", "geo home home/ask home/cameras home/devices home/notify home/record home/send internal/asset internal/problem internal/push internal/smtp share/client video web/app web/basemap web/i18n"},
-	{"home/node", "db home home/ask home/cameras home/devices home/notify home/record home/send home/watch home/web ledger share/client vision vision/cover vision/models vision/nets vision/plates web/basemap"},
+	{"home/web", "gate geo home home/ask home/cameras home/devices home/faces home/notify home/pets home/record home/register home/send internal/asset internal/problem internal/push internal/smtp share/client video vision web/app web/basemap web/i18n"},
+	{"home/node", "db home home/ask home/cameras home/devices home/faces home/notify home/pets home/record home/register home/send home/watch home/web ledger share/client vision vision/cover vision/models vision/nets vision/plates web/basemap"},
 	{"internal/apidoc", "exchange home/web"},
+	{"internal/streets", "vision"},
 	{"internal/bench", "*"}, {"internal/bench/duckdb", ""},
 	{"internal/eval", "purpose"},
-	{"internal/streets", "vision"},
 	{"demo", "*"},
 	{"cmd/porchlight", "*"},
 	// Tests only.
