@@ -19,8 +19,11 @@ import (
 	"porchlight/home/ask"
 	"porchlight/home/cameras"
 	"porchlight/home/devices"
+	"porchlight/home/faces"
 	"porchlight/home/notify"
+	"porchlight/home/pets"
 	"porchlight/home/record"
+	"porchlight/home/register"
 	"porchlight/home/send"
 	"porchlight/home/watch"
 	"porchlight/home/web"
@@ -57,6 +60,10 @@ type Node struct {
 	Notices *notify.Service
 	Asked   *ask.Service  // nil: no exchange
 	Answers *send.Service // nil: no exchange
+
+	Faces    *faces.Service    // nil: the networks are not there
+	Pets     *pets.Service     // nil: no exchange, or the networks are not there
+	Register *register.Service // nil: no exchange
 
 	db       *db.DB
 	lock     *os.File
@@ -142,7 +149,7 @@ func Open(ctx context.Context, c Config) (_ *Node, err error) {
 	n.web, err = web.New(web.Options{
 		Name: c.Name, Version: c.Version, Hosts: names(c.Hosts), URL: c.URL, Near: web.InHouse(c.near...), Zone: c.zone, Basemap: sheet,
 		Devices: n.Devices, Cameras: n.Cameras, Record: n.Record, Moments: n.Watch, Asked: n.Asked, Answers: n.Answers,
-		Notices: n.Notices, Switches: n.switches, Exchange: c.Exchange.URL, Seeing: n.nets != nil, Logger: c.Logger,
+		Notices: n.Notices, Faces: n.Faces, Pets: n.Pets, Register: n.Register, Switches: n.switches, Exchange: c.Exchange.URL, Seeing: n.nets != nil, Logger: c.Logger,
 	})
 	return n, err
 }
@@ -190,6 +197,9 @@ func (n *Node) Run(ctx context.Context) {
 	if n.Asked != nil {
 		rooms["ask"] = func(ctx context.Context) error { return n.switches.while(ctx, web.SwitchAsk, n.Asked.Run) }
 		rooms["send"] = n.Answers.Run
+	}
+	if n.Pets != nil {
+		rooms["pets"] = n.Pets.Run
 	}
 	var running sync.WaitGroup
 	for name, run := range rooms {

@@ -11,8 +11,11 @@ import (
 
 	"porchlight/home"
 	"porchlight/home/ask"
+	"porchlight/home/faces"
 	"porchlight/home/notify"
+	"porchlight/home/pets"
 	"porchlight/home/record"
+	"porchlight/home/register"
 	"porchlight/home/send"
 	"porchlight/home/watch"
 	"porchlight/share/client"
@@ -48,8 +51,16 @@ func (n *Node) openEyes(ctx context.Context) error {
 			return cover.Finders{Faces: n.nets, Plates: reader, Objects: n.nets}, nil
 		})
 	}
-	n.Watch, err = watch.Open(ctx, watch.Options{DB: n.db, Footage: n.Record, Cameras: n.Cameras, Objects: objects, Now: n.Now, Logger: n.Logger})
-	if err != nil {
+	o := watch.Options{DB: n.db, Footage: n.Record, Cameras: n.Cameras, Objects: objects, Now: n.Now, Logger: n.Logger}
+	if n.nets != nil {
+		n.Faces, err = faces.Open(ctx, faces.Options{DB: n.db, Cameras: n.Cameras, Nets: n.nets, Notify: n.tellSeen,
+			Forget: func(ctx context.Context, person string) error { return n.Watch.Unname(ctx, person) }, Now: n.Now, Logger: n.Logger})
+		if err != nil {
+			return fmt.Errorf("familiar faces: %w", err)
+		}
+		o.People = n.Faces
+	}
+	if n.Watch, err = watch.Open(ctx, o); err != nil {
 		return fmt.Errorf("moments: %w", err)
 	}
 	return nil
@@ -72,6 +83,18 @@ func (n *Node) openExchange(ctx context.Context) (err error) {
 	})
 	if err != nil {
 		return fmt.Errorf("answers: %w", err)
+	}
+	exchange := &client.Exchange{URL: n.Exchange.URL, Ledger: verifier}
+	if n.Register, err = register.Open(ctx, register.Options{DB: n.db, Exchange: exchange, Cameras: n.inUse, Now: n.Now}); err != nil {
+		return fmt.Errorf("register: %w", err)
+	}
+	if n.nets == nil {
+		return nil
+	}
+	n.Pets, err = pets.Open(ctx, pets.Options{DB: n.db, Exchange: exchange, Cameras: n.inUse, Moments: n.Watch, Stills: n.Record,
+		Objects: n.nets, Faces: n.nets, Likeness: n.nets, Notify: n.tellPet, Changed: func() { n.web.Changed("pets") }, Logger: n.Logger})
+	if err != nil {
+		return fmt.Errorf("pets: %w", err)
 	}
 	return nil
 }
@@ -137,4 +160,23 @@ func (n *Node) tellRequest(ctx context.Context, about ask.Notice) error {
 func (n *Node) tellAnswer(ctx context.Context, news send.News) error {
 	return n.Notices.Tell(ctx, notify.Notice{Key: "answer/" + news.Key, Topic: notify.Topic(news.Kind),
 		Args: map[string]string{"agency": news.Agency}, Page: "/answers/" + news.Draft})
+}
+
+// tellSeen tells of somebody the house knows. Only words leave home/faces.
+func (n *Node) tellSeen(ctx context.Context, seen faces.Seen) error {
+	return n.Notices.Tell(ctx, notify.Notice{Key: fmt.Sprintf("person/%s/%s/%d", seen.Person, seen.Camera, seen.At.Unix()/600), Topic: notify.Person,
+		Args: map[string]string{"name": seen.Name, "camera": n.nameOf(ctx, seen.Camera), "time": seen.At.In(n.zone).Format("15:04")}, Page: "/timeline?camera=" + seen.Camera})
+}
+
+func (n *Node) tellPet(ctx context.Context, found pets.Notice) error {
+	return n.Notices.Tell(ctx, notify.Notice{Key: "pet/" + found.Post, Topic: notify.Pet,
+		Args: map[string]string{"animal": found.Animal, "camera": n.nameOf(ctx, found.Camera)}, Page: "/pets", Spread: spread})
+}
+
+func (n *Node) nameOf(ctx context.Context, camera string) string {
+	c, err := n.Cameras.Get(ctx, camera)
+	if err != nil {
+		n.Logger.Warn("a camera's name cannot be told", "err", err)
+	}
+	return c.Name
 }

@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -83,7 +82,7 @@ func (s *Server) deviceRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			link := PairLink(cmp.Or(s.URL, visitorOf(ctx).base), c.Text)
+			link := PairLink(s.at(ctx), c.Text)
 			picture, err := svg(link)
 			if err != nil {
 				return nil, err

@@ -13,7 +13,7 @@ import (
 // pagePaths are the pages of the app; each is the same shell.
 var pagePaths = []string{
 	"/{$}", "/pair", "/house", "/timeline", "/requests", "/requests/{id}", "/answers", "/answers/{id}", "/faces", "/pets",
-	"/cameras", "/cameras/{id}", "/storage", "/privacy", "/devices",
+	"/cameras", "/cameras/{id}", "/storage", "/privacy", "/devices", "/me",
 }
 
 // pageRoutes serves the built app: its shell for each of its pages, its assets by

@@ -12,8 +12,11 @@ import (
 	"porchlight/home/ask"
 	"porchlight/home/cameras"
 	"porchlight/home/devices"
+	"porchlight/home/faces"
 	"porchlight/home/notify"
+	"porchlight/home/pets"
 	"porchlight/home/record"
+	"porchlight/home/register"
 	"porchlight/home/send"
 	"porchlight/internal/problem"
 	"porchlight/internal/push"
@@ -39,6 +42,7 @@ var kinds = []struct {
 	{cameras.ErrNoRoute, 422, problem.Invalid, "The camera does not answer"},
 	{cameras.ErrNoPath, 422, problem.Invalid, "The camera has no such stream"},
 	{cameras.ErrNoVideo, 422, problem.Invalid, "The camera sends no picture"},
+	{cameras.ErrSilent, 422, problem.Invalid, "The camera sends nothing"},
 	{cameras.ErrCodec, 422, problem.Invalid, "The camera's picture cannot be recorded"},
 	{cameras.ErrFolder, 422, problem.Invalid, "The folder cannot be read"},
 	{ask.ErrNotFound, 404, problem.NotFound, "Not found"},
@@ -53,6 +57,16 @@ var kinds = []struct {
 	{notify.ErrSettings, 422, problem.Invalid, "These settings cannot be used"},
 	{push.ErrBrowser, 422, problem.Invalid, "This browser's subscription cannot be used"},
 	{notify.ErrOff, 409, problem.Conflict, "Not set up"},
+	{faces.ErrNotFound, 404, problem.NotFound, "Not found"},
+	{faces.ErrFull, 409, problem.Conflict, "Enough people"},
+	{faces.ErrConsent, 422, problem.Invalid, "Consent is missing"},
+	{faces.ErrName, 422, problem.Invalid, "A name is missing"},
+	{faces.ErrPicture, 422, problem.Invalid, "The picture will not do"},
+	{faces.ErrPictures, 409, problem.Conflict, "Enough pictures"},
+	{faces.ErrPlace, 422, problem.Invalid, "Where is the house?"},
+	{faces.ErrOff, 409, problem.Conflict, "Familiar Faces is off"},
+	{pets.ErrNotFound, 404, problem.NotFound, "Not found"},
+	{register.ErrNotFound, 404, problem.NotFound, "Not found"},
 	{record.ErrNotFound, 404, problem.NotFound, "No footage"},
 	{record.ErrTwice, 409, problem.Conflict, "Imported before"},
 	{record.ErrFull, 507, problem.Full, "The disk is full"},
@@ -63,7 +77,7 @@ var kinds = []struct {
 }
 
 // packages begin the errors of some rooms.
-var packages = map[string]bool{"devices": true, "ask": true, "send": true}
+var packages = map[string]bool{"devices": true, "ask": true, "send": true, "home/pets": true, "home/register": true}
 
 // problem is the one place where errors become HTTP problems.
 func (s *Server) problem(ctx context.Context, err error) error {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,8 +18,11 @@ import (
 	"porchlight/home/ask"
 	"porchlight/home/cameras"
 	"porchlight/home/devices"
+	"porchlight/home/faces"
 	"porchlight/home/notify"
+	"porchlight/home/pets"
 	"porchlight/home/record"
+	"porchlight/home/register"
 	"porchlight/home/send"
 	"porchlight/internal/problem"
 	"porchlight/web/app"
@@ -39,13 +43,16 @@ type Options struct {
 	Zone    *time.Location // in which days begin, by its IANA name; nil: UTC
 	Basemap *basemap.Map   // nil: an empty sheet
 
-	Devices *devices.Service // required
-	Cameras *cameras.Service // required
-	Record  *record.Recorder // required
-	Moments Moments          // nil: nobody looks at the footage
-	Asked   *ask.Service     // nil: no exchange
-	Answers *send.Service    // nil: no exchange
-	Notices *notify.Service
+	Devices  *devices.Service // required
+	Cameras  *cameras.Service // required
+	Record   *record.Recorder // required
+	Moments  Moments          // nil: nobody looks at the footage
+	Asked    *ask.Service     // nil: no exchange
+	Answers  *send.Service    // nil: no exchange
+	Notices  *notify.Service
+	Faces    *faces.Service    // nil: the networks are not there
+	Pets     *pets.Service     // nil: no exchange, or the networks are not there
+	Register *register.Service // nil: no exchange
 	// Switches of the household; names as Switch...
 	Switches Switches
 	Exchange string // its address; "" none
@@ -102,6 +109,8 @@ func New(o Options) (*Server, error) {
 	s.askRoutes()
 	s.sendRoutes()
 	s.privacyRoutes()
+	s.facesRoutes()
+	s.neighborRoutes()
 	s.eventRoutes()
 	return s, s.pageRoutes()
 }
@@ -111,9 +120,18 @@ household has paired; errors are RFC 9457 problems.`
 
 // route adds an API operation. Its id is the client's function name.
 func route[I, O any](s *Server, who access, method, path, id, summary string, h func(context.Context, *I) (*O, error)) {
+	sized(s, who, 1<<20, method, path, id, summary, h)
+}
+
+// big is route for paired devices that send pictures.
+func big[I, O any](s *Server, method, path, id, summary string, h func(context.Context, *I) (*O, error)) {
+	sized(s, paired, 64<<20, method, path, id, summary, h)
+}
+
+func sized[I, O any](s *Server, who access, most int64, method, path, id, summary string, h func(context.Context, *I) (*O, error)) {
 	op := huma.Operation{
 		OperationID: id, Method: method, Path: "/api/v1" + path, Summary: summary,
-		Tags: []string{strings.Split(strings.Trim(path, "/"), "/")[0]}, MaxBodyBytes: 1 << 20,
+		Tags: []string{strings.Split(strings.Trim(path, "/"), "/")[0]}, MaxBodyBytes: most,
 	}
 	if who != anyone {
 		op.Security = []map[string][]string{{string(paired): {}}}
@@ -349,3 +367,6 @@ func (s *streams) end(device string) {
 		(*cancel)()
 	}
 }
+
+// at is the address under which the house is asked for.
+func (s *Server) at(ctx context.Context) string { return cmp.Or(s.URL, visitorOf(ctx).base) }

@@ -345,6 +345,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/candidates/{id}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** It is not that animal; nobody learns */
+        post: operations["dismissCandidate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/candidates/{id}/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send this picture to who posted, sealed so that only she can open it */
+        post: operations["sendCandidate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/codes": {
         parameters: {
             query?: never;
@@ -430,6 +464,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/faces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Familiar Faces: whether it is on, and who is known */
+        get: operations["faces"];
+        put?: never;
+        /** Make somebody known who agreed to it */
+        post: operations["addPerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/faces/place": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say where the house is; where the law forbids it everybody is forgotten */
+        post: operations["setPlace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/faces/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switch Familiar Faces on or off */
+        post: operations["switchFaces"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/faces/{id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replace a person's link; the old one ends */
+        post: operations["newFaceLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/faces/{id}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Forget a person: all of it, at once */
+        post: operations["forgetPerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/held": {
         parameters: {
             query?: never;
@@ -481,6 +601,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What is kept of the person whose link it is */
+        post: operations["whatIsKeptOfMe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Erase all of it */
+        post: operations["eraseMe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/notices": {
         parameters: {
             query?: never;
@@ -526,6 +680,40 @@ export interface paths {
         put?: never;
         /** Let this device in with a code */
         post: operations["pair"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lost animals near this house, and what may be them */
+        get: operations["pets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pets/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look for lost animals, or not */
+        post: operations["switchPets"];
         delete?: never;
         options?: never;
         head?: never;
@@ -594,6 +782,75 @@ export interface paths {
         put?: never;
         /** Try an address before it is kept */
         post: operations["probeCamera"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Cameras that agencies were told of */
+        get: operations["told"];
+        put?: never;
+        /** Tell an agency that a camera exists */
+        post: operations["tell"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/register/agencies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Agencies that can be told of a camera; asks the exchange */
+        get: operations["tellableAgencies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/register/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who looked at a camera that was told; asks the exchange */
+        get: operations["looks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/register/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a camera out of an agency's register */
+        post: operations["untell"];
         delete?: never;
         options?: never;
         head?: never;
@@ -758,6 +1015,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Agency: {
+            kind: string;
+            name: string;
+            ori: string;
+        };
         AnswerView: {
             agency: string;
             /** @description What the agency wrote. */
@@ -871,6 +1133,16 @@ export interface components {
             trouble: string;
             user: string;
         };
+        Candidate: {
+            /** Format: float */
+            alike: number;
+            /** Format: date-time */
+            at: string;
+            camera: string;
+            id: string;
+            post: string;
+            state: string;
+        };
         Clip: {
             camera: string;
             edits: components["schemas"]["Edits"];
@@ -886,6 +1158,12 @@ export interface components {
             /** Format: int64 */
             width: number;
         };
+        Consent: {
+            by: string;
+            /** Format: date-time */
+            given: string;
+            text: string;
+        };
         Deleted: {
             /** Format: int64 */
             files: number;
@@ -895,6 +1173,14 @@ export interface components {
             /** @enum {string} */
             language: "en" | "es" | "nl";
             message: string;
+        };
+        Details: {
+            contact: string;
+            /** Format: int64 */
+            days: number;
+            films: string[];
+            note: string;
+            rounding: string;
         };
         DeviceView: {
             /** Format: date-time */
@@ -956,6 +1242,22 @@ export interface components {
             public: {
                 [key: string]: string;
             };
+        };
+        FacesView: {
+            city: string;
+            /** @description Where the house is: ISO 3166-2 or 3166-1; empty: not said. */
+            code: string;
+            on: boolean;
+            people: components["schemas"]["Person"][];
+            /** @description The law that forbids it there. */
+            refused?: components["schemas"]["RefusedBy"];
+            /** @description The networks are on this computer. */
+            there: boolean;
+        };
+        Followed: {
+            looks: components["schemas"]["Look"][];
+            messages: components["schemas"]["Message"][];
+            told: components["schemas"]["Told"];
         };
         FollowedClip: {
             category: string;
@@ -1045,6 +1347,17 @@ export interface components {
             footage: components["schemas"]["Stretch"][];
             moments: components["schemas"]["MomentView"][];
         };
+        LinkBody: {
+            link: string;
+        };
+        Look: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            entry: number;
+            incident: string;
+            role: string;
+        };
         Looked: {
             /** Format: double */
             end: number;
@@ -1052,6 +1365,14 @@ export interface components {
             plates: boolean;
             /** Format: double */
             start: number;
+        };
+        Message: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            entry: number;
+            from_home: boolean;
+            text: string;
         };
         MomentView: {
             camera: string;
@@ -1127,6 +1448,34 @@ export interface components {
             /** @description The link as a QR code: a data URL of an SVG. */
             picture: string;
         };
+        Person: {
+            /** Format: date-time */
+            added: string;
+            consent: components["schemas"]["Consent"];
+            id: string;
+            name: string;
+            /** Format: int64 */
+            pictures: number;
+        };
+        PersonBody: {
+            consent: components["schemas"]["Consent"];
+            name: string;
+            /** @description JPEG or PNG, base64. Looked at once, and not kept. */
+            pictures: string[];
+        };
+        PersonMade: {
+            /** @description Shown once: at it she sees what is kept of her, and can erase it. */
+            link: string;
+            person: components["schemas"]["Person"];
+        };
+        PetsView: {
+            on: boolean;
+            posts: components["schemas"]["PostView"][];
+            /** @description When this house looked, newest first. */
+            runs: components["schemas"]["Run"][];
+            /** @description There is an exchange, and the networks are on this computer. */
+            there: boolean;
+        };
         PhoneBody: {
             auth: string;
             endpoint: string;
@@ -1139,6 +1488,33 @@ export interface components {
             lat: number;
             /** Format: double */
             lng: number;
+        };
+        PlaceBody: {
+            city: string;
+            /** @example US-CA */
+            code: string;
+        };
+        PostView: {
+            animal: string;
+            candidates: components["schemas"]["Candidate"][];
+            colours: string[];
+            /** Format: date-time */
+            ends: string;
+            id: string;
+            /** @description It can be looked for. */
+            matched: boolean;
+            /**
+             * Format: double
+             * @description From the nearest camera, by the place as it was rounded.
+             */
+            metres: number;
+            /** Format: int64 */
+            photos: number;
+            /** Format: date-time */
+            seen: string;
+            /** @description Why not: no-animal, people, no-kind. */
+            why: string;
+            words: string;
         };
         Preview: {
             encoded: boolean;
@@ -1296,6 +1672,21 @@ export interface components {
             to: string;
             zone: string;
         };
+        Run: {
+            /** Format: date-time */
+            at: string;
+            counted: boolean;
+            /** Format: int64 */
+            found: number;
+            /** Format: int64 */
+            moments: number;
+            post: string;
+        };
+        SendBody: {
+            /** @description How finely the camera's place is told. */
+            rounding: string;
+            words: string;
+        };
         ShareBody: {
             /** @description SHA-256 of each clip's preview, by clip. */
             seen: {
@@ -1382,6 +1773,23 @@ export interface components {
         };
         SwitchBody: {
             on: boolean;
+        };
+        TellBody: {
+            /** @description Its ORI. */
+            agency: string;
+            camera: string;
+            details: components["schemas"]["Details"];
+        };
+        Told: {
+            agency: string;
+            /** Format: date-time */
+            at: string;
+            camera: string;
+            confirmed: boolean;
+            details: components["schemas"]["Details"];
+            id: string;
+            name: string;
+            receipt: string;
         };
         Track: {
             doubts?: components["schemas"]["Doubt"][];
@@ -2114,6 +2522,68 @@ export interface operations {
             };
         };
     };
+    dismissCandidate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sendCandidate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     showCode: {
         parameters: {
             query?: never;
@@ -2263,6 +2733,190 @@ export interface operations {
             };
         };
     };
+    faces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FacesView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addPerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonMade"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setPlace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlaceBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switchFaces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    newFaceLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forgetPerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     hold: {
         parameters: {
             query?: never;
@@ -2342,6 +2996,70 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["House"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    whatIsKeptOfMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    eraseMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -2438,6 +3156,66 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["DeviceView"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PetsView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switchPets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -2558,6 +3336,157 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProbedView"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    told: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Told"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tell: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TellBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Told"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tellableAgencies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agency"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    looks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Followed"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    untell: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
