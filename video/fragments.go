@@ -1,6 +1,7 @@
 package video
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -45,17 +46,18 @@ func nextBox(r io.Reader) (box, error) {
 	return b, nil
 }
 
-// read reads the whole box into memory, header first; limit bounds it.
+// read reads the whole box into memory, header first; limit bounds it. What a box
+// only says it has takes no memory.
 func (b box) read(r io.Reader, limit int64) ([]byte, error) {
 	if b.length > limit {
 		return nil, errBox
 	}
-	all := make([]byte, b.length)
-	n := copy(all, b.head)
-	if _, err := io.ReadFull(r, all[n:]); err != nil {
+	all := bytes.NewBuffer(make([]byte, 0, min(b.length, 1<<20)))
+	all.Write(b.head)
+	if _, err := io.CopyN(all, r, b.length-int64(len(b.head))); err != nil {
 		return nil, io.ErrUnexpectedEOF
 	}
-	return all, nil
+	return all.Bytes(), nil
 }
 
 // each calls f with the kind and the content of each box in b; content is part
@@ -172,7 +174,7 @@ type start struct {
 }
 
 // maxSamples bounds a fragment's samples: ours hold a second.
-const maxSamples = 100_000
+const maxSamples = 5_000
 
 // readFragment reads moof.
 func readFragment(moof []byte, all tracks) (fragment, error) {
