@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,13 +49,14 @@ type Figures struct {
 	agencies map[string]map[month]*Counts
 	voided   map[uint64]bool
 	networks map[string]*plates // by ORI; see Plates
-	listOf   map[string]string  // hotlist to the agency that made it
+	told     map[string]*Register
+	listOf   map[string]string // hotlist to the agency that made it
 }
 
 // New returns figures that have read nothing yet; months begin in zone.
 func New(log Log, zone *time.Location) *Figures {
 	return &Figures{log: log, zone: zone, agencies: map[string]map[month]*Counts{}, voided: map[uint64]bool{},
-		networks: map[string]*plates{}, listOf: map[string]string{}}
+		networks: map[string]*plates{}, told: map[string]*Register{}, listOf: map[string]string{}}
 }
 
 // Update reads what the log has published since the last call.
@@ -87,6 +89,46 @@ func (f *Figures) Update(ctx context.Context) error {
 	return nil
 }
 
+// Register is what an agency has of the voluntary camera register.
+type Register struct {
+	Cameras int // told to it and not taken back
+	Looks   int // register.view, permitted
+	Asks    int // register.ask, permitted
+}
+
+// Register returns the figures of the camera register for an agency.
+func (f *Figures) Register(agency string) Register {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if r := f.told[agency]; r != nil {
+		return *r
+	}
+	return Register{}
+}
+
+// countRegister adds n for one permitted entry about the camera register.
+func (f *Figures) countRegister(a ledger.Act, n int) {
+	agency := a.Agency
+	if agency == "" {
+		agency = a.Public["agency"] // an owner's act
+	}
+	r := f.told[agency]
+	if r == nil {
+		r = &Register{}
+		f.told[agency] = r
+	}
+	switch a.Action {
+	case "register.tell":
+		r.Cameras += n
+	case "register.withdraw":
+		r.Cameras -= n
+	case "register.view":
+		r.Looks += n
+	case "register.ask":
+		r.Asks += n
+	}
+}
+
 // count adds n for one entry.
 func (f *Figures) count(e ledger.Entry, n int) {
 	if !e.Decision.Permit {
@@ -95,6 +137,9 @@ func (f *Figures) count(e ledger.Entry, n int) {
 			c.Refusals += n
 		}
 		return
+	}
+	if strings.HasPrefix(e.Act.Action, "register.") {
+		f.countRegister(e.Act, n)
 	}
 	agency := e.Act.Agency
 	if e.Act.Action == "agency.suspend" {

@@ -307,14 +307,14 @@ func seenPet(g pets.Sighting) SeenPet {
 
 // FollowedPet is a post as its poster follows it.
 type FollowedPet struct {
-	Post      PetView        `json:"post"`
+	Post      PetView   `json:"post"`
 	Sightings []SeenPet `json:"sightings"`
 }
 
 // FollowedSighting is a sighting as its sender follows it.
 type FollowedSighting struct {
 	Sighting  SeenPet `json:"sighting"`
-	Post      string       `json:"post"`
-	Recipient string       `json:"recipient" doc:"The age recipient the poster reads with."`
-	State     string       `json:"state" doc:"Of the post."`
+	Post      string  `json:"post"`
+	Recipient string  `json:"recipient" doc:"The age recipient the poster reads with."`
+	State     string  `json:"state" doc:"Of the post."`
 }

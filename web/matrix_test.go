@@ -417,6 +417,14 @@ var matrix = []row{
 	{"GET /signin", "", everybody, get("/signin")},
 	{"GET /verify", "", everybody, get("/verify")},
 	{"GET /audit", "", everybody, get("/audit")},
+	{"GET /camera", "", everybody, get("/camera")},
+	{"GET /camera/mine", "", everybody, get("/camera/mine")},
+	{"GET /pets/new", "", everybody, get("/pets/new")},
+	{"GET /pets/mine", "", everybody, get("/pets/mine")},
+	{"GET /pets/sighting", "", everybody, get("/pets/sighting")},
+	{"GET /pets/{post}/seen", "", everybody, get("/pets/x/seen")},
+	{"GET /pets", "", everybody, get("/pets")},
+	{"GET /pets/{post}", "", everybody, func(c *cell) request { return request{method: "GET", path: "/pets/" + c.w.lostWaiting} }}, // let in by now
 
 	// Last, as they change what the others stand on.
 	{"POST /api/v1/vault", "vault.publish", "ssss --++ ++++ 000 -s", newVault("evidence")}, // of her own agency

@@ -59,6 +59,8 @@ func (s *Server) siteRoutes() error {
 		s.handle(anyone, pattern, t.page(f))
 	}
 	t.correctionPages()
+	s.handle(anyone, "GET /pets", t.page(t.lostPets))
+	s.handle(anyone, "GET /pets/{post}", t.page(t.lostPet))
 	s.handle(anyone, "GET /ledger/{index}/receipt", http.HandlerFunc(t.receipt))
 	s.handle(anyone, "POST /preferences", http.HandlerFunc(pages.Preferences))
 	s.handle(anyone, "/", s.nowhere(t.page(func(*http.Request) (pages.View, error) { return nil, errNoPage })))
@@ -278,6 +280,10 @@ func (t *site) agency(r *http.Request) (pages.View, error) {
 				v.Suspension.Since, v.Suspension.Entry = h.At, h.Index
 			}
 		}
+	}
+	if a.Kind != roster.Federal && a.Kind != roster.Private {
+		told := pages.Told(t.figures.Register(a.ORI))
+		v.Told = &told
 	}
 	for _, m := range t.figures.Months(a.ORI, t.Gate.Now(), 12) {
 		v.Months = append(v.Months, pages.Month{

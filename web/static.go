@@ -13,7 +13,8 @@ import (
 // appPaths are the pages of the TypeScript app; each is the same shell.
 var appPaths = []string{
 	"GET /desk", "GET /desk/{rest...}", "GET /near", "GET /notices", "GET /r/{id}/share", "GET /clip",
-	"GET /enrol", "GET /signin", "GET /verify", "GET /audit",
+	"GET /enrol", "GET /signin", "GET /verify", "GET /audit", "GET /camera", "GET /camera/mine",
+	"GET /pets/new", "GET /pets/mine", "GET /pets/sighting", "GET /pets/{post}/seen",
 }
 
 // files serves every file of root under prefix ("/" or "/map/").

@@ -79,7 +79,11 @@ type Agency struct {
 	Months     []Month // oldest first, the last twelve
 	Requests   []RequestCard
 	Plates     *Plates // nil when it has no part in the plate network
+	Told       *Told   // nil when it can be told of no cameras
 }
+
+// Told is what an agency has of the voluntary camera register.
+type Told struct{ Cameras, Looks, Asks int }
 
 // Vault is the public key to which residents' clips are encrypted.
 type Vault struct {
@@ -217,6 +221,23 @@ func (API) template() string           { return "api" }
 func (How) template() string           { return "how" }
 func (Accessibility) template() string { return "accessibility" }
 func (Problem) template() string       { return "problem" }
+
+// Pets is "/pets": lost animals, the same for everybody.
+type Pets struct{ Posts []Pet }
+
+// Pet is "/pets/{post}": one lost animal.
+type Pet struct {
+	ID, Animal, Words string   // Animal as pets.Animal
+	Colours           []string // as pets.Colour
+	Photos            []string // addresses
+	Seen, Ends        time.Time
+	Homes             int // that say they looked for it
+	Entry             uint64
+	Map               template.HTML // about where it was seen; in the page of one
+}
+
+func (Pets) template() string { return "pets" }
+func (Pet) template() string  { return "pet" }
 
 // Correction is "/correction": a driver who was flagged by mistake asks for
 // correction. What she wrote comes back to her with a problem.

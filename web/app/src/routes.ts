@@ -26,5 +26,13 @@ export const routes: readonly Route[] = [
   { path: '/desk/pictures', shell: 'desk', page: () => import('./pages/plates/PicturesAsked.svelte') },
   { path: '/desk/cameras', shell: 'desk', page: () => import('./pages/plates/Cameras.svelte') },
   { path: '/desk/sharing', shell: 'desk', page: () => import('./pages/plates/Sharing.svelte') },
+  { path: '/camera', shell: 'door', page: () => import('./pages/neighbors/TellCamera.svelte') },
+  { path: '/camera/mine', shell: 'door', page: () => import('./pages/neighbors/MyCamera.svelte') },
+  { path: '/desk/register', shell: 'desk', page: () => import('./pages/neighbors/Register.svelte') },
+  { path: '/pets/new', shell: 'door', page: () => import('./pages/neighbors/PostPet.svelte') },
+  { path: '/pets/mine', shell: 'door', page: () => import('./pages/neighbors/MyPet.svelte') },
+  { path: '/pets/:id/seen', shell: 'door', page: () => import('./pages/neighbors/SawPet.svelte') },
+  { path: '/pets/sighting', shell: 'door', page: () => import('./pages/neighbors/MySighting.svelte') },
+  { path: '/desk/pets', shell: 'desk', page: () => import('./pages/neighbors/PetQueue.svelte') },
   { path: '/verify', shell: 'door', page: () => import('./pages/prove/Verify.svelte') },
 ];

@@ -3,7 +3,7 @@
 
 import { sha256 } from '@noble/hashes/sha2.js';
 import { base64, base64urlnopad } from '@scure/base';
-import { send, type ActPath, type Answer, type Input, type Schemas } from './api/client';
+import { send, type Answer, type Input, type Schemas, type SignedPath } from './api/client';
 import type { paths } from './api/schema';
 import { get, type RequestOptions } from './keys/passkey';
 import { problemOf } from './problem';
@@ -35,7 +35,7 @@ type SignatureRequired = Required<Pick<Schemas['Problem'], 'act' | 'nonce'>> & P
  * Sends an act ("noun.verb") and, when asked, signs exactly it with the passkey.
  * Throws a Problem, PasskeyRefused or ActMismatch.
  */
-export async function act<P extends ActPath>(
+export async function act<P extends SignedPath>(
   action: string,
   to: P,
   input: Omit<Input<paths[P]['post']>, 'header' | 'query'>,
@@ -46,7 +46,7 @@ export async function act<P extends ActPath>(
   let prf: Uint8Array | undefined;
   for (let asked = 0; ; asked++) {
     try {
-      const { data, headers } = await send<Answer<paths[P]['post']>>('post', to, { ...input, header });
+      const { data, headers } = await send<Answer<paths[P]['post']>>('post', to, { ...(input as object), header });
       return { data, entry: Number(headers.get('Porchlight-Entry')), ...(prf && { prf }) };
     } catch (e) {
       const problem = problemOf(e);

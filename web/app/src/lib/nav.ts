@@ -13,6 +13,8 @@ export interface NavItem {
 const pages: readonly NavItem[] = [
   { href: '/desk/requests', room: 'requests', label: 'ask.mine', roles: ['requester', 'admin', 'custodian', 'investigator'] },
   { href: '/desk/moderation', room: 'requests', label: 'ask.moderation', roles: ['moderator', 'auditor'] },
+  { href: '/desk/pets', room: 'requests', label: 'pets.queue', roles: ['moderator', 'auditor'] },
+  { href: '/desk/register', room: 'requests', label: 'told.desk', roles: ['requester', 'investigator', 'custodian'] },
   { href: '/desk/evidence', room: 'evidence', label: 'keep.inbox', roles: ['custodian', 'investigator'] },
   { href: '/desk/search', room: 'plates', label: 'plates.search', roles: ['investigator', 'auditor', 'admin'] },
   { href: '/desk/hits', room: 'plates', label: 'hits.title', roles: ['investigator'] },

@@ -34,7 +34,16 @@ export type ActPath = {
 }[keyof paths];
 
 /** Those that lib/act sends; a resident's acts carry her capability and no signature. */
-type SignedPath = Exclude<ActPath, `/api/v1/clips/${string}` | `/api/v1/submissions${string}`>;
+export type SignedPath = Exclude<ActPath, ResidentsPath>;
+type ResidentsPath =
+  | `/api/v1/clips/${string}`
+  | `/api/v1/submissions${string}`
+  | '/api/v1/register/cameras'
+  | `/api/v1/register/camera/${string}`
+  | '/api/v1/pets'
+  | `/api/v1/pets/{post}/${'report' | 'sightings'}`
+  | `/api/v1/lost/${string}`
+  | `/api/v1/sightings/${string}`;
 
 type Parameters<O, K extends string> = O extends { parameters: Record<K, infer V> }
   ? Record<K, V>
