@@ -51,18 +51,18 @@ func (n *Node) openEyes(ctx context.Context) error {
 			return cover.Finders{Faces: n.nets, Plates: reader, Objects: n.nets}, nil
 		})
 	}
-	o := watch.Options{DB: n.db, Footage: n.Record, Cameras: n.Cameras, Objects: objects, Now: n.Now, Logger: n.Logger}
-	if n.nets != nil {
-		n.Faces, err = faces.Open(ctx, faces.Options{DB: n.db, Cameras: n.Cameras, Nets: n.nets, Notify: n.tellSeen,
-			Forget: func(ctx context.Context, person string) error { return n.Watch.Unname(ctx, person) }, Now: n.Now, Logger: n.Logger})
-		if err != nil {
-			return fmt.Errorf("familiar faces: %w", err)
-		}
-		o.People = n.Faces
-	}
-	if n.Watch, err = watch.Open(ctx, o); err != nil {
+	n.Watch, err = watch.Open(ctx, watch.Options{DB: n.db, Footage: n.Record, Cameras: n.Cameras, Objects: objects, Now: n.Now, Logger: n.Logger})
+	if err != nil {
 		return fmt.Errorf("moments: %w", err)
 	}
+	if n.nets == nil {
+		return nil
+	}
+	n.Faces, err = faces.Open(ctx, faces.Options{DB: n.db, Cameras: n.Cameras, Nets: n.nets, Notify: n.tellSeen, Forget: n.Watch.Unname, Now: n.Now, Logger: n.Logger})
+	if err != nil {
+		return fmt.Errorf("familiar faces: %w", err)
+	}
+	n.Watch.People = n.Faces
 	return nil
 }
 
