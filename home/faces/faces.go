@@ -110,7 +110,7 @@ var (
 	// ErrPlace: the household has not said where it lives, or not clearly.
 	ErrPlace = errors.New("say first where the house is: country and state, for Oregon also the city")
 	// ErrOff: nothing is learned while it is off.
-	ErrOff = errors.New("Familiar Faces is off: switch it on first")
+	ErrOff = errors.New("switch Familiar Faces on first")
 )
 
 // RefusedError is that the law forbids it.

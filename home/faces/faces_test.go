@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -67,7 +66,6 @@ type house struct {
 	told    []faces.Seen
 	unnamed []string
 	at      time.Time
-	mu      sync.Mutex
 }
 
 func (h *house) List(context.Context) ([]cameras.Camera, error) { return h.cameras, nil }

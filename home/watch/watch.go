@@ -65,7 +65,7 @@ type Options struct {
 	Footage Footage
 	Cameras Cameras
 	Objects vision.Objects   // nil: all that happens is motion
-	People  People           // nil: nobody is named
+	People  People           // nil: nobody is named; may be set until Run
 	Now     func() time.Time // nil: time.Now
 	Logger  *slog.Logger     // nil: discards
 }
@@ -83,6 +83,7 @@ type Watcher struct {
 	next    int
 
 	writing sync.Mutex // whoever changes moments holds it while she reads, stores and puts them
+	unnamed []string   // people whose name was taken off, while footage may have been looked at
 
 	gaps []gap // of the worker, oldest first; after the last one's hi nothing was recorded yet
 }
@@ -447,6 +448,9 @@ func (e *entry) join(o *entry) {
 func (w *Watcher) keep(ctx context.Context, found []*entry, more func(tx *sql.Tx) error) error {
 	w.writing.Lock()
 	defer w.writing.Unlock()
+	for _, e := range found {
+		e.named = slices.DeleteFunc(e.named, func(p string) bool { return slices.Contains(w.unnamed, p) })
+	}
 	put, drop := w.merge(found)
 	err := w.DB.Write(ctx, func(tx *sql.Tx) error {
 		for _, e := range drop {
@@ -604,6 +608,7 @@ func (w *Watcher) forget(ctx context.Context) error {
 func (w *Watcher) Unname(ctx context.Context, person string) error {
 	w.writing.Lock()
 	defer w.writing.Unlock()
+	w.unnamed = append(w.unnamed, person)
 	w.mu.RLock()
 	var put, old []*entry
 	for _, m := range w.cameras {

@@ -3,6 +3,7 @@ package watch
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"iter"
@@ -396,6 +397,10 @@ func TestNamesAreKeptAndTakenOff(t *testing.T) {
 			}
 		}
 		if err := r.Unname(t.Context(), "sam"); err != nil {
+			t.Fatal(err)
+		}
+		late := &entry{camera: "door", from: start.Add(5 * time.Second), to: start.Add(6 * time.Second), still: start.Add(5 * time.Second), what: setOf(home.Person), named: []string{"sam"}}
+		if err := r.keep(t.Context(), []*entry{late}, func(*sql.Tx) error { return nil }); err != nil { // was being looked at
 			t.Fatal(err)
 		}
 		for _, again := range []*rig{r, open(t, tp, r.dir, cameraList{})} {
