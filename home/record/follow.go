@@ -22,12 +22,21 @@ func (r *Recorder) Follow(ctx context.Context, camera string, w io.Writer) error
 	if !isID(camera) {
 		return ErrNotFound
 	}
+	tick := time.NewTicker(glance)
+	defer tick.Stop()
 	name, err := r.writing(camera, "")
+	// Between two segments there is none for a moment.
+	for quiet := time.Duration(0); errors.Is(err, ErrNotFound) && r.recording(camera) && quiet < r.o.Stall; quiet += glance {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		name, err = r.writing(camera, "")
+	}
 	if err != nil {
 		return err
 	}
-	tick := time.NewTicker(glance)
-	defer tick.Stop()
 	for quiet := time.Duration(0); ; {
 		next, err := r.follow(ctx, camera, name, w, tick.C)
 		if err != nil || ctx.Err() != nil {
@@ -79,6 +88,13 @@ func (r *Recorder) follow(ctx context.Context, camera, name string, w io.Writer,
 		case <-tick:
 		}
 	}
+}
+
+func (r *Recorder) recording(camera string) (yes bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.cameras[camera]
+	return s != nil && s.Recording
 }
 
 // later is the segment being written after one, or that one if there is none yet.

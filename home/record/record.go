@@ -461,7 +461,7 @@ func (r *Recorder) Health(ctx context.Context, camera string) (Health, error) {
 		missing -= s.To.Sub(s.From)
 	}
 	h.Gaps = len(spans) - 1
-	if lately := now.Sub(spans[len(spans)-1].To); lately > 3*r.o.Segment {
+	if lately := now.Sub(spans[len(spans)-1].To); !h.Recording && lately > touch {
 		h.Gaps, missing = h.Gaps+1, missing+lately
 	}
 	h.Missing = int64(missing.Seconds())

@@ -247,7 +247,14 @@ func TestRecord(t *testing.T) {
 	var seen heads
 	followed := make(chan error, 1)
 	go func() { followed <- h.Follow(live, front, &seen) }()
-	until(t, "a live picture of two segments", func() bool { return seen.n.Load() >= 2 })
+	until(t, "a live picture of two segments", func() bool {
+		select {
+		case err := <-followed:
+			t.Fatalf("followed: %v", err)
+		default:
+		}
+		return seen.n.Load() >= 2
+	})
 	done()
 	if err := <-followed; err != nil {
 		t.Errorf("followed: %v", err)
