@@ -1,6 +1,7 @@
 package cover
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -243,21 +244,19 @@ func FuzzLink(f *testing.F) {
 			at := float64(i) / 15
 			all = append(all, sighting{at, []sight{{Key{at, float64(b[i]) / 255, float64(b[i+1]) / 255, .1, .1}, float64(b[i+2]%10) / 10}}})
 		}
-		for _, track := range link(plateRule, all, 0, 100) {
-			if !slices.IsSortedFunc(track.Keys, func(a, b Key) int { return int(1e9 * (a.T - b.T)) }) || track.From > track.To {
+		tracks := link(plateRule, all, 0, 100)
+		for _, track := range tracks {
+			if !slices.IsSortedFunc(track.Keys, func(a, b Key) int { return cmp.Compare(a.T, b.T) }) || track.From > track.To {
 				t.Errorf("%+v", track)
 			}
-			for _, s := range all { // each sight lies under some track
-				covered := false
-				for _, o := range link(plateRule, all, 0, 100) {
-					k, ok := o.At(s.t)
-					covered = covered || ok && overlap(k, s.found[0].Key) > .9*.01
-				}
-				if !covered {
-					t.Errorf("not covered: %+v", s)
-				}
+		}
+		for _, s := range all { // each sight lies under a track
+			if !slices.ContainsFunc(tracks, func(o Track) bool {
+				k, ok := o.At(s.t)
+				return ok && overlap(k, s.found[0].Key) > .9*.01
+			}) {
+				t.Errorf("not covered: %+v", s)
 			}
-			break
 		}
 	})
 }
