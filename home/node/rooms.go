@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -58,7 +59,7 @@ func (n *Node) openEyes(ctx context.Context) error {
 	if n.nets == nil {
 		return nil
 	}
-	n.Faces, err = faces.Open(ctx, faces.Options{DB: n.db, Cameras: n.Cameras, Nets: n.nets, Notify: n.tellSeen, Forget: n.Watch.Unname, Now: n.Now, Logger: n.Logger})
+	n.Faces, err = faces.Open(ctx, faces.Options{DB: n.db, Cameras: n.Cameras, Nets: n.nets, Notify: n.tellSeen, Forget: n.unname, Now: n.Now, Logger: n.Logger})
 	if err != nil {
 		return fmt.Errorf("familiar faces: %w", err)
 	}
@@ -166,6 +167,11 @@ func (n *Node) tellAnswer(ctx context.Context, news send.News) error {
 func (n *Node) tellSeen(ctx context.Context, seen faces.Seen) error {
 	return n.Notices.Tell(ctx, notify.Notice{Key: fmt.Sprintf("person/%s/%s/%d", seen.Person, seen.Camera, seen.At.Unix()/600), Topic: notify.Person,
 		Args: map[string]string{"name": seen.Name, "camera": n.nameOf(ctx, seen.Camera), "time": seen.At.In(n.zone).Format("15:04")}, Page: "/timeline?camera=" + seen.Camera})
+}
+
+// unname takes the name of somebody who was removed off moments and notices.
+func (n *Node) unname(ctx context.Context, person string) error {
+	return errors.Join(n.Watch.Unname(ctx, person), n.Notices.Forget(ctx, "person/"+person+"/"))
 }
 
 func (n *Node) tellPet(ctx context.Context, found pets.Notice) error {

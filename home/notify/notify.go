@@ -460,3 +460,9 @@ func (s *Service) Recent(ctx context.Context) ([]Told, error) {
 	}
 	return s.recent(ctx, cmp.Or(set.Language, i18n.Languages[0]))
 }
+
+// Forget deletes the notices whose key begins with prefix, also those that were
+// not sent yet: somebody they name was removed.
+func (s *Service) Forget(ctx context.Context, prefix string) error {
+	return s.DB.Write(ctx, func(tx *sql.Tx) error { return forget(tx, prefix) })
+}

@@ -302,3 +302,18 @@ func TestRunStops(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestForget(t *testing.T) {
+	h, hook := newHouse(t), newHook(t)
+	must(t, h.SetSettings(t.Context(), Settings{Webhook: hook.URL + "/api/webhook/secret"}))
+	for _, key := range []string{"person/sam/door/1", "person/samantha/door/1"} {
+		must(t, h.Tell(t.Context(), Notice{Key: key, Topic: Person, Args: map[string]string{"name": key, "camera": "Front door", "time": "20:00"}}))
+	}
+	must(t, h.Forget(t.Context(), "person/sam/"))
+	h.send(t)
+	told, err := h.Recent(t.Context())
+	must(t, err)
+	if len(told) != 1 || !strings.Contains(told[0].Title, "samantha") || len(hook.got) != 1 {
+		t.Errorf("told %+v; %d came", told, len(hook.got))
+	}
+}

@@ -197,3 +197,9 @@ func (s *Service) recent(ctx context.Context, lang i18n.Lang) ([]Told, error) {
 	})(s.DB.Read().QueryContext(ctx, `SELECT n.notice, n.made, s.way, s.recipient, s.due, s.sent, s.error
 		FROM notify_sending s JOIN notify_notice n ON n.key = s.key ORDER BY n.made DESC, n.key, s.way, s.recipient`))
 }
+
+// forget deletes notices by the beginning of their key, and how they fared.
+func forget(tx *sql.Tx, prefix string) error {
+	_, err := tx.Exec(`DELETE FROM notify_notice WHERE substr(key, 1, length(?)) = ?`, prefix, prefix)
+	return err
+}
