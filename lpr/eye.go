@@ -64,11 +64,8 @@ func (e *eye) run(ctx context.Context) error {
 // look looks at the source from its beginning to its end.
 func (e *eye) look(ctx context.Context) error {
 	l := looker{eye: e, tracker: e.Track(plates.Limits{Most: e.camera.Most, Again: e.camera.Again, Least: float32(cmp.Or(e.camera.Least, .5))})}
-	fps := e.camera.FPS
-	if fps == 0 {
-		fps = 10
-	}
-	o := video.FrameOptions{FPS: fps, Reuse: true}
+	defer func() { l.told(l.tracker.End()) }() // also when we are stopped
+	o := video.FrameOptions{FPS: cmp.Or(e.camera.FPS, 10), Reuse: true}
 	if !e.camera.Source.Live() {
 		var err error
 		if l.began, err = e.start(ctx); err != nil {
@@ -79,11 +76,11 @@ func (e *eye) look(ctx context.Context) error {
 				return err
 			}
 			e.health.saw(e.Now())
-			if err := l.frame(ctx, f); err != nil {
+			if err := l.frame(f); err != nil {
 				return err
 			}
 		}
-		return l.end(ctx)
+		return nil
 	}
 	// One frame waits, the newest: what comes while we look at another takes its
 	// place.
@@ -110,13 +107,13 @@ func (e *eye) look(ctx context.Context) error {
 		case <-box.ready:
 			f, at := box.take()
 			l.arrived(f.At, at)
-			if err := l.frame(ctx, f); err != nil {
+			if err := l.frame(f); err != nil {
 				cancel()
 				<-ended
 				return err
 			}
 		case err := <-ended:
-			return errors.Join(err, l.end(context.WithoutCancel(ctx)))
+			return err
 		}
 	}
 }
@@ -211,7 +208,7 @@ func (l *looker) arrived(at time.Duration, now time.Time) {
 }
 
 // frame looks at the next frame.
-func (l *looker) frame(ctx context.Context, f vision.Frame) error {
+func (l *looker) frame(f vision.Frame) error {
 	if l.gate.open(f) {
 		things, err := l.Sight.Objects.Objects(f)
 		if err != nil {
@@ -232,22 +229,18 @@ func (l *looker) frame(ctx context.Context, f vision.Frame) error {
 		l.health.looked(len(vehicles), len(found))
 		l.tracker.Add(f, things, found)
 	}
-	return l.told(ctx, l.tracker.Done(f.At))
+	l.told(l.tracker.Done(f.At))
+	return nil
 }
 
-func (l *looker) end(ctx context.Context) error { return l.told(ctx, l.tracker.End()) }
-
-func (l *looker) told(ctx context.Context, passed []plates.Passing) error {
+// told keeps what has passed.
+func (l *looker) told(passed []plates.Passing) {
 	for _, p := range passed {
 		if err := l.keep(p); err != nil {
 			l.Logger.Error("a read could not be kept", "camera", l.camera.ID, "why", err)
 			l.health.lost(err)
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 	}
-	return nil
 }
 
 // oneEach keeps of each vehicle the plate that is surest: what else is read on it

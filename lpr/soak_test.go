@@ -173,9 +173,9 @@ func TestSoak(t *testing.T) {
 // sample is the station at a moment.
 type sample struct {
 	Health
-	at                    time.Duration
-	rss, ffmpeg           int // kB
-	fds, threads, process int
+	at           time.Duration
+	rss, ffmpeg  int // kB
+	fds, threads int
 }
 
 // child is the program, running.
