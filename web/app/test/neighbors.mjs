@@ -70,7 +70,7 @@ try {
   await ivy.page.getByLabel(w('ask.case'), { exact: true }).fill('26-0007');
   await look(ivy, 'register-desk');
   await button(ivy.page, 'told.look-go').click();
-  await ivy.page.getByText(w('told.found.one', { count: 1 }), { exact: true }).waitFor();
+  await ivy.page.getByText(w('told.found.one', { n: 1 }), { exact: true }).waitFor();
   await ivy.page.getByText('Faces east.').waitFor();
   await look(ivy, 'register-found', { whole: true });
   await button(ivy.page, 'told.send').click();
