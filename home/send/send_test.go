@@ -100,7 +100,8 @@ func newHouse(t *testing.T, w *testworld.World, film string) *house {
 	door, err := cams.Add(ctx, home.Camera{Name: "Front door", Place: place, Facing: -1}, cameras.Source{Kind: home.Import})
 	must(t, err)
 	h.camera = door.ID
-	h.rec, err = record.Open(ctx, record.Options{DB: d, Dir: filepath.Join(dir, "footage"), Cameras: cams, Now: now})
+	h.rec, err = record.Open(ctx, record.Options{DB: d, Dir: filepath.Join(dir, "footage"), Cameras: cams, Now: now,
+		Limits: record.Limits{Free: 1}}) // whatever else fills this disk
 	must(t, err)
 	h.began = w.Request.From.Add(10 * time.Minute).Truncate(time.Second)
 	must(t, h.rec.Import(ctx, h.camera, film, h.began))
