@@ -168,10 +168,9 @@ func (r *Reader) within(f vision.Frame, parts []vision.Box, vehicles []vision.Th
 
 // reading is a line that is a plate, and what it says.
 type reading struct {
-	quad   nets.Quad
-	of     [kinds]float64 // how likely it is of each kind
-	texts  []vision.Guess // best first, their confidence calibrated
-	strong float64        // how likely the best text is beside the others, before calibration
+	quad  nets.Quad
+	of    [kinds]float64 // how likely it is of each kind
+	texts []vision.Guess // best first; their confidence adds up to 1 and is not calibrated
 }
 
 // lines reads lines: first once each, then those that may be plates by three
@@ -223,7 +222,7 @@ func (r *Reader) lines(f vision.Frame, list []line, careful bool) ([]reading, er
 	read = slices.DeleteFunc(read, func(v reading) bool {
 		return slices.ContainsFunc(read, func(whole reading) bool { return v.isPartOf(whole) })
 	})
-	rank := func(v reading) float64 { return (1 - v.of[none]) * v.strong * math.Min(1, float64(len(v.text()))/5) }
+	rank := func(v reading) float64 { return (1 - v.of[none]) * v.share() * math.Min(1, float64(len(v.text()))/5) }
 	slices.SortStableFunc(read, func(a, b reading) int { return cmp.Compare(rank(b), rank(a)) })
 	var kept []reading
 	for _, v := range read {
@@ -236,10 +235,13 @@ func (r *Reader) lines(f vision.Frame, list []line, careful bool) ([]reading, er
 
 func (v reading) text() string { return v.texts[0].Text }
 
+// share is how likely the best text is beside the others.
+func (v reading) share() float64 { return float64(v.texts[0].Confidence) }
+
 // isPartOf says whether v is one group of the plate that whole reads.
 func (v reading) isPartOf(whole reading) bool {
 	a, b := v.quad.Bounds(), whole.quad.Bounds()
-	return len(whole.text()) > len(v.text()) && strings.Contains(whole.text(), v.text()) && whole.strong >= 0.25 &&
+	return len(whole.text()) > len(v.text()) && strings.Contains(whole.text(), v.text()) && whole.share() >= 0.25 &&
 		b.W > 1.15*a.W && overlap(a, b) > 0.8*a.W*a.H
 }
 
@@ -354,7 +356,6 @@ func vote(looks []look) (v reading) {
 		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(a.Text, b.Text))
 	})
 	v.texts = v.texts[:min(6, len(v.texts))]
-	v.strong = float64(v.texts[0].Confidence)
 	return v
 }
 
