@@ -18,13 +18,21 @@ export async function enter(): Promise<void> {
 
 type Topic = 'cameras' | 'moments' | 'requests' | 'answers' | 'storage' | 'devices' | 'privacy' | 'faces' | 'pets' | 'register';
 const listeners = new Map<Topic, Set<() => void>>();
+const waiting = new Set<Topic>();
 let events: EventSource | undefined;
 
 function listen() {
   if (events && events.readyState !== EventSource.CLOSED) return;
   events = new EventSource('/api/v1/events');
   let lost = false;
-  events.onmessage = ({ data }: MessageEvent<Topic>) => listeners.get(data)?.forEach((f) => f());
+  events.onmessage = ({ data }: MessageEvent<Topic>) => {
+    if (waiting.has(data)) return; // several changes are read at once
+    waiting.add(data);
+    setTimeout(() => {
+      waiting.delete(data);
+      listeners.get(data)?.forEach((f) => f());
+    }, data === 'storage' ? 2000 : 200); // footage comes all the time
+  };
   events.onerror = () => (lost = true);
   events.onopen = () => {
     if (lost) for (const all of listeners.values()) all.forEach((f) => f()); // what was missed meanwhile
