@@ -7,6 +7,7 @@ const web = new URL('../../../../', import.meta.url).pathname;
 const catalogue = (lang: string): Record<string, string> =>
   JSON.parse(readFileSync(join(web, 'messages', `${lang}.json`), 'utf8'));
 const en = catalogue('en');
+const home = catalogue('home/en'); // of porchlight home: src/home
 
 describe('the catalogues', () => {
   const holders = (text: string | undefined) => [...new Set(text?.match(/\{\w+\}/g))].sort();
@@ -18,6 +19,12 @@ describe('the catalogues', () => {
       expect(other[key], `${lang} ${key}`).toBeTruthy();
       expect(holders(other[key]), `${lang} ${key}`).toEqual(holders(text));
     }
+  });
+
+  test.each(['es', 'nl'])('home/%s has the keys and placeholders of English', (lang) => {
+    const other = catalogue(`home/${lang}`);
+    expect(Object.keys(other).sort()).toEqual(Object.keys(home).sort());
+    for (const [key, text] of Object.entries(home)) expect(holders(other[key]), `${lang} ${key}`).toEqual(holders(text));
   });
 
   test('a plural has both forms', () => {
@@ -40,7 +47,7 @@ describe('the catalogues', () => {
     const found = (pattern: RegExp) => new Set([...sources.matchAll(pattern)].map((m) => m[1]));
     const literals = found(/['"`]([\w.-]+)(?=['"`$])/g);
     const families = found(/word "([\w.-]+)"/g);
-    const unused = Object.keys(en).filter((key) => {
+    const unused = Object.keys({ ...en, ...home }).filter((key) => {
       const base = key.replace(/\.(one|other)$/, '');
       const prefixes = [...base.matchAll(/[.-]/g)].map((m) => base.slice(0, m.index + 1));
       return !literals.has(key) && !literals.has(base) && !prefixes.some((p) => literals.has(p) || families.has(p.slice(0, -1)));
