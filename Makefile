@@ -41,6 +41,7 @@ setup-%:
 	@scripts/setup.sh $*
 
 build: $(BIN)
+	@scripts/setup.sh models
 
 $(BIN): go.mod $(GOFILES) $(APP)/dist/index.html
 	@mkdir -p bin

@@ -13,7 +13,6 @@ func (a pt) dot(b pt) float64         { return a.X*b.X + a.Y*b.Y }
 func (a pt) len() float64             { return math.Hypot(a.X, a.Y) }
 func (a pt) left() pt                 { return pt{-a.Y, a.X} }
 func (a pt) unit() pt                 { return a.mul(1 / math.Max(a.len(), 1e-9)) }
-func lerp(a, b pt, t float64) pt      { return a.add(b.sub(a).mul(t)) }
 func mix(a, b, t float64) float64     { return a + (b-a)*t }
 func clamp(v, lo, hi float64) float64 { return math.Max(lo, math.Min(hi, v)) }
 

@@ -17,7 +17,7 @@ if [ "${1:-run}" != run ]; then
   need gcc gcc # the race detector
   need mosquitto_passwd mosquitto # plate cameras over MQTT
   # internal/rtsptest: cameras that speak RTSP
-  python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0")' 2>/dev/null || want+=(python3-gi gir1.2-gst-rtsp-server-1.0)
+  /usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0")' 2>/dev/null || want+=(python3-gi gir1.2-gst-rtsp-server-1.0)
   need protoc protobuf-compiler # compares batch.proto with what is written by hand
   [ -x /usr/lib/postgresql/15/bin/initdb ] || want+=(postgresql-15) # internal/pgtest starts its own server
 fi
@@ -49,6 +49,6 @@ models() {
 }
 cd "$(dirname "$0")/.."
 if ! models; then
-  [ "${1:-run}" = run ] || exit 1
-  echo "The models could not be fetched: the demo runs without seeing. Try again: scripts/setup.sh run"
+  [ "${1:-run}" = run ] || [ "${1:-run}" = models ] || exit 1
+  echo "The models could not be fetched: all but what sees works without them. Try again: scripts/setup.sh models"
 fi

