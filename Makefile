@@ -27,7 +27,7 @@ run: build
 # The slowest packages first; more at a time than there are cores, as tests mostly
 # wait for browsers, disks and the log's publication.
 test: setup-test build
-	$(MAKE) -j2 --output-sync=target test-go test-app
+	$(MAKE) -j2 --output-sync=line test-go test-app
 
 test-go:
 	go test -race -timeout 40m -p 4 ./web ./cmd/porchlight ./demo ./...
