@@ -119,7 +119,7 @@ func (s *Server) petRoutes() {
 		func(ctx context.Context, in *struct {
 			Capability
 			ActHeaders
-			Sighting string `path:"sighting" maxLength:"26"`
+			Sighting string `path:"sighting" maxLength:"26" doc:"Id of the sighting."`
 			Body     SealedMessage
 		}) (*ActOutput, error) {
 			return s.neighborly(ctx)(s.Pets.Write(ctx, in.resident(), in.token(), in.Sighting, in.Body.Sealed))
@@ -179,7 +179,7 @@ func (s *Server) petPhoto(w http.ResponseWriter, r *http.Request) {
 
 // PetPath names a post.
 type PetPath struct {
-	Post string `path:"post" maxLength:"26"`
+	Post string `path:"post" maxLength:"26" doc:"Id of the post."`
 }
 
 // PetPosting is a lost animal as its poster's device sends it.
@@ -201,16 +201,16 @@ type PetPosting struct {
 type PetView struct {
 	ID        string     `json:"id"`
 	State     string     `json:"state" enum:"waiting,open,found,withdrawn,expired,rejected,removed"`
-	Animal    string     `json:"animal"`
-	Colours   []string   `json:"colours"`
-	Words     string     `json:"words"`
+	Animal    string     `json:"animal" doc:"Dog, cat, bird, horse or other."`
+	Colours   []string   `json:"colours" doc:"At most three."`
+	Words     string     `json:"words" doc:"Its name, a collar, how it behaves."`
 	Place     MapPlace   `json:"place"`
-	Rounding  string     `json:"rounding"`
+	Rounding  string     `json:"rounding" doc:"How far the place was rounded."`
 	Seen      time.Time  `json:"seen"`
 	Recipient string     `json:"recipient" doc:"Sightings are sealed to it."`
 	Photos    []string   `json:"photos" doc:"Addresses."`
 	Posted    time.Time  `json:"posted"`
-	Ends      time.Time  `json:"ends"`
+	Ends      time.Time  `json:"ends" doc:"When it ends by itself."`
 	Homes     int        `json:"homes" doc:"How many homes say they looked for it."`
 	Entry     uint64     `json:"entry" doc:"Of pet.post."`
 	Published *uint64    `json:"published,omitempty" doc:"Entry of pet.moderate, which carries the SHA-256 of what is public."`
@@ -264,7 +264,7 @@ type PetHours struct {
 
 // PetEnd says how a post ends.
 type PetEnd struct {
-	Found bool `json:"found"`
+	Found bool `json:"found" doc:"The animal is back."`
 }
 
 // PetVerdict is a moderator's decision.
@@ -314,7 +314,7 @@ type FollowedPet struct {
 // FollowedSighting is a sighting as its sender follows it.
 type FollowedSighting struct {
 	Sighting  SeenPet `json:"sighting"`
-	Post      string  `json:"post"`
+	Post      string  `json:"post" doc:"Id of the post."`
 	Recipient string  `json:"recipient" doc:"The age recipient the poster reads with."`
 	State     string  `json:"state" doc:"Of the post."`
 }

@@ -167,7 +167,7 @@ func neighborProblem(err error) error {
 // FormToken is a form that anybody may send: good once, not at once, and for
 // some hours.
 type FormToken struct {
-	Form string `json:"form"`
+	Form string `json:"form" doc:"To send with what is told; good once."`
 }
 
 // MapPlace is a place in WGS 84 degrees.
@@ -233,8 +233,8 @@ type CameraTelling struct {
 type FollowedCamera struct {
 	ID       string         `json:"id"`
 	Agency   FollowedAgency `json:"agency"`
-	Told     time.Time      `json:"told"`
-	Changed  time.Time      `json:"changed"`
+	Told     time.Time      `json:"told" doc:"When it was told."`
+	Changed  time.Time      `json:"changed" doc:"When it was last changed."`
 	Entry    uint64         `json:"entry" doc:"Of register.tell."`
 	Camera   CameraDetails  `json:"camera"`
 	Looks    []CameraLook   `json:"looks" doc:"Each time an officer saw it, newest first."`
@@ -287,8 +287,8 @@ type RegisterLook struct {
 type RegisteredCamera struct {
 	ID        string    `json:"id"`
 	Recipient string    `json:"recipient" doc:"Age recipient to write to its owner with."`
-	Told      time.Time `json:"told"`
-	Changed   time.Time `json:"changed"`
+	Told      time.Time `json:"told" doc:"When it was told."`
+	Changed   time.Time `json:"changed" doc:"When it was last changed."`
 	CameraDetails
 }
 

@@ -322,7 +322,7 @@ func TestHostilePaths(t *testing.T) {
 	h.unchanged("a hostile path", func() {
 		for _, r := range h.routes {
 			method, path, ok := strings.Cut(r, " ")
-			if !ok || !parameter.MatchString(path) || strings.Contains(path, "rest...") || path == "/r/{id}/share" {
+			if !ok || !parameter.MatchString(path) || strings.Contains(path, "rest...") || path == "/r/{id}/share" || path == "/pets/{post}/seen" {
 				continue // the app's shell is the same for every path
 			}
 			for _, trick := range tricks {

@@ -98,7 +98,7 @@ func (l *limiter) enter(ctx context.Context, camera string, size int64) (leave f
 	}
 	wait, cancel := context.WithTimeout(ctx, l.Patience)
 	defer cancel()
-	if l.memory.Acquire(wait, size) != nil {
+	if !l.memory.TryAcquire(size) && l.memory.Acquire(wait, size) != nil {
 		l.give(camera, 0)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

@@ -17,7 +17,7 @@ try {
   const reader = await person('reporter');
   const { page, context } = reader;
   await page.goto('/audit');
-  await page.getByRole('option', { name: 'Illinois' }).waitFor({ state: 'attached' });
+  await page.getByRole('option', { name: 'Illinois' }).waitFor({ state: 'attached', timeout: 60_000 }); // the engine is 12 MB to compile
   await look(reader, 'logs-empty', { whole: true });
 
   // From here on nothing leaves the device, and nothing needs to come.

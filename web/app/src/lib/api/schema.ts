@@ -2648,7 +2648,10 @@ export interface components {
         FollowedCamera: {
             agency: components["schemas"]["FollowedAgency"];
             camera: components["schemas"]["CameraDetails"];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
             changed: string;
             /**
              * Format: int64
@@ -2660,7 +2663,10 @@ export interface components {
             /** @description Each time an officer saw it, newest first. */
             looks: components["schemas"]["CameraLook"][];
             messages: components["schemas"]["MessageView"][];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was told.
+             */
             told: string;
         };
         FollowedClip: {
@@ -2726,6 +2732,7 @@ export interface components {
             sightings: components["schemas"]["SeenPet"][];
         };
         FollowedSighting: {
+            /** @description Id of the post. */
             post: string;
             /** @description The age recipient the poster reads with. */
             recipient: string;
@@ -2764,6 +2771,7 @@ export interface components {
             rules: components["schemas"]["RefusedBy"][];
         };
         FormToken: {
+            /** @description To send with what is told; good once. */
             form: string;
         };
         GeoPolygon: {
@@ -3466,6 +3474,7 @@ export interface components {
             state: "invited" | "enrolled" | "removed";
         };
         PetEnd: {
+            /** @description The animal is back. */
             found: boolean;
         };
         PetHours: {
@@ -3530,14 +3539,19 @@ export interface components {
             verdict: "approve" | "reject";
         };
         PetView: {
+            /** @description Dog, cat, bird, horse or other. */
             animal: string;
             /**
              * Format: date-time
              * @description When it was closed.
              */
             closed?: string;
+            /** @description At most three. */
             colours: string[];
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             */
             ends: string;
             /**
              * Format: int64
@@ -3568,6 +3582,7 @@ export interface components {
             recipient: string;
             /** @description For moderators: person, not-lost, harassment, sale, other. */
             reports?: string[];
+            /** @description How far the place was rounded. */
             rounding: string;
             /**
              * Format: date-time
@@ -3579,6 +3594,7 @@ export interface components {
              * @enum {string}
              */
             state: "waiting" | "open" | "found" | "withdrawn" | "expired" | "rejected" | "removed";
+            /** @description Its name, a collar, how it behaves. */
             words: string;
         };
         PictureAsk: {
@@ -3933,7 +3949,10 @@ export interface components {
             threads: components["schemas"]["RegisterThread"][];
         };
         RegisteredCamera: {
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
             changed: string;
             /** @description Her own contact, an age file to the agency's evidence vault; empty: through Porchlight only. */
             contact?: string;
@@ -3956,7 +3975,10 @@ export interface components {
              * @enum {string}
              */
             rounding: "exact" | "100m" | "500m";
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When it was told.
+             */
             told: string;
             /** @description The age recipient contact was sealed to. */
             vault?: string;
@@ -6916,6 +6938,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of the post. */
                 post: string;
             };
             cookie?: never;
@@ -6952,6 +6975,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the post. */
                 post: string;
             };
             cookie?: never;
@@ -6993,6 +7017,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the post. */
                 post: string;
             };
             cookie?: never;
@@ -7034,6 +7059,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the post. */
                 post: string;
             };
             cookie?: never;
@@ -7070,6 +7096,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of the post. */
                 post: string;
             };
             cookie?: never;
@@ -7104,6 +7131,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the post. */
                 post: string;
             };
             cookie?: never;
@@ -9287,6 +9315,7 @@ export interface operations {
                 "Porchlight-Assertion"?: string;
             };
             path: {
+                /** @description Id of the sighting. */
                 sighting: string;
             };
             cookie?: never;
