@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -252,25 +251,9 @@ func (e *sqliteEngine) shard(int32) int { return 0 }
 
 func (e *sqliteEngine) writers() int { return 1 }
 
-func (e *sqliteEngine) together() int { return 2 * runtime.GOMAXPROCS(0) }
+func (e *sqliteEngine) together() int { return 1 }
 
-// byPlates reads the files beside each other: a lookup takes a few pages of each,
-// and the cores share them.
-func (e *sqliteEngine) byPlates(ctx context.Context, ask []*lookup, lo, hi plate.ID, limit int) {
-	var all sync.WaitGroup
-	for _, l := range ask {
-		all.Go(func() {
-			rows, err := l.p.rows.byPlates(ctx, l.plates, lo, hi, limit)
-			if err == nil && rows == nil {
-				rows = []row{}
-			}
-			if err == nil {
-				l.rows = rows
-			}
-		})
-	}
-	all.Wait()
-}
+func (e *sqliteEngine) byPlates(context.Context, []*lookup, plate.ID, plate.ID, int) {}
 
 func (e *sqliteEngine) learned(p *part, rows []row) {
 	plates := make([]plate.Packed, len(rows))
