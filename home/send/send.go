@@ -638,9 +638,10 @@ func (s *Service) Describe(ctx context.Context, id string, who client.Identity, 
 	})
 }
 
-// Consent is what the household agrees to by Share, one sentence a line.
-func (d Draft) Consent() []string {
-	return client.ConsentText(d.Language, d.Asked.AgencyName, d.Identity.Disclosure, len(d.Clips))
+// Consent is what the household agrees to by Share when it is known to the agency
+// in a way, one sentence a line.
+func (d Draft) Consent(by client.Disclosure) []string {
+	return client.ConsentText(d.Language, d.Asked.AgencyName, by, len(d.Clips))
 }
 
 // answer makes the answer of a draft, without its films.

@@ -238,7 +238,7 @@ func previewed(t *testing.T, w *testworld.World, film string) {
 	if bytes.Contains(shown, []byte("4711")) || bytes.Contains(shown, []byte("Lav")) {
 		t.Error("the preview carries metadata")
 	}
-	if c := d.Consent(); len(c) != 5 || !strings.Contains(c[4], "correo") {
+	if c := d.Consent(d.Identity.Disclosure); len(c) != 5 || !strings.Contains(c[4], "correo") {
 		t.Errorf("she agrees to %q", c)
 	}
 	if _, err := h.Share(ctx, d.ID, map[string]string{clip: strings.Repeat("0", 64)}); !errors.Is(err, ErrChanged) {

@@ -29,7 +29,7 @@ type AnswerView struct {
 	Clips    []send.Clip `json:"clips"`
 	Identity Identity    `json:"identity"`
 	Message  string      `json:"message"`
-	Consent  []string    `json:"consent" doc:"What the household agrees to by sharing, one sentence each."`
+	Consent  Terms       `json:"consent"`
 	Covers   bool        `json:"covers" doc:"This computer can find faces and plates."`
 	Work     []Work      `json:"work" doc:"What is being done to clips just now."`
 	Trouble  string      `json:"trouble" doc:"Of the last try to send."`
@@ -42,6 +42,14 @@ type Identity struct {
 	Disclosure client.Disclosure `json:"disclosure" enum:"through-porchlight,email,address"`
 	Email      string            `json:"email,omitempty" maxLength:"200"`
 	Address    string            `json:"address,omitempty" maxLength:"500"`
+}
+
+// Terms are what the household agrees to by sharing, one sentence each, for each
+// way to be known.
+type Terms struct {
+	Porchlight []string `json:"through-porchlight"`
+	Email      []string `json:"email"`
+	Address    []string `json:"address"`
 }
 
 // Work is something that takes time.
@@ -159,8 +167,9 @@ func (s *Server) halt(draft, clip string) {
 func (s *Server) viewAnswer(d send.Draft) AnswerView {
 	c := d.Asked.Content
 	v := AnswerView{ID: d.ID, State: d.State, Request: c.ID, Agency: d.Asked.AgencyName, Asks: c.Narrative, From: c.From, To: c.To, Zone: c.TimeZone,
-		Made: d.Made, Changed: d.Changed, Clips: d.Clips, Identity: Identity(d.Identity), Message: d.Message, Consent: d.Consent(),
-		Covers: s.Answers.Finders != nil, Work: s.works.of(d.ID), Trouble: d.Trouble}
+		Made: d.Made, Changed: d.Changed, Clips: d.Clips, Identity: Identity(d.Identity), Message: d.Message,
+		Consent: Terms{d.Consent(client.ThroughPorchlight), d.Consent(client.ByEmail), d.Consent(client.ByAddress)},
+		Covers:  s.Answers.Finders != nil, Work: s.works.of(d.ID), Trouble: d.Trouble}
 	if p, ok := s.Answers.Progress(d.ID); ok {
 		v.Progress = &Progress{p.Clip, p.Stage, p.Part}
 	}
@@ -169,7 +178,7 @@ func (s *Server) viewAnswer(d send.Draft) AnswerView {
 
 func (s *Server) viewFollowed(f send.Followed) AnswerView {
 	v := s.viewAnswer(f.Draft)
-	v.News = &News{[]client.FollowedClip{}, f.Letters, f.Receipts, f.Draft.Doubts, f.Link}
+	v.News = &News{[]client.FollowedClip{}, f.Letters, append([]send.Receipt{}, f.Receipts...), append([]uint64{}, f.Draft.Doubts...), f.Link}
 	if f.Draft.News != nil {
 		v.News.Clips = f.Draft.News.Clips
 	}

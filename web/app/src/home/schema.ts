@@ -1027,8 +1027,7 @@ export interface components {
             /** Format: date-time */
             changed: string;
             clips: components["schemas"]["Clip"][];
-            /** @description What the household agrees to by sharing, one sentence each. */
-            consent: string[];
+            consent: components["schemas"]["Terms"];
             /** @description This computer can find faces and plates. */
             covers: boolean;
             /** Format: date-time */
@@ -1779,6 +1778,11 @@ export interface components {
             agency: string;
             camera: string;
             details: components["schemas"]["Details"];
+        };
+        Terms: {
+            address: string[];
+            email: string[];
+            "through-porchlight": string[];
         };
         Told: {
             agency: string;
