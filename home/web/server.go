@@ -25,6 +25,7 @@ import (
 	"porchlight/home/register"
 	"porchlight/home/send"
 	"porchlight/internal/problem"
+	"porchlight/internal/whole"
 	"porchlight/web/app"
 	"porchlight/web/basemap"
 
@@ -153,7 +154,7 @@ func sized[I, O any](s *Server, who access, most int64, method, path, id, summar
 		if err != nil {
 			return nil, s.problem(ctx, err)
 		}
-		return out, nil
+		return whole.Of(out), nil // a page may read every list it is told of
 	})
 }
 

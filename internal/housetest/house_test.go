@@ -25,11 +25,11 @@ var arrows = []struct{ pkg, may string }{
 	// These know nothing of the rest.
 	{"agencyname", ""}, {"blob", ""}, {"db", ""}, {"geo", ""}, {"ledger", ""}, {"policy/packs", ""}, {"policy", "policy/packs"}, {"purpose", ""},
 	{"identity", "db"},
-	{"internal/agekey", ""}, {"internal/asset", ""}, {"internal/problem", ""}, {"internal/push", ""}, {"internal/push/pushtest", "internal/push"}, {"internal/smtp", ""}, {"internal/smtp/smtptest", "internal/smtp"}, {"internal/softkey", ""},
+	{"internal/agekey", ""}, {"internal/asset", ""}, {"internal/problem", ""}, {"internal/push", ""}, {"internal/push/pushtest", "internal/push"}, {"internal/smtp", ""}, {"internal/smtp/smtptest", "internal/smtp"}, {"internal/softkey", ""}, {"internal/whole", ""},
 	{"searchlog", ""},
 	{"audit/scrub", "purpose"},
 	{"audit", "agencyname audit/scrub policy/packs purpose searchlog"}, // runs without an exchange, and in a browser
-	{"audit/report", "audit policy/packs searchlog"},                   // no os, no net: also in a browser
+	{"audit/report", "audit internal/whole policy/packs searchlog"},                   // no os, no net: also in a browser
 	{"audit/report/save", "audit audit/report"},
 	{"internal/auditwasm", "audit audit/report policy/packs searchlog"},
 	{"internal/loggen", "searchlog"}, {"internal/loggen/cmd", "internal/loggen"},
@@ -70,7 +70,7 @@ var arrows = []struct{ pkg, may string }{
 	{"home/send", "canvass db gate home home/ask home/record ledger share/client video vision/cover web/i18n"},
 	{"home/pets", "db feed gate geo home pets share/client vision"}, {"home/register", "db gate geo home share/client"},
 	{"home/devices", "db"},
-	{"home/web", "gate geo home home/ask home/cameras home/devices home/faces home/notify home/pets home/record home/register home/send internal/asset internal/problem internal/push internal/smtp share/client video vision web/app web/basemap web/i18n"},
+	{"home/web", "gate geo home home/ask home/cameras home/devices home/faces home/notify home/pets home/record home/register home/send internal/asset internal/problem internal/push internal/smtp internal/whole share/client video vision web/app web/basemap web/i18n"},
 	{"home/node", "db home home/ask home/cameras home/devices home/faces home/notify home/pets home/record home/register home/send home/watch home/web ledger share/client vision vision/cover vision/models vision/nets vision/plates web/basemap"},
 	{"internal/apidoc", "exchange home/web"},
 	{"internal/streets", "vision"},
