@@ -36,9 +36,9 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{World: gatetest.New(t), ctx: t.Context()}
+	w := &world{World: gatetest.New(t, gatetest.Options{}), ctx: t.Context()}
 	var err error
-	w.Service, err = New(w.ctx, Options{DB: w.World.DB, Gate: w.World.Gate, Cells: geo.CellsNear(w.Town, NearMetres), FormKey: [32]byte{1}, Now: w.World.Now})
+	w.Service, err = New(w.ctx, Options{DB: w.DB, Gate: w.Gate, Cells: geo.CellsNear(w.Town, NearMetres), FormKey: [32]byte{1}, Now: w.Now})
 	w.Must(err)
 	w.Enrol("mona", "", identity.RoleModerator)
 	w.Enrol("rita", gatetest.City, identity.RoleRequester)
@@ -68,7 +68,7 @@ func (w *world) lost(change func(*Draft)) Lost {
 	w.posted++
 	b := w.NewBearer(fmt.Sprintf("secret of post number %04d", w.posted))
 	d := Draft{Animal: "dog", Colours: []Colour{"brown", "white"}, Words: "Biscuit, red collar, shy.", Place: geo.Half.Of(w.Place(-89.65, 39.75)), Rounding: geo.Half,
-		Seen: w.World.Now().Add(-2 * time.Hour), Hours: 24, Photos: [][]byte{photo(w.T, 640, 480)}}
+		Seen: w.Now().Add(-2 * time.Hour), Hours: 24, Photos: [][]byte{photo(w.T, 640, 480)}}
 	if change != nil {
 		change(&d)
 	}
@@ -114,12 +114,12 @@ func TestWalk(t *testing.T) {
 	if again, err := w.Post(w.ctx, by, l); err != nil || !again.Replayed {
 		t.Errorf("a repeat: %+v, %v", again, err)
 	}
-	queue, err := w.Queue(w.ctx, w.Who("mona"))
+	queue, err := w.Queue(w.ctx, w.Who["mona"])
 	w.Must(err)
 	if len(queue) != 1 || len(queue[0].Photos) != 1 {
 		t.Fatalf("the moderator sees %+v", queue)
 	}
-	if _, err := w.Queue(w.ctx, w.Who("rita")); !errors.Is(err, ErrNotFound) {
+	if _, err := w.Queue(w.ctx, w.Who["rita"]); !errors.Is(err, ErrNotFound) {
 		t.Errorf("an officer reads the queue: %v", err)
 	}
 	if kept := queue[0].Photos[0]; bytes.Contains(kept.JPEG, []byte("GPS")) || len(kept.JPEG) > MaxPhoto || max(kept.W, kept.H) > 512 {
@@ -177,7 +177,7 @@ func TestWalk(t *testing.T) {
 	w.Must(err)
 	for _, table := range []string{"pet_post", "pet_photo", "pet_sighting", "pet_message"} {
 		var n int
-		if w.Must(w.World.DB.Read().QueryRow(`SELECT count(*) FROM ` + table).Scan(&n)); n != 0 {
+		if w.Must(w.DB.Read().QueryRow(`SELECT count(*) FROM ` + table).Scan(&n)); n != 0 {
 			t.Errorf("%d rows left in %s", n, table)
 		}
 	}
@@ -224,7 +224,7 @@ func TestRemoved(t *testing.T) {
 	w.World.Sleep(form.Takes)
 	_, err = w.Report(w.ctx, gatetest.Resident(), token, id, "person")
 	w.Must(err)
-	queue, err := w.Queue(w.ctx, w.Who("mona"))
+	queue, err := w.Queue(w.ctx, w.Who["mona"])
 	w.Must(err)
 	if len(queue) != 1 || !slices.Equal(queue[0].Reports, []Report{"person"}) {
 		t.Fatalf("%+v", queue)
@@ -254,7 +254,7 @@ func TestRefused(t *testing.T) {
 		"colours": func(d *Draft) { d.Colours = []Colour{"tall"} },
 		"words":   func(d *Draft) { d.Words = strings.Repeat("x", MaxWords+1) },
 		"place":   func(d *Draft) { d.Rounding, d.Place = geo.Exact, w.Place(-89.6512345, 39.7512345) },
-		"seen":    func(d *Draft) { d.Seen = w.World.Now().Add(-31 * 24 * time.Hour) },
+		"seen":    func(d *Draft) { d.Seen = w.Now().Add(-31 * 24 * time.Hour) },
 		"photos":  func(d *Draft) { d.Photos = [][]byte{[]byte("<svg/>")} },
 	} {
 		var invalid *Invalid
@@ -334,7 +334,7 @@ func TestFeed(t *testing.T) {
 	w.Must(err)
 	var posts []Post
 	b, err := NewBuilder(w.ctx, FeedOptions{
-		Signer: signer, Key: vkey, Jurisdiction: []geo.Polygon{w.Town}, Now: w.World.Now,
+		Signer: signer, Key: vkey, Jurisdiction: []geo.Polygon{w.Town}, Now: w.Now,
 		Receipt: func(_ context.Context, entry uint64) (string, error) { return fmt.Sprint("receipt ", entry), nil },
 		Open:    func(context.Context) ([]Post, error) { return posts, nil },
 	})
@@ -357,7 +357,7 @@ func TestFeed(t *testing.T) {
 		posts = nil
 		for n := range count {
 			posts = append(posts, Post{ID: fmt.Sprintf("%026d", n), Draft: Draft{Animal: "cat", Place: geo.Half.Of(w.Place(-89.65, 39.75)), Rounding: geo.Half},
-				Photos: []Photo{{pictures[n%4], 512, 400}}, State: Open, Published: uint64(n), Ends: w.World.Now().Add(time.Hour)})
+				Photos: []Photo{{pictures[n%4], 512, 400}}, State: Open, Published: uint64(n), Ends: w.Now().Add(time.Hour)})
 		}
 		w.Must(b.Build(w.ctx))
 		near, sizes := 0, map[int]bool{}

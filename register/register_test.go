@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"porchlight/canvass"
 	"porchlight/capability"
 	"porchlight/gate"
 	"porchlight/geo"
@@ -35,17 +36,27 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{World: gatetest.New(t), ctx: t.Context()}
+	w := &world{World: gatetest.New(t, gatetest.Options{}), ctx: t.Context()}
 	var err error
-	w.Service, err = New(w.ctx, Options{DB: w.World.DB, Gate: w.World.Gate, Agencies: w.World, Purposes: purpose.Classes, FormKey: [32]byte{1}, Now: w.World.Now})
+	w.Service, err = New(w.ctx, Options{DB: w.DB, Gate: w.Gate, Agencies: w, Purposes: purpose.Classes, FormKey: [32]byte{1}, Now: w.Now})
 	w.Must(err)
 	w.Enrol("rita", gatetest.City, identity.RoleRequester)
 	w.Enrol("ivo", gatetest.City, identity.RoleInvestigator)
 	w.Enrol("sam", gatetest.Sheriff, identity.RoleInvestigator)
 	w.Enrol("fred", gatetest.Federal, identity.RoleInvestigator)
 	w.Enrol("ada", gatetest.City, identity.RoleAdmin)
-	w.street = w.Box(-89.652, 39.749, -89.648, 39.7515)
+	w.street = gatetest.Box(t, -89.652, 39.749, -89.648, 39.7515)
 	return w
+}
+
+// Agency stands in for package roster.
+func (w *world) Agency(ctx context.Context, ori string) (canvass.Agency, error) {
+	f, err := w.AgencyFacts(ctx, ori)
+	if err != nil {
+		return canvass.Agency{}, err
+	}
+	return canvass.Agency{ORI: ori, Name: "Agency " + ori, Kind: f.Kind, Status: f.Status, State: f.State, Jurisdiction: w.Town,
+		Vault: w.Vault[ori].Recipient().String(), VaultEntry: 3}, nil
 }
 
 func (w *world) details(lon, lat float64) Details {
@@ -140,15 +151,15 @@ func TestWalk(t *testing.T) {
 	_, err = w.Write(w.ctx, gatetest.Resident(), ann.Token, w.Seal("Yes, I do.", w.Vault[gatetest.City].Recipient().String(), ann.Recipient))
 	w.Must(err)
 	w.Must(w.ask("ivo", camera, "26-0001", ann)) // she answered: they may go on
-	threads, err := w.Threads(w.ctx, w.Who("rita"))
+	threads, err := w.Threads(w.ctx, w.Who["rita"])
 	w.Must(err)
 	if len(threads) != 1 || threads[0].Camera != camera || threads[0].Recipient != ann.Recipient || len(threads[0].Messages) != 4 || !threads[0].Messages[2].FromOwner {
 		t.Errorf("%+v", threads)
 	}
-	if _, err := w.Threads(w.ctx, w.Who("ada")); !errors.Is(err, gate.ErrRole) {
+	if _, err := w.Threads(w.ctx, w.Who["ada"]); !errors.Is(err, gate.ErrRole) {
 		t.Errorf("an administrator reads letters: %v", err)
 	}
-	if ts, err := w.Threads(w.ctx, w.Who("sam")); err != nil || len(ts) != 0 {
+	if ts, err := w.Threads(w.ctx, w.Who["sam"]); err != nil || len(ts) != 0 {
 		t.Errorf("another agency reads %v, %v", ts, err)
 	}
 
@@ -166,7 +177,7 @@ func TestWalk(t *testing.T) {
 	}
 	for table, left := range map[string]int{"register_camera": 1, "register_message": 0, "register_look": 0} {
 		var n int
-		w.Must(w.World.DB.Read().QueryRow(`SELECT count(*) FROM ` + table).Scan(&n))
+		w.Must(w.DB.Read().QueryRow(`SELECT count(*) FROM ` + table).Scan(&n))
 		if n != left {
 			t.Errorf("%d rows left in %s, want %d", n, table, left)
 		}
@@ -182,7 +193,7 @@ func TestWalk(t *testing.T) {
 		t.Errorf("entries %v", actions)
 	}
 	var place int
-	w.Must(w.World.DB.Read().QueryRow(`SELECT count(*) FROM act_private WHERE value LIKE '%39.75%' AND name <> 'area'`).Scan(&place))
+	w.Must(w.DB.Read().QueryRow(`SELECT count(*) FROM act_private WHERE value LIKE '%39.75%' AND name <> 'area'`).Scan(&place))
 	if place != 0 {
 		t.Error("her place stays among the private values of acts")
 	}
@@ -197,10 +208,10 @@ func TestLimits(t *testing.T) {
 		area        geo.Polygon
 		rule        string
 	}{
-		"one house":           {"ivo", "26-1", w.Box(-89.6505, 39.7499, -89.6495, 39.7501), "base.register-area"},
+		"one house":           {"ivo", "26-1", gatetest.Box(t, -89.6505, 39.7499, -89.6495, 39.7501), "base.register-area"},
 		"the whole town":      {"ivo", "26-1", w.Town, "base.register-area"},
 		"no case":             {"ivo", " - ", w.street, "base.register-case"},
-		"elsewhere":           {"ivo", "26-1", w.Box(-89.602, 39.749, -89.598, 39.752), "base.register-jurisdiction"},
+		"elsewhere":           {"ivo", "26-1", gatetest.Box(t, -89.602, 39.749, -89.598, 39.752), "base.register-jurisdiction"},
 		"a federal agency":    {"fred", "26-1", w.street, "base.register-local"},
 		"an administrator":    {"ada", "26-1", w.street, "base.default-deny"},
 		"another agency sees": {"sam", "26-1", w.street, ""},
@@ -213,9 +224,9 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.rule)
 		}
 	}
-	w.Must(w.World.DB.Write(w.ctx, func(tx *sql.Tx) error {
+	w.Must(w.DB.Write(w.ctx, func(tx *sql.Tx) error {
 		for i := range 19 {
-			if err := recordLook(tx, view{id: fmt.Sprint(i), agency: gatetest.City, person: "ivo", at: w.World.Now()}, w.street); err != nil {
+			if err := recordLook(tx, view{id: fmt.Sprint(i), agency: gatetest.City, person: "ivo", at: w.Now()}, w.street); err != nil {
 				return err
 			}
 		}
@@ -313,7 +324,7 @@ func TestSweep(t *testing.T) {
 	ann, camera := w.tell(w.details(-89.65, 39.75))
 	_, err := w.view("ivo", "26-0001", w.street)
 	w.Must(err)
-	_, err = w.view("ivo", "26-0001", w.Box(-89.692, 39.709, -89.688, 39.7115)) // saw nothing
+	_, err = w.view("ivo", "26-0001", gatetest.Box(t, -89.692, 39.709, -89.688, 39.7115)) // saw nothing
 	w.Must(err)
 	w.Sleep(leadLasts + time.Minute)
 	if n, err := w.Sweep(w.ctx); n != 1 || err != nil {
@@ -323,7 +334,7 @@ func TestSweep(t *testing.T) {
 		t.Errorf("an old look leads to her: %v", err)
 	}
 	var known int
-	w.Must(w.World.DB.Read().QueryRow(`SELECT count(*) FROM register_view WHERE case_key <> ''`).Scan(&known))
+	w.Must(w.DB.Read().QueryRow(`SELECT count(*) FROM register_view WHERE case_key <> ''`).Scan(&known))
 	if f, err := w.Follow(w.ctx, ann.Token); err != nil || len(f.Looks) != 1 || known != 0 {
 		t.Errorf("looks %+v, %d cases known, %v", f.Looks, known, err)
 	}

@@ -5,11 +5,11 @@ package gatetest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"porchlight/canvass"
 	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/geo"
@@ -33,7 +32,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// The agencies of a World, all of Millbrook's county.
+// The agencies of a World at its start, all of Millbrook's county.
 const (
 	City      = "IL0160000" // municipal
 	Sheriff   = "IL0160100" // county
@@ -42,56 +41,78 @@ const (
 	Suspended = "IL0160300"
 )
 
-const site = "https://exchange.example"
+// Site is where a World's people sign.
+const Site = "https://exchange.example"
 
-// World is a gate and those who come to it. It is the Agencies of every domain.
+// Options of a World. The zero value is an exchange of Illinois over a fresh
+// database of the engine under test.
+type Options struct {
+	DB       *db.DB        // open; a fresh one if nil
+	Dir      string        // of the ledger; a fresh one if empty
+	Origin   string        // of the ledger; exchange.example/log if empty
+	Agencies gate.Agencies // the World if nil
+	Start    time.Time     // of its clock; a morning in November if zero
+}
+
+// World is a gate and those who come to it. It is the Agencies of a domain that
+// has none of its own.
 type World struct {
-	T     testing.TB
-	DB    *db.DB
-	Log   *ledger.Log
-	Gate  *gate.Gate
-	Town  geo.Polygon // every agency's jurisdiction
-	Vault map[string]*age.X25519Identity
+	T      testing.TB
+	DB     *db.DB
+	Log    *ledger.Log
+	LogKey string // checks Log
+	Signer note.Signer
+	Gate   *gate.Gate
+	People *identity.Service
+	Who    map[string]identity.Principal // by the name As knows them by
+	Town   geo.Polygon                   // every agency's jurisdiction
+	Vault  map[string]*age.X25519Identity
 
-	people *identity.Service
-	keys   map[string]*softkey.Key
-	who    map[string]identity.Principal
+	keys map[string]*softkey.Key // by person
 
 	mu       sync.Mutex
 	now      time.Time
-	agencies map[string]canvass.Agency
+	agencies map[string]gate.AgencyFacts
 }
 
 // New makes a World.
-func New(t testing.TB) *World {
+func New(t testing.TB, o Options) *World {
 	t.Helper()
 	ctx := context.Background()
-	w := &World{T: t, DB: dbtest.Open(t), Vault: map[string]*age.X25519Identity{}, keys: map[string]*softkey.Key{}, who: map[string]identity.Principal{},
-		now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), agencies: map[string]canvass.Agency{}}
-	w.Town = w.Box(-89.70, 39.70, -89.60, 39.80)
-	for ori, kind := range map[string]string{City: "municipal", Sheriff: "county", Federal: "federal", Company: "private", Suspended: "municipal"} {
+	w := &World{T: t, DB: o.DB, Vault: map[string]*age.X25519Identity{}, keys: map[string]*softkey.Key{}, Who: map[string]identity.Principal{},
+		now: o.Start, Town: Box(t, -89.70, 39.70, -89.60, 39.80),
+		agencies: map[string]gate.AgencyFacts{
+			City: {Kind: "municipal", Status: "active", State: "IL"}, Sheriff: {Kind: "county", Status: "active", State: "IL"},
+			Federal: {Kind: "federal", Status: "active", State: "IL"}, Company: {Kind: "private", Status: "active", State: "IL"},
+			Suspended: {Kind: "municipal", Status: "suspended", State: "IL"},
+		}}
+	for ori := range w.agencies {
 		id, err := age.GenerateX25519Identity()
 		w.Must(err)
-		status := "active"
-		if ori == Suspended {
-			status = "suspended"
-		}
 		w.Vault[ori] = id
-		w.agencies[ori] = canvass.Agency{ORI: ori, Name: "Agency " + ori, Kind: kind, Status: status, State: "IL", Jurisdiction: w.Town,
-			Vault: id.Recipient().String(), VaultEntry: 3}
 	}
-	skey, vkey, err := ledger.GenerateKey("exchange.example/log")
+	if o.DB == nil {
+		w.DB = dbtest.Open(t)
+	}
+	if o.Start.IsZero() {
+		w.now = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	}
+	if o.Agencies == nil {
+		o.Agencies = w
+	}
+	skey, vkey, err := ledger.GenerateKey(cmp.Or(o.Origin, "exchange.example/log"))
 	w.Must(err)
-	signer, err := note.NewSigner(skey)
+	w.LogKey = vkey
+	w.Signer, err = note.NewSigner(skey)
 	w.Must(err)
-	w.Log, err = ledger.Open(ctx, ledger.Options{Dir: filepath.Join(t.TempDir(), "log"), Signer: signer, LogKey: vkey})
+	w.Log, err = ledger.Open(ctx, ledger.Options{Dir: cmp.Or(o.Dir, filepath.Join(t.TempDir(), "log")), Signer: w.Signer, LogKey: vkey})
 	w.Must(err)
 	t.Cleanup(func() { w.Log.Close() })
 	engine, err := policy.Load(policy.Packs())
 	w.Must(err)
-	w.people, err = identity.New(ctx, w.DB, identity.Config{Name: "Elm County", BaseURL: site, Now: w.Now})
+	w.People, err = identity.New(ctx, w.DB, identity.Config{Name: "Elm County", BaseURL: Site, Now: w.Now})
 	w.Must(err)
-	w.Gate, err = gate.New(ctx, gate.Options{DB: w.DB, Log: w.Log, Policy: engine, Signatures: w.people, Agencies: w, Now: w.Now})
+	w.Gate, err = gate.New(ctx, gate.Options{DB: w.DB, Log: w.Log, Policy: engine, Signatures: w.People, Agencies: o.Agencies, Now: w.Now})
 	w.Must(err)
 	return w
 }
@@ -118,21 +139,22 @@ func (w *World) Sleep(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// Agency stands in for package roster.
-func (w *World) Agency(_ context.Context, ori string) (canvass.Agency, error) {
+// Stand has an agency stand as f says from now on.
+func (w *World) Stand(ori string, f gate.AgencyFacts) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	a, ok := w.agencies[ori]
-	if !ok {
-		return a, errors.New("no such agency")
-	}
-	return a, nil
+	w.agencies[ori] = f
 }
 
 // AgencyFacts stands in for package roster.
-func (w *World) AgencyFacts(ctx context.Context, ori string) (gate.AgencyFacts, error) {
-	a, err := w.Agency(ctx, ori)
-	return gate.AgencyFacts{Kind: a.Kind, Status: a.Status, State: a.State}, err
+func (w *World) AgencyFacts(_ context.Context, ori string) (gate.AgencyFacts, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f, ok := w.agencies[ori]
+	if !ok {
+		return f, errors.New("no such agency")
+	}
+	return f, nil
 }
 
 // Enrol makes a person with a passkey.
@@ -142,48 +164,48 @@ func (w *World) Enrol(id, agency string, roles ...identity.Role) {
 	p := identity.Person{ID: id, Name: id, Agency: agency, Roles: roles}
 	token, key := identity.NewToken(), softkey.New()
 	w.Must(w.DB.Write(context.Background(), func(tx *sql.Tx) error {
-		if err := w.people.AddPerson(tx, p); err != nil {
+		if err := w.People.AddPerson(tx, p); err != nil {
 			return err
 		}
-		return w.people.Invite(tx, identity.Invitation{ID: "inv-" + id, Person: id, TokenHash: identity.TokenHash(token), Expires: w.Now().Add(time.Hour)})
+		return w.People.Invite(tx, identity.Invitation{ID: "inv-" + id, Person: id, TokenHash: identity.TokenHash(token), Expires: w.Now().Add(time.Hour)})
 	}))
-	e, err := w.people.BeginEnrol(context.Background(), token)
+	e, err := w.People.BeginEnrol(context.Background(), token)
 	w.Must(err)
-	res, err := key.Create(e.Options, site)
+	made, err := key.Create(e.Options, Site)
 	w.Must(err)
-	dev, err := w.people.AddPasskey(context.Background(), token, "key", w.stripPRF(res))
+	public, _, err := softkey.Split(made)
 	w.Must(err)
-	w.Must(w.DB.Write(context.Background(), func(tx *sql.Tx) error { return w.people.FinishEnrol(tx, token, dev.ID, "act-"+id) }))
-	w.keys[id], w.who[id] = key, p.Principal()
-}
-
-// Who is an enrolled person.
-func (w *World) Who(id string) identity.Principal { return w.who[id] }
-
-// stripPRF removes the PRF output, as every client must before it sends.
-func (w *World) stripPRF(response []byte) []byte {
-	var m map[string]any
-	w.Must(json.Unmarshal(response, &m))
-	if prf, ok := m["clientExtensionResults"].(map[string]any)["prf"].(map[string]any); ok {
-		delete(prf, "results")
-	}
-	out, err := json.Marshal(m)
+	dev, err := w.People.AddPasskey(context.Background(), token, "key", public)
 	w.Must(err)
-	return out
+	w.Must(w.DB.Write(context.Background(), func(tx *sql.Tx) error { return w.People.FinishEnrol(tx, token, dev.ID, "act-"+id) }))
+	w.keys[id], w.Who[id] = key, p.Principal()
 }
 
 // As runs one act of an enrolled person, who signs when asked.
 func As[T any](w *World, id string, do func(gate.Caller) (T, error)) (T, error) {
 	w.T.Helper()
-	by := gate.Caller{Who: w.who[id], ActID: gate.NewActID()}
+	return Repeat(w, gate.Caller{Who: w.Who[id], ActID: gate.NewActID()}, do)
+}
+
+// Repeat is As for an act that has its id.
+func Repeat[T any](w *World, by gate.Caller, do func(gate.Caller) (T, error)) (T, error) {
+	w.T.Helper()
 	out, err := do(by)
 	if ask := (*gate.SignatureRequired)(nil); errors.As(err, &ask) {
-		answer, err := w.keys[id].Get(ask.Options, site)
-		w.Must(err)
-		by.Assertion = w.stripPRF(answer)
+		by.Assertion = w.Sign(by.Who.PersonID, ask)
 		return do(by)
 	}
 	return out, err
+}
+
+// Sign is an enrolled person's answer to what the gate asks of her passkey.
+func (w *World) Sign(person string, ask *gate.SignatureRequired) []byte {
+	w.T.Helper()
+	answer, err := w.keys[person].Get(ask.Options, Site)
+	w.Must(err)
+	public, _, err := softkey.Split(answer)
+	w.Must(err)
+	return public
 }
 
 // Resident is somebody without an account, about to act.
@@ -227,10 +249,12 @@ func (w *World) Seal(text string, to ...string) []byte {
 }
 
 // Box is an area.
-func (w *World) Box(west, south, east, north float64) geo.Polygon {
-	w.T.Helper()
+func Box(t testing.TB, west, south, east, north float64) geo.Polygon {
+	t.Helper()
 	p, err := geo.ParsePolygon(fmt.Appendf(nil, `{"type":"Polygon","coordinates":[[[%[1]v,%[2]v],[%[3]v,%[2]v],[%[3]v,%[4]v],[%[1]v,%[4]v],[%[1]v,%[2]v]]]}`, west, south, east, north))
-	w.Must(err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return p
 }
 

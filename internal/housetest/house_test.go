@@ -25,11 +25,11 @@ var arrows = []struct{ pkg, may string }{
 	// These know nothing of the rest.
 	{"agencyname", ""}, {"blob", ""}, {"db", ""}, {"geo", ""}, {"ledger", ""}, {"policy/packs", ""}, {"policy", "policy/packs"}, {"purpose", ""},
 	{"identity", "db"},
-	{"internal/agekey", ""}, {"internal/asset", ""}, {"internal/problem", ""}, {"internal/push", ""}, {"internal/push/pushtest", "internal/push"}, {"internal/smtp", ""}, {"internal/smtp/smtptest", "internal/smtp"}, {"internal/softkey", ""}, {"internal/whole", ""},
+	{"internal/agekey", ""}, {"internal/asset", ""}, {"internal/problem", ""}, {"internal/push", ""}, {"internal/push/pushtest", "internal/push"}, {"internal/smtp", ""}, {"internal/smtp/smtptest", "internal/smtp"}, {"internal/softkey", ""}, {"internal/wake", ""}, {"internal/whole", ""},
 	{"searchlog", ""},
 	{"audit/scrub", "purpose"},
 	{"audit", "agencyname audit/scrub policy/packs purpose searchlog"}, // runs without an exchange, and in a browser
-	{"audit/report", "audit internal/whole policy/packs searchlog"},                   // no os, no net: also in a browser
+	{"audit/report", "audit internal/whole policy/packs searchlog"},    // no os, no net: also in a browser
 	{"audit/report/save", "audit audit/report"},
 	{"internal/auditwasm", "audit audit/report policy/packs searchlog"},
 	{"internal/loggen", "searchlog"}, {"internal/loggen/cmd", "internal/loggen"},
@@ -45,7 +45,7 @@ var arrows = []struct{ pkg, may string }{
 	{"share", "blob canvass db evidence gate identity ledger"},
 	{"plate", "geo"}, {"plate/reads", "db geo plate"},
 	{"plate/image", "blob db gate identity plate"}, {"plate/sharing", "gate geo identity ledger plate policy/packs"},
-	{"plate/intake", "db gate geo identity plate"}, {"plate/hotlist", "db gate geo identity internal/push plate"},
+	{"plate/intake", "db gate geo identity plate"}, {"plate/hotlist", "db gate geo identity internal/form internal/push plate"},
 	{"plate/search", "agencyname db gate geo identity ledger plate plate/reads plate/sharing policy policy/packs purpose"}, {"plate/peer", "db gate identity ledger plate"},
 	{"vision", ""}, {"vision/ort", ""}, {"vision/models", ""}, {"vision/models/modelstest", "vision/models"}, {"vision/nets", "vision vision/models vision/ort"}, {"internal/drawnface", "vision"},
 	{"vision/plates", "vision vision/nets vision/ort"}, {"vision/plates/train/features", "vision vision/models vision/nets vision/plates"},
@@ -57,18 +57,18 @@ var arrows = []struct{ pkg, may string }{
 	{"lpr", "ledger plate plate/intake share/client video vision vision/plates"}, // a machine at the roadside
 	{"web", "canvass capability evidence feed gate geo identity internal/asset internal/form internal/problem internal/push ledger oversight pets plate plate/hotlist plate/image plate/intake plate/peer plate/search plate/sharing policy purpose register roster share web/app web/basemap web/i18n web/pages"},
 	{"exchange", "blob canvass db evidence feed gate geo identity internal/push ledger pets plate plate/hotlist plate/image plate/intake plate/peer plate/reads plate/search plate/sharing policy purpose register roster share web web/app web/basemap web/i18n"},
-	{"home", "geo vision"}, {"home/cameras/onvif", ""}, {"home/cameras/frigate", ""}, {"home/cameras", "db geo home home/cameras/frigate home/cameras/onvif video"},
-	{"home/record", "db home home/cameras home/cameras/frigate video"},
+	{"home", "geo vision"}, {"home/cameras/onvif", ""}, {"home/cameras/frigate", ""}, {"home/cameras", "db geo home home/cameras/frigate home/cameras/onvif internal/wake video"},
+	{"home/record", "db home home/cameras home/cameras/frigate internal/wake video"},
 	{"internal/rtsptest", ""}, {"internal/pgtest", ""}, {"internal/dbtest", "db internal/pgtest"},
 	{"internal/actor", "gate identity internal/agekey internal/softkey ledger roster plate/intake share/client web"},
-	{"internal/gatetest", "canvass db gate geo identity internal/agekey internal/dbtest internal/softkey ledger policy"},
+	{"internal/gatetest", "db gate geo identity internal/agekey internal/dbtest internal/softkey ledger policy"},
 	{"internal/testworld", "db exchange identity internal/actor internal/dbtest roster web"},
-	{"home/watch", "db home home/cameras home/cameras/frigate home/record video vision"}, // keeps no picture, sends nothing
-	{"home/faces", "db home/cameras policy/packs vision"},                                // no net: faces leave the house by no way
-	{"home/ask", "canvass db geo home ledger share/client"},                              // sends nothing but its rounds
-	{"home/notify", "db internal/push internal/smtp web/i18n"},
-	{"home/send", "canvass db gate home home/ask home/record ledger share/client video vision/cover web/i18n"},
-	{"home/pets", "db feed gate geo home pets share/client vision"}, {"home/register", "db gate geo home share/client"},
+	{"home/watch", "db home home/cameras home/cameras/frigate home/record internal/wake video vision"}, // keeps no picture, sends nothing
+	{"home/faces", "db home/cameras policy/packs vision"},                                              // no net: faces leave the house by no way
+	{"home/ask", "canvass db geo home ledger share/client"},                                            // sends nothing but its rounds
+	{"home/notify", "db internal/push internal/smtp internal/wake web/i18n"},
+	{"home/send", "canvass db gate home home/ask home/record internal/wake ledger share/client video vision/cover web/i18n"},
+	{"home/pets", "db feed gate geo home internal/wake pets share/client vision"}, {"home/register", "db gate geo home share/client"},
 	{"home/devices", "db"},
 	{"home/web", "gate geo home home/ask home/cameras home/devices home/faces home/notify home/pets home/record home/register home/send internal/asset internal/problem internal/push internal/smtp internal/whole share/client video vision web/app web/basemap web/i18n"},
 	{"home/node", "db home home/ask home/cameras home/devices home/faces home/notify home/pets home/record home/register home/send home/watch home/web ledger share/client vision vision/cover vision/models vision/nets vision/plates web/basemap"},
