@@ -36,13 +36,28 @@ export async function opened(cap: Capability, sealed: string): Promise<string | 
 
 /** A form that anybody may send: good once, a few seconds after it was fetched. */
 export class Form {
-  private readonly from = Date.now();
-  constructor(private readonly token: Promise<string>) {}
-  async take(): Promise<string> {
-    const token = await this.token;
-    const left = this.from + 5_000 - Date.now();
-    if (left > 0) await new Promise((go) => setTimeout(go, left));
-    return token;
+  private token!: Promise<{ form: string }>;
+  private from = 0;
+
+  constructor(private readonly fetch: () => Promise<{ form: string }>) {
+    this.renew();
+  }
+
+  /** Sends something with it; the next thing has a form of its own. */
+  async use<T>(send: (form: string) => Promise<T>): Promise<T> {
+    try {
+      const { form } = await this.token;
+      const left = this.from + 5_000 - Date.now();
+      if (left > 0) await new Promise((go) => setTimeout(go, left));
+      return await send(form);
+    } finally {
+      this.renew();
+    }
+  }
+
+  private renew() {
+    this.from = Date.now();
+    this.token = this.fetch();
   }
 }
 

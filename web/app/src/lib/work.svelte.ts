@@ -1,13 +1,28 @@
-/**
- * What a page reads from the exchange and what is done to it there: one thing at
- * a time, after which it is read anew. The last failure stays until the next try.
- */
-export class Work<T> {
-  data = $state.raw<T>();
+/** What is done for somebody, one thing at a time. The last failure stays until the next try. */
+export class Task {
   busy = $state(false);
   error = $state.raw<unknown>();
 
-  constructor(private readonly read: () => Promise<T>) {}
+  async doing(work: () => Promise<unknown>): Promise<void> {
+    this.busy = true;
+    this.error = undefined;
+    try {
+      await work();
+    } catch (e) {
+      this.error = e;
+    } finally {
+      this.busy = false;
+    }
+  }
+}
+
+/** What a page reads from the exchange and what is done to it there, after which it is read anew. */
+export class Work<T> extends Task {
+  data = $state.raw<T>();
+
+  constructor(private readonly read: () => Promise<T>) {
+    super();
+  }
 
   async load(): Promise<void> {
     try {
@@ -17,16 +32,10 @@ export class Work<T> {
     }
   }
 
-  async doing(work: () => Promise<void>): Promise<void> {
-    this.busy = true;
-    this.error = undefined;
-    try {
+  override doing(work: () => Promise<unknown>): Promise<void> {
+    return super.doing(async () => {
       await work();
       await this.load();
-    } catch (e) {
-      this.error = e;
-    } finally {
-      this.busy = false;
-    }
+    });
   }
 }
