@@ -13,11 +13,12 @@ import (
 	"porchlight/gate"
 	"porchlight/geo"
 	"porchlight/identity"
+	"porchlight/internal/gatetest"
 )
 
 func TestLimitsAtTheirEdges(t *testing.T) {
 	w := newWorld(t)
-	now := w.clock()
+	now := w.Now()
 	for name, c := range map[string]struct {
 		change func(*Draft)
 		rule   string // "" passes
@@ -39,9 +40,9 @@ func TestLimitsAtTheirEdges(t *testing.T) {
 		"expired":              {func(d *Draft) { d.Expires = now }, "base.request-expiry"},
 		"no case":              {func(d *Draft) { d.Case = " - " }, "base.request-case"},
 		"no contact":           {func(d *Draft) { d.Contact = "" }, "base.request-case"},
-		"outside":              {func(d *Draft) { d.Area = polygon(t, -89.705, 39.75, -89.70, 39.754) }, "base.request-jurisdiction"},
-		"to the border":        {func(d *Draft) { d.Area = polygon(t, -89.70, 39.75, -89.695, 39.754) }, ""},
-		"over by a centimetre": {func(d *Draft) { d.Area = polygon(t, -89.7000001, 39.75, -89.695, 39.754) }, "base.request-jurisdiction"},
+		"outside":              {func(d *Draft) { d.Area = gatetest.Box(t, -89.705, 39.75, -89.70, 39.754) }, "base.request-jurisdiction"},
+		"to the border":        {func(d *Draft) { d.Area = gatetest.Box(t, -89.70, 39.75, -89.695, 39.754) }, ""},
+		"over by a centimetre": {func(d *Draft) { d.Area = gatetest.Box(t, -89.7000001, 39.75, -89.695, 39.754) }, "base.request-jurisdiction"},
 		"protest":              {func(d *Draft) { d.Narrative = "Looking for footage of the protest on Main St." }, "base.request-protest"},
 		"immigration":          {func(d *Draft) { d.Narrative = "Immigration status check on this block." }, "base.request-immigration"},
 	} {
@@ -55,17 +56,17 @@ func TestLimitsAtTheirEdges(t *testing.T) {
 				}
 				return
 			}
-			if ids := refusedBy(err); !slices.Contains(ids, c.rule) {
+			if ids := gatetest.RefusedBy(err); !slices.Contains(ids, c.rule) {
 				t.Fatalf("refused by %v (%v), want %s", ids, err, c.rule)
 			}
 		})
 	}
 	for who, rule := range map[string]string{"fred": "base.request-local", "gina": "base."} {
-		if _, err := w.post(who, w.draft()); !strings.HasPrefix(strings.Join(refusedBy(err), " "), rule) {
+		if _, err := w.post(who, w.draft()); !strings.HasPrefix(strings.Join(gatetest.RefusedBy(err), " "), rule) {
 			t.Errorf("%s: %v", who, err)
 		}
 	}
-	if _, err := w.post("carl", w.draft()); !slices.Contains(refusedBy(err), "base.default-deny") {
+	if _, err := w.post("carl", w.draft()); !slices.Contains(gatetest.RefusedBy(err), "base.default-deny") {
 		t.Errorf("a custodian posts: %v", err)
 	}
 }
@@ -93,7 +94,7 @@ func TestRefusalIsRecorded(t *testing.T) {
 	if rec.Private("case") != d.Case || rec.Private("narrative") != d.Narrative {
 		t.Error("the private values are not kept")
 	}
-	if mine, err := w.Mine(t.Context(), w.who["carl"]); err != nil || len(mine) != 0 {
+	if mine, err := w.Mine(t.Context(), w.Who["carl"]); err != nil || len(mine) != 0 {
 		t.Errorf("%v, %v", mine, err)
 	}
 }
@@ -140,7 +141,7 @@ func TestTwoPostsACase(t *testing.T) {
 				_, err = w.closeIt("raul", r.ID) // a closed one does
 				must(t, err)
 			}
-		} else if !slices.Contains(refusedBy(err), "base.request-twice") {
+		} else if !slices.Contains(gatetest.RefusedBy(err), "base.request-twice") {
 			t.Errorf("third post: %v", err)
 		}
 	}
@@ -156,16 +157,14 @@ func TestPostsRace(t *testing.T) {
 	// Sign first, so that the acts meet in the gate.
 	for i := range 6 {
 		id := fmt.Sprint("officer", i) // each with a passkey, whose counter goes up one by one
-		w.enrol(id, city, identity.RoleRequester)
-		by := gate.Caller{Who: w.who[id], ActID: gate.NewActID()}
+		w.Enrol(id, city, identity.RoleRequester)
+		by := gate.Caller{Who: w.Who[id], ActID: gate.NewActID()}
 		_, err := w.Post(t.Context(), by, d)
 		ask := (*gate.SignatureRequired)(nil)
 		if !errors.As(err, &ask) {
 			t.Fatal(err)
 		}
-		answer, err := w.keys[id].Get(ask.Options, site)
-		must(t, err)
-		by.Assertion = stripPRF(t, answer)
+		by.Assertion = w.Sign(id, ask)
 		wg.Go(func() {
 			_, err := w.Post(context.Background(), by, d)
 			mu.Lock()
@@ -177,13 +176,13 @@ func TestPostsRace(t *testing.T) {
 				if _, again := w.Post(context.Background(), by, d); !errors.Is(again, gate.ErrVoided) {
 					t.Errorf("a lost race should be void: %v", again)
 				}
-			case refusedBy(err) == nil:
+			case gatetest.RefusedBy(err) == nil:
 				t.Errorf("unexpected: %v", err)
 			}
 		})
 	}
 	wg.Wait()
-	rs, err := w.Mine(t.Context(), w.who["carl"])
+	rs, err := w.Mine(t.Context(), w.Who["carl"])
 	must(t, err)
 	if len(rs) != passed || passed < 1 || passed > 2 {
 		t.Errorf("%d posts for one case, %d said to have passed", len(rs), passed)
@@ -199,10 +198,10 @@ func TestModeration(t *testing.T) {
 	if r.Published() {
 		t.Error("published before moderation")
 	}
-	if _, err := w.moderate("rita as moderator", r.ID, true, ""); !slices.Contains(refusedBy(err), "base.request-second-person") {
+	if _, err := w.moderate("rita as moderator", r.ID, true, ""); !slices.Contains(gatetest.RefusedBy(err), "base.request-second-person") {
 		t.Errorf("approving her own request: %v", err)
 	}
-	if _, err := w.moderate("raul", r.ID, true, ""); !slices.Contains(refusedBy(err), "base.default-deny") {
+	if _, err := w.moderate("raul", r.ID, true, ""); !slices.Contains(gatetest.RefusedBy(err), "base.default-deny") {
 		t.Errorf("a requester moderates: %v", err)
 	}
 	if _, err := w.moderate("mona", r.ID, false, "  "); !errors.Is(err, ErrReason) {
@@ -212,11 +211,11 @@ func TestModeration(t *testing.T) {
 		t.Error(err)
 	}
 	w.setStatus(city, "suspended")
-	if _, err := w.moderate("mona", r.ID, true, ""); !slices.Contains(refusedBy(err), "base.request-asker-active") {
+	if _, err := w.moderate("mona", r.ID, true, ""); !slices.Contains(gatetest.RefusedBy(err), "base.request-asker-active") {
 		t.Errorf("publishing for a suspended agency: %v", err)
 	}
 	w.setStatus(city, "active")
-	if q, err := w.Queue(t.Context(), w.who["mona"]); err != nil || len(q) != 1 || changes != 0 {
+	if q, err := w.Queue(t.Context(), w.Who["mona"]); err != nil || len(q) != 1 || changes != 0 {
 		t.Errorf("queue %v, %v; %d changes", q, err, changes)
 	}
 	r, err = w.moderate("mona", r.ID, true, "")
@@ -229,7 +228,7 @@ func TestModeration(t *testing.T) {
 	if rec.Entry.Act.Public["content"] != r.Content().Hash() || rec.Entry.Act.Public["request"] != r.ID {
 		t.Errorf("%v", rec.Entry.Act.Public)
 	}
-	if _, err := w.moderate("mona", r.ID, false, "second thoughts"); refusedBy(err) == nil {
+	if _, err := w.moderate("mona", r.ID, false, "second thoughts"); gatetest.RefusedBy(err) == nil {
 		t.Errorf("moderated twice: %v", err)
 	}
 	history, err := w.Gate.History(t.Context(), r.ID)
@@ -249,7 +248,7 @@ func TestEndsStayListed(t *testing.T) {
 	_, err = w.moderate("mona", rejected.ID, false, "Not a crime.")
 	must(t, err)
 
-	if _, err := w.closeIt("gina", a.ID); refusedBy(err) == nil {
+	if _, err := w.closeIt("gina", a.ID); gatetest.RefusedBy(err) == nil {
 		t.Errorf("another agency closes: %v", err)
 	}
 	a, err = w.closeIt("raul", a.ID)
@@ -257,17 +256,17 @@ func TestEndsStayListed(t *testing.T) {
 	if a.State != Resolved || a.Closed.IsZero() {
 		t.Errorf("%+v", a)
 	}
-	if _, err := w.closeIt("raul", a.ID); refusedBy(err) == nil {
+	if _, err := w.closeIt("raul", a.ID); gatetest.RefusedBy(err) == nil {
 		t.Errorf("closed twice: %v", err)
 	}
 	if n, err := w.Expire(t.Context()); n != 0 || err != nil {
 		t.Errorf("too early: %d, %v", n, err)
 	}
-	w.sleep(72*time.Hour - time.Second)
+	w.Sleep(72*time.Hour - time.Second)
 	if open, err := w.Open(t.Context()); err != nil || len(open) != 1 || open[0].ID != b.ID {
 		t.Errorf("%v, %v", open, err)
 	}
-	w.sleep(time.Second)
+	w.Sleep(time.Second)
 	if open, err := w.Open(t.Context()); err != nil || len(open) != 0 {
 		t.Errorf("past its expiry, not yet expired by the clock: %v, %v", open, err)
 	}
@@ -302,7 +301,7 @@ func TestWhoSeesWhat(t *testing.T) {
 	must(t, err)
 	nobody := identity.Resident()
 	for who, want := range map[string]bool{"carl": true, "mona": true, "fred": false, "gina": false, "resident": false} {
-		p := w.who[who]
+		p := w.Who[who]
 		if who == "resident" {
 			p = nobody
 		}

@@ -19,6 +19,7 @@ import (
 
 	"porchlight/feed"
 	"porchlight/geo"
+	"porchlight/internal/gatetest"
 	"porchlight/ledger"
 
 	"golang.org/x/mod/sumdb/note"
@@ -40,13 +41,13 @@ func feedSigner(t testing.TB) (note.Signer, note.Verifier) {
 }
 
 func (w *world) feed(open func(context.Context) ([]Request, error)) *Builder {
-	w.t.Helper()
-	s, _ := feedSigner(w.t)
+	w.T.Helper()
+	s, _ := feedSigner(w.T)
 	b, err := NewBuilder(context.Background(), FeedOptions{
 		Signer: s, Key: testFeedVKey, KeyEntry: 90, Receipt: w.receipt,
-		Jurisdiction: []geo.Polygon{w.agencies[city].Jurisdiction}, Open: open, Agencies: w, Now: w.clock,
+		Jurisdiction: []geo.Polygon{w.agencies[city].Jurisdiction}, Open: open, Agencies: w, Now: w.Now,
 	})
-	must(w.t, err)
+	must(w.T, err)
 	return b
 }
 
@@ -72,7 +73,7 @@ func get(h http.Handler, path string, header ...string) *httptest.ResponseRecord
 func fixed(w *world, id string) Request {
 	d := w.draft().clean()
 	d.Case = "24-00001"
-	return Request{ID: id, Agency: city, Draft: d, State: Open, Posted: w.clock(), Decided: w.clock(), DecisionEntry: 7}
+	return Request{ID: id, Agency: city, Draft: d, State: Open, Posted: w.Now(), Decided: w.Now(), DecisionEntry: 7}
 }
 
 func TestFeed(t *testing.T) {
@@ -87,7 +88,7 @@ func TestFeed(t *testing.T) {
 	must(t, b.Build(t.Context()))
 
 	in := geo.CellsNear(r.Area, NearMetres)
-	made := w.clock().Truncate(5 * time.Minute)
+	made := w.Now().Truncate(5 * time.Minute)
 	for _, cell := range b.Cells() {
 		res := get(b, FeedPath+cell)
 		body := res.Body.Bytes()
@@ -145,7 +146,7 @@ func TestFeed(t *testing.T) {
 		t.Errorf("%+v, %v", f, err)
 	}
 	w.setStatus(city, "active")
-	w.sleep(73 * time.Hour)
+	w.Sleep(73 * time.Hour)
 	must(t, b.Build(t.Context()))
 	if f, err := ParseFeed(get(b, FeedPath+in[0]).Body.Bytes(), key); err != nil || len(f.Requests) != 0 {
 		t.Errorf("%+v, %v", f, err)
@@ -181,7 +182,7 @@ func TestFeedSameForEverybody(t *testing.T) {
 	if again := get(b, FeedPath+cell).Header().Get("Etag"); again != etag {
 		t.Error("the same content within a schedule slot has another ETag")
 	}
-	w.sleep(5 * time.Minute)
+	w.Sleep(5 * time.Minute)
 	must(t, b.Build(t.Context()))
 	if again := get(b, FeedPath+cell).Header().Get("Etag"); again == etag {
 		t.Error("a new slot keeps the old ETag")
@@ -267,7 +268,7 @@ func TestFeedWhileBuilding(t *testing.T) {
 		})
 	}
 	for range 20 {
-		w.sleep(5 * time.Minute)
+		w.Sleep(5 * time.Minute)
 		must(t, b.Build(t.Context()))
 	}
 	close(stop)
@@ -358,7 +359,7 @@ func TestVectors(t *testing.T) {
 	s, _ := feedSigner(t)
 	a, b := fixed(w, "01kaq0000000000000000000aa"), fixed(w, "01kaq0000000000000000000bb")
 	a.Narrative = "Un hombre robó un paquete.\nA \"big\" box <blue> & \\ é 🚲 \u007f"
-	a.Area = polygon(t, -89.65, 39.75, -89.6459, 39.7533)
+	a.Area = gatetest.Box(t, -89.65, 39.75, -89.6459, 39.7533)
 	b.Area = a.Area
 	// A small ledger with real receipts, the same in every run. The second request
 	// is not the one that its entry published.
@@ -386,7 +387,7 @@ func TestVectors(t *testing.T) {
 			r, err := log.Receipt(ctx, entry)
 			return string(r.Marshal()), err
 		},
-		Jurisdiction: []geo.Polygon{polygon(t, -89.70, 39.70, -89.60, 39.80)}, Agencies: w, Now: w.clock,
+		Jurisdiction: []geo.Polygon{gatetest.Box(t, -89.70, 39.70, -89.60, 39.80)}, Agencies: w, Now: w.Now,
 		Open: func(context.Context) ([]Request, error) { return []Request{a, b}, nil },
 	})
 	must(t, err)
@@ -420,7 +421,7 @@ func TestVectors(t *testing.T) {
 			vectors.Places = append(vectors.Places, place{x, y, p.Cell()})
 		}
 	}
-	for _, p := range []geo.Polygon{a.Area, polygon(t, -0.002, -0.003, 0.004, 0.001), polygon(t, 4.88, 52.36, 4.89, 52.37), w.agencies[city].Jurisdiction} {
+	for _, p := range []geo.Polygon{a.Area, gatetest.Box(t, -0.002, -0.003, 0.004, 0.001), gatetest.Box(t, 4.88, 52.36, 4.89, 52.37), w.agencies[city].Jurisdiction} {
 		d := p.Bounds().Degrees()
 		vectors.Areas = append(vectors.Areas, area{
 			Area: p, M2: p.AreaM2(),

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"porchlight/geo"
+	"porchlight/internal/gatetest"
 	"porchlight/internal/push"
 	"porchlight/internal/push/pushtest"
 	"porchlight/internal/smtp/smtptest"
@@ -25,21 +26,21 @@ func listen(n *Notices, at *pushtest.Service, cell, path string) error {
 }
 
 func (w *world) notices(r *smtptest.Relay) (*Notices, *pushtest.Service) {
-	w.t.Helper()
+	w.T.Helper()
 	keys, err := push.NewKeys()
-	must(w.t, err)
+	must(w.T, err)
 	o := NoticeOptions{
-		DB: w.DB, Cells: geo.CoarseCells(w.agencies[city].Jurisdiction), Secret: [32]byte{1}, BaseURL: site,
-		Push: push.NewSender(keys, pushtest.Contact, true), Now: w.clock, Jitter: 10 * time.Minute,
+		DB: w.DB, Cells: geo.CoarseCells(w.agencies[city].Jurisdiction), Secret: [32]byte{1}, BaseURL: gatetest.Site,
+		Push: push.NewSender(keys, pushtest.Contact, true), Now: w.Now, Jitter: 10 * time.Minute,
 		Words: func(lang, key string) string { return lang + ":" + key },
 	}
 	if r != nil {
 		o.Mail = SMTP(r.Config())
 	}
 	n, err := NewNotices(context.Background(), o)
-	must(w.t, err)
+	must(w.T, err)
 	w.Notices = n
-	return n, pushtest.New(w.t, keys.Public)
+	return n, pushtest.New(w.T, keys.Public)
 }
 
 func (n *Notices) count(t testing.TB, table string) (c int) {
@@ -74,7 +75,7 @@ func TestPush(t *testing.T) {
 	if c := n.count(t, "canvass_notice"); c != 2 {
 		t.Errorf("%d notices wait, want one for each of two subscribers", c)
 	}
-	w.sleep(n.Jitter)
+	w.Sleep(n.Jitter)
 	if sent := due(t, n); sent != 2 {
 		t.Errorf("sent %d", sent)
 	}
@@ -92,7 +93,7 @@ func TestPush(t *testing.T) {
 
 	// Failures are tried again, later and later; the queue is in the store.
 	w.publish(w.draft())
-	w.sleep(n.Jitter)
+	w.Sleep(n.Jitter)
 	at.Answer(503)
 	if due(t, n) != 0 {
 		t.Error("a refused message counts as sent")
@@ -103,7 +104,7 @@ func TestPush(t *testing.T) {
 	again, err := NewNotices(t.Context(), n.NoticeOptions) // a restart
 	must(t, err)
 	at.Answer(201)
-	w.sleep(time.Minute)
+	w.Sleep(time.Minute)
 	if sent := due(t, again); sent != 2 {
 		t.Errorf("after the restart: sent %d", sent)
 	}
@@ -111,7 +112,7 @@ func TestPush(t *testing.T) {
 	// A subscription that is gone is forgotten.
 	at.Answer(410)
 	w.publish(w.draft())
-	w.sleep(n.Jitter)
+	w.Sleep(n.Jitter)
 	due(t, n)
 	if c := n.count(t, "canvass_subscriber"); c != 1 {
 		t.Errorf("%d subscribers are left, want the far one", c)
@@ -130,7 +131,7 @@ func TestPushGivesUp(t *testing.T) {
 	w.publish(w.draft())
 	tries := 0
 	for n.count(t, "canvass_notice") > 0 {
-		w.sleep(24 * time.Hour)
+		w.Sleep(24 * time.Hour)
 		due(t, n)
 		if tries++; tries > 20 {
 			t.Fatal("tries for ever")
@@ -189,7 +190,7 @@ func TestMail(t *testing.T) {
 		t.Fatalf("%v %v", ms, bodies)
 	}
 	w.publish(w.draft())
-	w.sleep(n.Jitter)
+	w.Sleep(n.Jitter)
 	if due(t, n) != 0 {
 		t.Error("an unconfirmed address gets notices")
 	}
@@ -206,7 +207,7 @@ func TestMail(t *testing.T) {
 	must(t, n.Confirm(ctx, links[0][2])) // once more is no error
 
 	r := w.publish(w.draft())
-	w.sleep(n.Jitter)
+	w.Sleep(n.Jitter)
 	if due(t, n) != 1 {
 		t.Error("no notice")
 	}
@@ -226,20 +227,20 @@ func TestMail(t *testing.T) {
 			t.Errorf("the mail says %q", detail)
 		}
 	}
-	if !strings.Contains(bodies[0], site+"/near#"+cell) {
+	if !strings.Contains(bodies[0], gatetest.Site+"/near#"+cell) {
 		t.Errorf("%s", bodies[0])
 	}
 
 	// An address that does not exist is forgotten; a busy relay is not its fault.
 	smtp.Refuse("450 later")
 	w.publish(w.draft())
-	w.sleep(n.Jitter)
+	w.Sleep(n.Jitter)
 	due(t, n)
 	if n.count(t, "canvass_subscriber") != 1 || n.count(t, "canvass_notice") != 1 {
 		t.Error("a temporary failure should keep notice and subscriber")
 	}
 	smtp.Refuse("550 no such user")
-	w.sleep(time.Hour)
+	w.Sleep(time.Hour)
 	due(t, n)
 	if n.count(t, "canvass_subscriber") != 0 {
 		t.Error("a dead address is kept")
@@ -269,7 +270,7 @@ func TestMail(t *testing.T) {
 	must(t, n.SubscribeMail(ctx, cell, "carl@example.org"))
 	due(t, n)
 	_, bodies = smtp.Mails()
-	w.sleep(confirmWithin + time.Second)
+	w.Sleep(confirmWithin + time.Second)
 	if err := n.Confirm(ctx, linkPattern.FindStringSubmatch(bodies[0])[2]); !errors.Is(err, ErrLink) {
 		t.Errorf("late: %v", err)
 	}
@@ -283,7 +284,7 @@ func TestMail(t *testing.T) {
 func TestManyCells(t *testing.T) {
 	w := newWorld(t)
 	n, at := w.notices(smtptest.New(t))
-	n.Cells = geo.CoarseCells(polygon(t, -90, 39, -89, 40))
+	n.Cells = geo.CoarseCells(gatetest.Box(t, -90, 39, -89, 40))
 	for i, cell := range n.Cells[:maxCells+1] {
 		if err := listen(n, at, cell, "/ann"); (err == nil) != (i < maxCells) {
 			t.Errorf("cell %d: %v", i, err)
