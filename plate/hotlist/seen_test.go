@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"porchlight/internal/gatetest"
 	"porchlight/plate"
 )
 
@@ -26,7 +27,7 @@ func TestAHitIsRaised(t *testing.T) {
 	if len(raised) != 1 || raised[0].Act.Public["list"] != l.ID || raised[0].Act.Public["owner"] != city || raised[0].Act.Public["agency"] != city {
 		t.Fatalf("%+v", raised)
 	}
-	for e, err := range w.log.Entries(t.Context(), 0) {
+	for e, err := range w.Log.Entries(t.Context(), 0) {
 		must(t, err)
 		if strings.Contains(string(e.Entry.Bytes()), "ABC123") {
 			t.Errorf("the plate stands in the ledger: %s", e.Entry.Bytes())
@@ -40,10 +41,10 @@ func TestAHitIsRaised(t *testing.T) {
 	if len(w.queue("sam")) != 0 {
 		t.Error("another agency sees the hit")
 	}
-	if _, err := w.Hit(t.Context(), w.who["sam"], h.ID); err != ErrNotFound {
+	if _, err := w.Hit(t.Context(), w.Who["sam"], h.ID); err != ErrNotFound {
 		t.Errorf("another agency opens the hit: %v", err)
 	}
-	if _, err := w.Hits(t.Context(), w.who["ada"], false); err == nil {
+	if _, err := w.Hits(t.Context(), w.Who["ada"], false); err == nil {
 		t.Error("an administrator works hits")
 	}
 }
@@ -55,7 +56,7 @@ func TestABurstIsOneHit(t *testing.T) {
 	must(t, err)
 	for range 5 {
 		w.seen(w.read(city, "ABC123"))
-		w.sleep(2 * time.Minute)
+		w.Sleep(2 * time.Minute)
 	}
 	if got := w.queue("ida"); !slices.Equal(got, []string{"ABC123 5"}) {
 		t.Errorf("five cameras in traffic: %v", got)
@@ -67,7 +68,7 @@ func TestABurstIsOneHit(t *testing.T) {
 	late := w.read(city, "ABC123")
 	late.Seen = late.Seen.Add(-12 * time.Minute)
 	w.seen(late)
-	w.sleep(24 * time.Hour)
+	w.Sleep(24 * time.Hour)
 	w.seen(w.read(city, "ABC123"))
 	if got := w.queue("ida"); !slices.Equal(got, []string{"ABC123 1", "ABC123 6"}) {
 		t.Errorf("%v", got)
@@ -120,13 +121,13 @@ func TestWhoIsAlerted(t *testing.T) {
 
 	// Nobody else is alerted until one of them countersigns, and only while the
 	// entry stays as it was.
-	w.sleep(time.Hour)
+	w.Sleep(time.Hour)
 	w.seen(w.read(sheriff, "ABC123"))
 	if len(w.queue("sam")) != 0 {
 		t.Error("an offered list alerts who did not countersign it")
 	}
 	must(t, w.countersign("sam", l, ""))
-	w.sleep(time.Hour)
+	w.Sleep(time.Hour)
 	w.seen(w.read(sheriff, "ABC123"))
 	if got := w.queue("sam"); !slices.Equal(got, []string{"ABC123 1"}) {
 		t.Errorf("after countersigning: %v", got)
@@ -135,13 +136,13 @@ func TestWhoIsAlerted(t *testing.T) {
 	d.Basis = "Report of theft, second owner"
 	e2, err := w.add("ida", l, d)
 	must(t, err)
-	w.sleep(time.Hour)
+	w.Sleep(time.Hour)
 	w.seen(w.read(sheriff, "ABC123"))
 	if got := w.queue("sam"); len(got) != 1 {
 		t.Errorf("a countersignature covers an entry that changed: %v", got)
 	}
 	must(t, w.countersign("sam", l, e2.ID))
-	w.sleep(time.Hour)
+	w.Sleep(time.Hour)
 	w.seen(w.read(sheriff, "ABC123"))
 	if got := w.queue("sam"); len(got) != 2 {
 		t.Errorf("countersigned by itself: %v", got)
@@ -149,7 +150,7 @@ func TestWhoIsAlerted(t *testing.T) {
 	if err := w.countersign("sam", l, e.ID); err != ErrNotFound {
 		t.Errorf("countersigned what is gone: %v", err)
 	}
-	if got := refusedBy(w.countersign("fay", l, "")); !slices.Contains(got, "base.hotlist-local") {
+	if got := gatetest.RefusedBy(w.countersign("fay", l, "")); !slices.Contains(got, "base.hotlist-local") {
 		t.Errorf("a federal officer countersigns: %v", got)
 	}
 }
@@ -178,7 +179,7 @@ func TestAnotherAgencysListAlertsNobodyUntilCountersigned(t *testing.T) {
 func TestNoAlertForWhatTheCamerasStateForbids(t *testing.T) {
 	w := newWorld(t)
 	l := w.create("tex", NewList{Name: "Warrants", Kind: WantedPerson, Source: FromHere})
-	d := Draft{Plate: "ABC123", Basis: "Administrative warrant of removal", Case: "26-7", Expires: w.clock().Add(24 * time.Hour)}
+	d := Draft{Plate: "ABC123", Basis: "Administrative warrant of removal", Case: "26-7", Expires: w.Now().Add(24 * time.Hour)}
 	e, err := w.add("tex", l, d)
 	must(t, err)
 	if !slices.Contains(e.Means, "immigration") {
@@ -200,7 +201,7 @@ func TestNoAlertForWhatTheCamerasStateForbids(t *testing.T) {
 		t.Errorf("a Texas camera: %v", got)
 	}
 	il := w.create("ida", NewList{Name: "Warrants", Kind: WantedPerson, Source: FromHere})
-	if _, err := w.add("ida", il, d); !slices.Contains(refusedBy(err), "us-il.hotlist-immigration") {
+	if _, err := w.add("ida", il, d); !slices.Contains(gatetest.RefusedBy(err), "us-il.hotlist-immigration") {
 		t.Errorf("an Illinois list takes it: %v", err)
 	}
 }
@@ -213,9 +214,9 @@ func TestRunRaises(t *testing.T) {
 	must(t, err)
 	must(t, w.Seen(t.Context(), []plate.Read{w.read(city, "ABC123")}))
 	w.fresh.take() // the node that kept it stopped
-	w.sleep(time.Minute)
+	w.Sleep(time.Minute)
 
-	changed, last, stop, err := w.Watch(t.Context(), w.who["ida"])
+	changed, last, stop, err := w.Watch(t.Context(), w.Who["ida"])
 	must(t, err)
 	defer stop()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -231,7 +232,7 @@ func TestRunRaises(t *testing.T) {
 			case <-time.After(20 * time.Second):
 				t.Fatalf("no news of %s", want)
 			}
-			hs, err := w.Since(t.Context(), w.who["ida"], last)
+			hs, err := w.Since(t.Context(), w.Who["ida"], last)
 			must(t, err)
 			for _, h := range hs {
 				last = h.Seq
