@@ -37,6 +37,7 @@ import (
 	"porchlight/geo"
 	"porchlight/identity"
 	"porchlight/internal/actor"
+	"porchlight/internal/form"
 	"porchlight/internal/softkey"
 	"porchlight/internal/testworld"
 	"porchlight/ledger"
@@ -758,7 +759,7 @@ func (c *cell) importing() string {
 
 // wanted makes the lists of the police, a hit, and corrections asked of them.
 func (w *matrixWorld) wanted(ctx context.Context) error {
-	form := w.X.Hotlists.CorrectionForm()
+	token := w.X.Hotlists.Asking.Token()
 	ida := w.Police.Investigator
 	who := identity.Principal{Agency: w.Police.ORI, Roles: []identity.Role{identity.RoleInvestigator}}
 	w.importing = web.HotlistImport{Format: "csv"}
@@ -801,8 +802,8 @@ func (w *matrixWorld) wanted(ctx context.Context) error {
 		if len(hits) > 0 {
 			w.hit = hits[0].ID
 		}
-		secret, err := w.X.Hotlists.OpenCorrection(ctx, form, w.Police.ORI, hotlist.Request{What: "I was stopped for no reason."})
-		if errors.Is(err, hotlist.ErrSlow) {
+		secret, err := w.X.Hotlists.OpenCorrection(ctx, token, w.Police.ORI, hotlist.Request{What: "I was stopped for no reason."})
+		if errors.Is(err, form.ErrSlow) {
 			continue // a person takes longer
 		} else if err != nil {
 			return err
@@ -811,7 +812,7 @@ func (w *matrixWorld) wanted(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		w.corrections[len(w.corrections) == 1], w.ticket, form = c.ID, secret, w.X.Hotlists.CorrectionForm()
+		w.corrections[len(w.corrections) == 1], w.ticket, token = c.ID, secret, w.X.Hotlists.Asking.Token()
 	}
 	return nil
 }

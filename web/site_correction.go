@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"porchlight/internal/form"
 	"porchlight/plate/hotlist"
 	"porchlight/roster"
 	"porchlight/web/pages"
@@ -28,7 +29,7 @@ func (t *site) correctionForm(r *http.Request, v url.Values, problem string) (pa
 	if err != nil {
 		return nil, err
 	}
-	view := pages.Correction{Form: t.Hotlists.CorrectionForm(), Problem: problem, Agency: v.Get("agency"), Plate: v.Get("plate"), When: v.Get("when"),
+	view := pages.Correction{Form: t.Hotlists.Asking.Token(), Problem: problem, Agency: v.Get("agency"), Plate: v.Get("plate"), When: v.Get("when"),
 		Where: v.Get("where"), What: v.Get("what"), Contact: v.Get("contact")}
 	for _, a := range all {
 		if a.Status != roster.Invited && a.Kind != roster.Federal && a.Kind != roster.Private {
@@ -59,7 +60,7 @@ func (t *site) correct(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.As(err, &invalid):
 		again(invalid.Reason)
-	case errors.Is(err, hotlist.ErrSlow):
+	case errors.Is(err, form.ErrSlow):
 		again(upperFirst(plainError(err)) + ".")
 	case err != nil:
 		t.page(func(*http.Request) (pages.View, error) { return nil, err })(w, r)

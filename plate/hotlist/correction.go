@@ -2,17 +2,13 @@ package hotlist
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -59,73 +55,12 @@ type Correction struct {
 	Hits int `json:"hits"`
 }
 
-// ErrSlow: there were so many requests that this one must wait; or its form was
-// filled in faster than a person could, or twice.
-var ErrSlow = errors.New("hotlist: please wait a few minutes and send it again")
-
-// spam keeps programs from filling the queue, knowing nothing of who asks: a form
-// counts once and takes a person some seconds to fill in, and all together may
-// send so many an hour.
-type spam struct {
-	mu     sync.Mutex
-	used   map[string]time.Time // forms sent
-	recent []time.Time          // requests of the past hour
-}
-
-// Limits of corrections.
-const (
-	formTakes       = 4 * time.Second
-	formLasts       = 12 * time.Hour
-	correctionsHour = 60 // on one node
-)
-
-// CorrectionForm is a token to send with a request for correction.
-func (s *Service) CorrectionForm() string {
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:], uint64(s.Now().UnixMilli()))
-	rand.Read(b[8:])
-	return base64.RawURLEncoding.EncodeToString(append(b[:], s.formMAC(b[:])...))
-}
-
-func (s *Service) formMAC(b []byte) []byte {
-	m := hmac.New(sha256.New, s.FormKey[:])
-	m.Write(b)
-	return m.Sum(nil)[:16]
-}
-
-// form takes up a token; ErrSlow.
-func (s *Service) form(token string) error {
-	b, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(b) != 32 || !hmac.Equal(b[16:], s.formMAC(b[:16])) {
-		return ErrSlow // not one of ours: a new form helps
-	}
-	now := s.Now()
-	age := now.Sub(time.UnixMilli(int64(binary.BigEndian.Uint64(b))))
-	t := &s.tickets
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for f, at := range t.used {
-		if now.Sub(at) > formLasts {
-			delete(t.used, f)
-		}
-	}
-	for len(t.recent) > 0 && now.Sub(t.recent[0]) > time.Hour {
-		t.recent = t.recent[1:]
-	}
-	if _, again := t.used[token]; again || age < formTakes || age > formLasts || len(t.recent) >= correctionsHour {
-		return ErrSlow
-	}
-	if t.used == nil {
-		t.used = map[string]time.Time{}
-	}
-	t.used[token] = now
-	t.recent = append(t.recent, now)
-	return nil
-}
+// correctionsHour is how many requests for correction a node takes an hour.
+const correctionsHour = 60
 
 // OpenCorrection takes a request for correction to an agency (correction.open)
-// and returns the secret of its ticket, which only she has. *Invalid, ErrSlow.
-func (s *Service) OpenCorrection(ctx context.Context, form, agency string, r Request) (secret string, err error) {
+// and returns the secret of its ticket, which only she has. *Invalid, form.ErrSlow.
+func (s *Service) OpenCorrection(ctx context.Context, token, agency string, r Request) (secret string, err error) {
 	r = Request{squeeze(r.Plate), squeeze(r.When), squeeze(r.Where), strings.TrimSpace(r.What), squeeze(r.Contact)}
 	if n := utf8.RuneCountInString(r.What); n < 10 || n > 4000 {
 		return "", &Invalid{"what", "Tell what happened in 10 to 4000 characters."}
@@ -142,12 +77,12 @@ func (s *Service) OpenCorrection(ctx context.Context, form, agency string, r Req
 	if _, err := s.Agencies.AgencyFacts(ctx, agency); err != nil {
 		return "", &Invalid{"agency", "Choose one of the agencies."}
 	}
-	if err := s.form(form); err != nil {
+	if err := s.Asking.Take(token); err != nil {
 		return "", err
 	}
-	token := make([]byte, 16)
-	rand.Read(token)
-	secret = base64.RawURLEncoding.EncodeToString(token)
+	ticket := make([]byte, 16)
+	rand.Read(ticket)
+	secret = base64.RawURLEncoding.EncodeToString(ticket)
 	hash := sha256.Sum256([]byte(secret))
 	id := gate.NewActID()
 	_, err = s.Gate.Do(ctx, gate.Act{

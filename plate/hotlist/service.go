@@ -11,6 +11,7 @@ import (
 	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/identity"
+	"porchlight/internal/form"
 	"porchlight/plate"
 )
 
@@ -51,12 +52,13 @@ type Options struct {
 // Service keeps lists and hits. Safe for concurrent use.
 type Service struct {
 	Options
-	set     atomic.Pointer[set]
-	build   sync.Mutex // held while the set is made anew
-	built   int64      // counter "lists" of the set
-	fresh   queue      // hits this node just made, to be raised
-	hub     hub
-	tickets spam
+	Asking *form.Forms // to ask for a correction with
+
+	set   atomic.Pointer[set]
+	build sync.Mutex // held while the set is made anew
+	built int64      // counter "lists" of the set
+	fresh queue      // hits this node just made, to be raised
+	hub   hub
 }
 
 // New opens the tables and compiles what is wanted. Run raises the hits.
@@ -74,7 +76,8 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if err := o.DB.Migrate(ctx, "hotlist", migrations); err != nil {
 		return nil, err
 	}
-	s := &Service{Options: o, built: -1, fresh: queue{wake: make(chan struct{}, 1)}, hub: hub{wakes: map[string]map[chan struct{}]bool{}}}
+	s := &Service{Options: o, Asking: form.New(o.FormKey, "correction", correctionsHour, o.Now), built: -1,
+		fresh: queue{wake: make(chan struct{}, 1)}, hub: hub{wakes: map[string]map[chan struct{}]bool{}}}
 	return s, s.Reload(ctx)
 }
 
