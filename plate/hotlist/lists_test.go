@@ -11,6 +11,7 @@ import (
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/internal/form"
+	"porchlight/internal/gatetest"
 	"porchlight/internal/push"
 	"porchlight/internal/push/pushtest"
 	"porchlight/plate"
@@ -82,12 +83,12 @@ func TestStalking(t *testing.T) {
 	if len(w.Match(plate.Read{Text: "BBB222"})) != 1 || len(w.Match(plate.Read{Text: "CCC333"})) != 0 {
 		t.Error("what waits for a second officer is watched for")
 	}
-	_, es, _, err := w.Entries(t.Context(), w.who["ida"], l.ID, "CCC")
+	_, es, _, err := w.Service.Entries(t.Context(), w.Who["ida"], l.ID, "CCC")
 	must(t, err)
 	if len(es) != 1 || es[0].Alerts {
 		t.Fatalf("%+v", es)
 	}
-	if got := refusedBy(w.countersign("ida", l, es[0].ID)); !slices.Contains(got, "base.hotlist-second-person") {
+	if got := gatetest.RefusedBy(w.countersign("ida", l, es[0].ID)); !slices.Contains(got, "base.hotlist-second-person") {
 		t.Errorf("she countersigns her own: %v", got)
 	}
 	must(t, w.countersign("ivo", l, "")) // the list as a whole does not release it
@@ -106,8 +107,8 @@ func TestStalking(t *testing.T) {
 	if e, err = w.add("ivo", l, uncased("DDD444")); err != nil || !e.Waits {
 		t.Errorf("the same plate again without a case: %+v, %v", e, err)
 	}
-	_, err = w.add("ida", l, Draft{Plate: "EEE555", Reason: Custom, Basis: "my ex girlfriend's new boyfriend", Expires: w.clock().Add(time.Hour)})
-	if got := refusedBy(err); !slices.Contains(got, "base.hotlist-personal") {
+	_, err = w.add("ida", l, Draft{Plate: "EEE555", Reason: Custom, Basis: "my ex girlfriend's new boyfriend", Expires: w.Now().Add(time.Hour)})
+	if got := gatetest.RefusedBy(err); !slices.Contains(got, "base.hotlist-personal") {
 		t.Errorf("a private affair: %v, %v", got, err)
 	}
 	_, err = w.add("fay", l, w.stolen("FFF666"))
@@ -117,14 +118,14 @@ func TestStalking(t *testing.T) {
 }
 
 func (w *world) importing(id string, l List, in Import, body string) (Diff, error) {
-	w.t.Helper()
+	w.T.Helper()
 	var err error
-	in.File, err = w.Upload(w.t.Context(), w.who[id], l.ID, []byte(body))
-	must(w.t, err)
-	seen, err := w.Preview(w.t.Context(), w.who[id], l.ID, in)
-	must(w.t, err)
+	in.File, err = w.Upload(w.T.Context(), w.Who[id], l.ID, []byte(body))
+	must(w.T, err)
+	seen, err := w.Preview(w.T.Context(), w.Who[id], l.ID, in)
+	must(w.T, err)
 	_, err = act(w, id, func(by gate.Caller) (Diff, error) {
-		d, _, err := w.Import(w.t.Context(), by, l.ID, in)
+		d, _, err := w.Import(w.T.Context(), by, l.ID, in)
 		return d, err
 	})
 	return seen, err
@@ -133,11 +134,11 @@ func (w *world) importing(id string, l List, in Import, body string) (Diff, erro
 func TestImportSetsAside(t *testing.T) {
 	w := newWorld(t)
 	l := w.create("ada", NewList{Name: "State", Kind: StolenVehicle, Source: FromOther, Origin: "State police", Offered: true})
-	in := Import{Format: CSV, Defaults: Defaults{Basis: "State stolen vehicle file", Expires: w.clock().Add(30 * 24 * time.Hour)}}
+	in := Import{Format: CSV, Defaults: Defaults{Basis: "State stolen vehicle file", Expires: w.Now().Add(30 * 24 * time.Hour)}}
 	d, err := w.importing("ada", l, in, "Plate Number;State;Reason;OCA;Legal basis;Expires\n"+
 		"ABC 123;IL;stolen vehicle;26-1;;\nDEF456;;Stolen Plate;26-2;;12/31/2026\nGHI789;TX;wanted;26-3;Felony warrant;2026-12-31\n"+
 		"ABC123;IL;stolen;;;\nQ;;stolen;;;\nJKL012;;curious;;;\nMNO345;;stolen;;;2020-01-01\n;;;;;\nPQR678;;wanted;26-9;Administrative warrant;\n")
-	if got := refusedBy(err); !slices.Contains(got, "us-il.hotlist-immigration") {
+	if got := gatetest.RefusedBy(err); !slices.Contains(got, "us-il.hotlist-immigration") {
 		t.Fatalf("an import with an immigration entry: %v, %v", got, err)
 	}
 	if d.Entries != 4 || d.Added != 4 || d.Aside != 4 || d.Purposes["immigration"] != 1 {
@@ -153,7 +154,7 @@ func TestImportSetsAside(t *testing.T) {
 func TestImportDiff(t *testing.T) {
 	w := newWorld(t)
 	l := w.create("ada", NewList{Name: "State", Kind: StolenVehicle, Source: FromOther, Origin: "State police"})
-	in := Import{Format: CSV, Defaults: Defaults{Basis: "State file", Expires: w.clock().Add(30 * 24 * time.Hour)}, Without: []string{"immigration"}}
+	in := Import{Format: CSV, Defaults: Defaults{Basis: "State file", Expires: w.Now().Add(30 * 24 * time.Hour)}, Without: []string{"immigration"}}
 	d, err := w.importing("ada", l, in, "plate,ref,case,details,basis\nAAA111,1,26-1,,\nBBB222,2,26-2,,\nCCC333,3,26-3,,\nDDD444,4,,,ICE detainer\n")
 	must(t, err)
 	if d.Added != 3 || d.LeftOut != 1 {
@@ -161,8 +162,8 @@ func TestImportDiff(t *testing.T) {
 	}
 	must(t, w.countersign("ida", l, ""))
 	// The next day: one gone, one changed, one new, one as it was, though its end moved.
-	w.sleep(24 * time.Hour)
-	in.Defaults.Expires = w.clock().Add(30 * 24 * time.Hour)
+	w.Sleep(24 * time.Hour)
+	in.Defaults.Expires = w.Now().Add(30 * 24 * time.Hour)
 	d, err = w.importing("ada", l, in, "plate,ref,case,details\nAAA111,1,26-1,\nBBB222,2,26-2,now blue\nEEE555,5,26-5,\n")
 	must(t, err)
 	if d.Added != 1 || d.Removed != 1 || d.Changed != 1 || d.Renewed != 1 || d.Same != 0 || d.Entries != 3 {
@@ -178,7 +179,7 @@ func TestImportDiff(t *testing.T) {
 			t.Errorf("%s alerts %d, want %d", p, got, want)
 		}
 	}
-	if _, err := w.Preview(t.Context(), w.who["ada"], l.ID, in); !errors.Is(err, ErrFile) {
+	if _, err := w.Preview(t.Context(), w.Who["ada"], l.ID, in); !errors.Is(err, ErrFile) {
 		t.Errorf("a file that was imported is still there: %v", err)
 	}
 }
@@ -263,8 +264,8 @@ func TestAHitsLife(t *testing.T) {
 	w.seen(r)
 	h := w.only("ivo")
 
-	must(t, w.Open(ctx, w.who["ivo"], h.ID))
-	must(t, w.Open(ctx, w.who["ida"], h.ID))
+	must(t, w.Open(ctx, w.Who["ivo"], h.ID))
+	must(t, w.Open(ctx, w.Who["ida"], h.ID))
 	if h = w.only("ivo"); h.State != Seen || h.By != "ivo" {
 		t.Errorf("opened: %+v", h)
 	}
@@ -272,10 +273,10 @@ func TestAHitsLife(t *testing.T) {
 		_, err := act(w, id, func(by gate.Caller) (Hit, error) { h, _, err := w.Act(ctx, by, h.ID, "stopped"); return h, err })
 		return err
 	}
-	if got := refusedBy(actOn("ivo")); !slices.Contains(got, "base.hit-confirmed") {
+	if got := gatetest.RefusedBy(actOn("ivo")); !slices.Contains(got, "base.hit-confirmed") {
 		t.Errorf("acted upon unconfirmed: %v", got)
 	}
-	if _, err := w.resolve("ivo", h.ID, Confirmed, "I am sure"); !slices.Contains(refusedBy(err), "base.hit-picture") {
+	if _, err := w.resolve("ivo", h.ID, Confirmed, "I am sure"); !slices.Contains(gatetest.RefusedBy(err), "base.hit-picture") {
 		t.Errorf("confirmed without looking: %v", err)
 	}
 	// ida looks; that lets her confirm, not him.
@@ -283,7 +284,7 @@ func TestAHitsLife(t *testing.T) {
 		who, hit string
 		led      bool
 	}{{"ida", h.ID, true}, {"ida", "another", false}, {"sam", h.ID, false}} {
-		if led, err := w.Led(ctx, w.who[c.who], c.hit, r.ID, r.Image); err != nil || led != c.led {
+		if led, err := w.Led(ctx, w.Who[c.who], c.hit, r.ID, r.Image); err != nil || led != c.led {
 			t.Errorf("%s led to the picture by %s: %v, %v", c.who, c.hit, led, err)
 		}
 	}
@@ -310,13 +311,13 @@ func TestAHitsLife(t *testing.T) {
 	}
 
 	// No picture: a reason is needed, and it shows.
-	w.sleep(2 * time.Hour)
+	w.Sleep(2 * time.Hour)
 	w.seen(w.read(city, "ABC123"))
 	h = w.only("ivo")
 	if h.Before[Confirmed] != 1 {
 		t.Errorf("before: %v", h.Before)
 	}
-	if _, err := w.resolve("ivo", h.ID, Confirmed, ""); !slices.Contains(refusedBy(err), "base.hit-picture") {
+	if _, err := w.resolve("ivo", h.ID, Confirmed, ""); !slices.Contains(gatetest.RefusedBy(err), "base.hit-picture") {
 		t.Errorf("without picture and reason: %v", err)
 	}
 	if h, err = w.resolve("ivo", h.ID, Confirmed, "Seen by the patrol"); err != nil || !h.Unseen || h.Own {
@@ -324,11 +325,11 @@ func TestAHitsLife(t *testing.T) {
 	}
 
 	// Stale: nobody is alerted again until the entry changes.
-	w.sleep(2 * time.Hour)
+	w.Sleep(2 * time.Hour)
 	w.seen(w.read(city, "ABC123"))
 	_, err = w.resolve("ivo", w.only("ivo").ID, Stale, "found last week")
 	must(t, err)
-	w.sleep(2 * time.Hour)
+	w.Sleep(2 * time.Hour)
 	w.seen(w.read(city, "ABC123"))
 	if got := w.queue("ivo"); len(got) != 0 {
 		t.Errorf("a stale entry alerts: %v", got)
@@ -345,14 +346,14 @@ func TestHitsAreForgotten(t *testing.T) {
 	w := newWorld(t)
 	l := w.create("ida", NewList{Name: "Stolen", Kind: StolenVehicle, Source: FromHere})
 	d := w.stolen("AAA111")
-	d.Expires = w.clock().Add(300 * 24 * time.Hour)
+	d.Expires = w.Now().Add(300 * 24 * time.Hour)
 	for _, p := range []string{"AAA111", "BBB222"} {
 		d.Plate = p
 		_, err := w.add("ida", l, d)
 		must(t, err)
 	}
 	w.seen(w.read(city, "AAA111"), w.read(city, "BBB222"))
-	hs, err := w.Hits(t.Context(), w.who["ida"], false)
+	hs, err := w.Hits(t.Context(), w.Who["ida"], false)
 	must(t, err)
 	for _, h := range hs {
 		o := Misread
@@ -370,7 +371,7 @@ func TestHitsAreForgotten(t *testing.T) {
 		after time.Duration
 		want  int
 	}{{29 * 24 * time.Hour, 2}, {2 * 24 * time.Hour, 1}, {340 * 24 * time.Hour, 0}} {
-		w.sleep(c.after)
+		w.Sleep(c.after)
 		_, err := w.Sweep(t.Context())
 		must(t, err)
 		if got := kept(); got != c.want {
@@ -387,7 +388,7 @@ func TestCorrection(t *testing.T) {
 	if _, err := w.OpenCorrection(ctx, token, city, ask); !errors.Is(err, form.ErrSlow) {
 		t.Errorf("a form filled in at once: %v", err)
 	}
-	w.sleep(time.Minute)
+	w.Sleep(time.Minute)
 	if _, err := w.OpenCorrection(ctx, token, city, Request{What: "short"}); err == nil {
 		t.Error("nothing told")
 	}
@@ -407,48 +408,48 @@ func TestCorrection(t *testing.T) {
 	if _, err := w.Ticket(ctx, secret+"x"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a guessed ticket: %v", err)
 	}
-	if cs, err := w.Corrections(ctx, w.who["sam"]); err != nil || len(cs) != 0 {
+	if cs, err := w.Corrections(ctx, w.Who["sam"]); err != nil || len(cs) != 0 {
 		t.Errorf("another agency reads it: %v, %v", cs, err)
 	}
 	answer := func(id, words string) error {
 		_, err := act(w, id, func(by gate.Caller) (*gate.Grant, error) { return w.AnswerCorrection(ctx, by, c.ID, Corrected, words) })
 		return err
 	}
-	if err := answer("ida", " "); refusedBy(err) == nil {
+	if err := answer("ida", " "); gatetest.RefusedBy(err) == nil {
 		t.Errorf("answered with nothing: %v", err)
 	}
 	if err := answer("sam", "Sorry."); !errors.Is(err, ErrNotFound) {
 		t.Errorf("another agency answers: %v", err)
 	}
 	must(t, answer("ida", "The camera misread your plate; the entry is gone."))
-	if err := answer("ivo", "Again."); refusedBy(err) == nil {
+	if err := answer("ivo", "Again."); gatetest.RefusedBy(err) == nil {
 		t.Errorf("answered twice: %v", err)
 	}
 	if c, err = w.Ticket(ctx, secret); err != nil || c.Outcome != Corrected || c.Words == "" {
 		t.Errorf("%+v, %v", c, err)
 	}
-	for e, err := range w.log.Entries(ctx, 0) {
+	for e, err := range w.Log.Entries(ctx, 0) {
 		must(t, err)
 		if s := string(e.Entry.Bytes()); strings.Contains(s, "gunpoint") || strings.Contains(s, "misread your") {
 			t.Errorf("her words stand in the ledger: %s", s)
 		}
 	}
 	// Many at once must wait.
-	w.sleep(2 * time.Hour)
+	w.Sleep(2 * time.Hour)
 	var others []string
 	for range correctionsHour {
 		others = append(others, w.Asking.Token())
 	}
-	w.sleep(form.Takes)
+	w.Sleep(form.Takes)
 	for _, other := range others {
 		must(t, w.Asking.Take(other))
 	}
 	token = w.Asking.Token()
-	w.sleep(form.Takes)
+	w.Sleep(form.Takes)
 	if _, err := w.OpenCorrection(ctx, token, city, ask); !errors.Is(err, form.ErrSlow) {
 		t.Errorf("one too many in an hour: %v", err)
 	}
-	w.sleep(time.Hour)
+	w.Sleep(time.Hour)
 	if _, err := w.OpenCorrection(ctx, token, city, ask); err != nil {
 		t.Errorf("an hour later: %v", err)
 	}
@@ -462,9 +463,9 @@ func TestPush(t *testing.T) {
 	must(t, err)
 	at := pushtest.New(t, keys.Public)
 	w.Push = push.NewSender(keys, pushtest.Contact, true)
-	must(t, w.Subscribe(ctx, w.who["ida"], at.Browser("/ida")))
-	must(t, w.Subscribe(ctx, w.who["sam"], at.Browser("/sam")))
-	if err := w.Subscribe(ctx, w.who["ada"], at.Browser("/ada")); !errors.Is(err, gate.ErrRole) {
+	must(t, w.Subscribe(ctx, w.Who["ida"], at.Browser("/ida")))
+	must(t, w.Subscribe(ctx, w.Who["sam"], at.Browser("/sam")))
+	if err := w.Subscribe(ctx, w.Who["ada"], at.Browser("/ada")); !errors.Is(err, gate.ErrRole) {
 		t.Errorf("an administrator: %v", err)
 	}
 	l := w.create("ida", NewList{Name: "Stolen here", Kind: StolenVehicle, Source: FromHere})
@@ -476,7 +477,7 @@ func TestPush(t *testing.T) {
 		t.Errorf("%q, want %s; and %q to another agency", got, want, at.Messages("/sam"))
 	}
 	at.Answer(410)
-	w.sleep(time.Hour)
+	w.Sleep(time.Hour)
 	w.seen(w.read(city, "ABC123"))
 	var left int
 	must(t, w.DB.Read().QueryRow(`SELECT count(*) FROM hotlist_push WHERE person = 'ida'`).Scan(&left))
