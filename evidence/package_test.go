@@ -122,7 +122,7 @@ func TestPackage(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 		}
-		if r, err := VerifyPackage(os.DirFS(dir), ledger.Verifier{LogKey: w.logKey}); err != nil {
+		if r, err := VerifyPackage(os.DirFS(dir), ledger.Verifier{LogKey: w.LogKey}); err != nil {
 			t.Fatalf("%v\n%+v", err, r)
 		}
 	})
@@ -130,7 +130,7 @@ func TestPackage(t *testing.T) {
 		if !bytes.Equal(files[pathClip].Data, c.file) {
 			t.Fatal("clip.age is not the file that was shared")
 		}
-		r, err := age.Decrypt(bytes.NewReader(files[pathClip].Data), w.vault[police])
+		r, err := age.Decrypt(bytes.NewReader(files[pathClip].Data), w.Vault[police])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestPackage(t *testing.T) {
 		}
 	})
 	t.Run("report", func(t *testing.T) {
-		r, err := VerifyPackage(files, ledger.Verifier{LogKey: w.logKey})
+		r, err := VerifyPackage(files, ledger.Verifier{LogKey: w.LogKey})
 		if err != nil {
 			t.Fatalf("%v\n%+v", err, r)
 		}
@@ -175,21 +175,21 @@ func TestPackage(t *testing.T) {
 			for _, at := range []int{0, len(files[path].Data) / 2, len(files[path].Data) - 1} {
 				data := bytes.Clone(files[path].Data)
 				data[at] ^= 1
-				_, err := VerifyPackage(with(files, path, data), ledger.Verifier{LogKey: w.logKey})
+				_, err := VerifyPackage(with(files, path, data), ledger.Verifier{LogKey: w.LogKey})
 				if !errors.Is(err, ledger.ErrRefused) {
 					t.Errorf("%s, byte %d changed: %v", path, at, err)
 				} else if !strings.Contains(err.Error(), path) && path != tagManifest && path != manifestName {
 					t.Errorf("%s changed, but the refusal says %v", path, err)
 				}
 			}
-			if _, err := VerifyPackage(with(files, path, nil), ledger.Verifier{LogKey: w.logKey}); !errors.Is(err, ledger.ErrRefused) {
+			if _, err := VerifyPackage(with(files, path, nil), ledger.Verifier{LogKey: w.LogKey}); !errors.Is(err, ledger.ErrRefused) {
 				t.Errorf("%s removed: %v", path, err)
 			}
 		}
-		if _, err := VerifyPackage(with(files, "data/extra", []byte("x")), ledger.Verifier{LogKey: w.logKey}); !errors.Is(err, ledger.ErrRefused) {
+		if _, err := VerifyPackage(with(files, "data/extra", []byte("x")), ledger.Verifier{LogKey: w.LogKey}); !errors.Is(err, ledger.ErrRefused) {
 			t.Errorf("a file added: %v", err)
 		}
-		if _, err := VerifyPackage(with(files, "extra", []byte("x")), ledger.Verifier{LogKey: w.logKey}); !errors.Is(err, ledger.ErrRefused) {
+		if _, err := VerifyPackage(with(files, "extra", []byte("x")), ledger.Verifier{LogKey: w.LogKey}); !errors.Is(err, ledger.ErrRefused) {
 			t.Errorf("a file added: %v", err)
 		}
 	})
@@ -217,7 +217,7 @@ func TestPackage(t *testing.T) {
 			what  string
 		}{
 			"another clip":        {with(files, pathClip, other.file), "clip"},
-			"another payload":     {with(files, pathClip, seal(t, []byte("x"), w.vault[police].Recipient())), "clip"},
+			"another payload":     {with(files, pathClip, seal(t, []byte("x"), w.Vault[police].Recipient())), "clip"},
 			"no clip":             {with(files, pathClip, nil), "clip"},
 			"two clips":           {with(files, "data/clip.mp4", []byte("x")), "clip"},
 			"other consent":       {replace(pathConsent, "this case only", "any case at all"), "consent"},
@@ -234,12 +234,12 @@ func TestPackage(t *testing.T) {
 				files[receipt("item.triage")].Data), "receipts"},
 			"broken receipt": {replace(receipt("item.triage"), "index ", "index 9"), "receipts"},
 		} {
-			r, err := VerifyPackage(rebag(t, c.files), ledger.Verifier{LogKey: w.logKey})
+			r, err := VerifyPackage(rebag(t, c.files), ledger.Verifier{LogKey: w.LogKey})
 			if !errors.Is(err, ledger.ErrRefused) || !has(r, ledger.Refused, c.what) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if r, err := VerifyPackage(rebag(t, with(files, pathCase, []byte("{}"))), ledger.Verifier{LogKey: w.logKey}); err != nil || !has(r, ledger.NotProved, "case") {
+		if r, err := VerifyPackage(rebag(t, with(files, pathCase, []byte("{}"))), ledger.Verifier{LogKey: w.LogKey}); err != nil || !has(r, ledger.NotProved, "case") {
 			t.Errorf("a foreign CASE file: %v", err)
 		}
 	})
@@ -251,7 +251,7 @@ func TestPartnerPackage(t *testing.T) {
 	c := w.share([]byte("clip"))
 	ana, ben := w.officer(police, identity.RoleCustodian), w.officer(sheriff, identity.RoleCustodian)
 	ana.accept(c.id)
-	cond := Conditions{Purpose: "burglary series", Expires: w.clock().Add(24 * time.Hour)}
+	cond := Conditions{Purpose: "burglary series", Expires: w.Now().Add(24 * time.Hour)}
 	done(ana, func(by gate.Caller) (*gate.Grant, error) {
 		return w.Share(ctx, by, c.id, sheriff, w.rewrap(c.header, police, sheriff), nil, cond)
 	})
@@ -270,10 +270,10 @@ func TestPartnerPackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := unzip(t, b.Bytes())
-	if r, err := VerifyPackage(files, ledger.Verifier{LogKey: w.logKey}); err != nil || !has(r, ledger.Proved, "clip") {
+	if r, err := VerifyPackage(files, ledger.Verifier{LogKey: w.LogKey}); err != nil || !has(r, ledger.Proved, "clip") {
 		t.Fatalf("%v\n%+v", err, r)
 	}
-	if _, err := age.Decrypt(bytes.NewReader(files[pathClip].Data), w.vault[sheriff]); err != nil {
+	if _, err := age.Decrypt(bytes.NewReader(files[pathClip].Data), w.Vault[sheriff]); err != nil {
 		t.Fatal(err)
 	}
 	// A view does not open a package.
@@ -305,7 +305,7 @@ func TestPlaintextPackage(t *testing.T) {
 		files[p.Path] = &fstest.MapFile{Data: p.Data}
 	}
 	check := func(files fstest.MapFS) (ledger.Report, error) {
-		return VerifyPackage(rebag(t, files), ledger.Verifier{LogKey: w.logKey})
+		return VerifyPackage(rebag(t, files), ledger.Verifier{LogKey: w.LogKey})
 	}
 	if r, err := check(files); err != nil || !has(r, ledger.Proved, "clip") {
 		t.Fatalf("%v\n%+v", err, r)
@@ -346,7 +346,7 @@ func TestVoidInChain(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := unzip(t, b.Bytes())
-	if r, err := VerifyPackage(files, ledger.Verifier{LogKey: w.logKey}); err != nil {
+	if r, err := VerifyPackage(files, ledger.Verifier{LogKey: w.LogKey}); err != nil {
 		t.Fatalf("%v\n%+v", err, r)
 	}
 	var events []Event
@@ -394,7 +394,7 @@ func TestTimestamp(t *testing.T) {
 	w := newWorld(t)
 	w.Packaging.Stamp = StampAt(tsa.Client(), tsa.URL)
 	_, files := exported(t, w)
-	r, err := VerifyPackage(files, ledger.Verifier{LogKey: w.logKey})
+	r, err := VerifyPackage(files, ledger.Verifier{LogKey: w.LogKey})
 	if err != nil || !has(r, ledger.Proved, "timestamp") {
 		t.Fatalf("%v\n%+v", err, r)
 	}
@@ -415,7 +415,7 @@ func TestTimestamp(t *testing.T) {
 		}
 	}
 	_, foreign := exported(t, w)
-	r, err = VerifyPackage(rebag(t, with(files, pathTimestamp, foreign[pathTimestamp].Data)), ledger.Verifier{LogKey: w.logKey})
+	r, err = VerifyPackage(rebag(t, with(files, pathTimestamp, foreign[pathTimestamp].Data)), ledger.Verifier{LogKey: w.LogKey})
 	if !errors.Is(err, ledger.ErrRefused) || !has(r, ledger.Refused, "timestamp") {
 		t.Errorf("a stamp of another checkpoint: %v", err)
 	}

@@ -49,11 +49,11 @@ func TestWalk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := w.decrypt(o, w.vault[police]); err != nil || !bytes.Equal(got, plain) {
+	if got, err := w.decrypt(o, w.Vault[police]); err != nil || !bytes.Equal(got, plain) {
 		t.Fatalf("the custodian decrypts %d bytes, %v", len(got), err)
 	}
 	ana.accept(c.id)
-	sealed := seal(t, []byte("a blue van"), w.vault[police].Recipient())
+	sealed := seal(t, []byte("a blue van"), w.Vault[police].Recipient())
 	done(ana, func(by gate.Caller) (*gate.Grant, error) { return w.Note(ctx, by, c.id, sealed) })
 	_, err = sign(ana, func(by gate.Caller) (*gate.Grant, error) { return w.Note(ctx, by, c.id, []byte("a blue van")) })
 	want(t, err, ErrInput)
@@ -62,19 +62,19 @@ func TestWalk(t *testing.T) {
 		t.Fatalf("notes %v, %v", o, err)
 	}
 
-	cond := Conditions{Purpose: "burglary series in both towns", Expires: w.clock().Add(30 * 24 * time.Hour), NoReshare: true}
+	cond := Conditions{Purpose: "burglary series in both towns", Expires: w.Now().Add(30 * 24 * time.Hour), NoReshare: true}
 	header := w.rewrap(o.Header, police, sheriff)
 	give := func(to string, h []byte, cond Conditions) error {
 		_, err := sign(ana, func(by gate.Caller) (*gate.Grant, error) { return w.Share(ctx, by, c.id, to, h, nil, cond) })
 		return err
 	}
 	want(t, give(sheriff, []byte("age-encryption.org/v1\n"), cond), ErrHeader)
-	want(t, give(sheriff, seal(t, nil, w.vault[sheriff].Recipient(), w.vault[other].Recipient())[:400], cond), ErrHeader)
+	want(t, give(sheriff, seal(t, nil, w.Vault[sheriff].Recipient(), w.Vault[other].Recipient())[:400], cond), ErrHeader)
 	want(t, give("IL0000000", header, cond), ErrInput)
 	want(t, give(police, header, cond), ErrInput)
 	refused(t, give(federal, header, cond), "base.item-share-receiver")
 	forever := cond
-	forever.Expires = w.clock().Add(400 * 24 * time.Hour)
+	forever.Expires = w.Now().Add(400 * 24 * time.Hour)
 	refused(t, give(sheriff, header, forever), "base.item-share-term")
 	protest := cond
 	protest.Purpose = "find who was at the protest march"
@@ -89,10 +89,10 @@ func TestWalk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := w.decrypt(o2, w.vault[sheriff]); err != nil || !bytes.Equal(got, plain) {
+	if got, err := w.decrypt(o2, w.Vault[sheriff]); err != nil || !bytes.Equal(got, plain) {
 		t.Fatalf("the partner decrypts %d bytes, %v", len(got), err)
 	}
-	if _, err := w.decrypt(o2, w.vault[police]); err == nil {
+	if _, err := w.decrypt(o2, w.Vault[police]); err == nil {
 		t.Fatal("the partner's header opens with the custodian's key")
 	}
 	if len(o2.Notes) != 0 {
@@ -155,7 +155,7 @@ func TestViewEnds(t *testing.T) {
 	if _, _, err := w.keys(ctx, o.Grant, "another item", police); err == nil {
 		t.Fatal("header of another item")
 	}
-	w.pass(31 * time.Minute)
+	w.Sleep(31 * time.Minute)
 	_, _, err = w.Payload(ctx, "session", o.Grant.ActID)
 	want(t, err, ErrClosed)
 	// The old act cannot be repeated into a new view.
@@ -181,18 +181,18 @@ func TestDestroy(t *testing.T) {
 			done(ana, func(by gate.Caller) (*gate.Grant, error) { return w.Destroy(ctx, by, c.id, CauseWithdrawn) })
 		},
 		"never triaged": func(w *world, _ *person, c clip) {
-			w.pass(Untriaged - time.Minute)
+			w.Sleep(Untriaged - time.Minute)
 			if n, err := w.Sweep(ctx); n != 0 || err != nil {
 				t.Fatalf("swept %d early, %v", n, err)
 			}
-			w.pass(2 * time.Minute)
+			w.Sleep(2 * time.Minute)
 			if n, err := w.Sweep(ctx); n != 1 || err != nil {
 				t.Fatalf("swept %d, %v", n, err)
 			}
 		},
 		"retention over": func(w *world, ana *person, c clip) {
 			ana.accept(c.id)
-			w.pass(3*365*24*time.Hour + time.Minute)
+			w.Sleep(3*365*24*time.Hour + time.Minute)
 			if n, err := w.Sweep(ctx); n != 1 || err != nil {
 				t.Fatalf("swept %d, %v", n, err)
 			}
@@ -218,7 +218,7 @@ func TestDestroy(t *testing.T) {
 			}
 			_, _, err = w.Blobs.Open(ctx, "blob-"+c.id)
 			want(t, err, blob.ErrNotFound)
-			if _, err := w.decrypt(o, w.vault[police]); err == nil {
+			if _, err := w.decrypt(o, w.Vault[police]); err == nil {
 				t.Error("an open view still decrypts")
 			}
 			_, err = ana.view(c.id, "")
@@ -244,14 +244,14 @@ func TestDestroy(t *testing.T) {
 // onDisk reports whether a distinctive part of the header is in a file of the
 // store. Of PostgreSQL's files package db promises less, see db.Scrub.
 func (w *world) onDisk(header []byte) bool {
-	w.t.Helper()
+	w.T.Helper()
 	if !sqlite() {
 		return false
 	}
 	for _, suffix := range []string{"", "-wal"} {
 		b, err := os.ReadFile(w.source + suffix)
 		if err != nil && !os.IsNotExist(err) {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
 		if bytes.Contains(b, header[len(header)-40:]) {
 			return true
@@ -282,7 +282,7 @@ func TestHold(t *testing.T) {
 		return err
 	}
 	refused(t, destroy(), "base.hold")
-	w.pass(4 * 365 * 24 * time.Hour)
+	w.Sleep(4 * 365 * 24 * time.Hour)
 	if n, err := w.Sweep(ctx); n != 0 || err != nil {
 		t.Fatalf("swept %d under a hold, %v", n, err)
 	}
@@ -302,18 +302,18 @@ func TestRefuseWithdrawal(t *testing.T) {
 	ana := w.officer(police, identity.RoleCustodian)
 	ana.accept(c.id)
 	w.withdraw(c.id)
-	terms := HoldTerms{Reason: "needed at trial", Order: "725 ILCS 5/116-4", Until: w.clock().Add(24 * time.Hour), Refuses: true}
+	terms := HoldTerms{Reason: "needed at trial", Order: "725 ILCS 5/116-4", Until: w.Now().Add(24 * time.Hour), Refuses: true}
 	done(ana, func(by gate.Caller) (*gate.Grant, error) { return w.Hold(ctx, by, c.id, terms) })
 	it, err := w.ByID(ctx, c.id)
 	if err != nil || it.State != Accepted || it.Ground != terms.Order {
 		t.Fatalf("%+v, %v", it, err)
 	}
 	_, _, holds, err := w.Item(ctx, ana.Principal, c.id)
-	if err != nil || len(holds) != 1 || !holds[0].Stands(w.clock()) {
+	if err != nil || len(holds) != 1 || !holds[0].Stands(w.Now()) {
 		t.Fatalf("holds %v, %v", holds, err)
 	}
-	w.pass(25 * time.Hour)
-	if holds[0].Stands(w.clock()) {
+	w.Sleep(25 * time.Hour)
+	if holds[0].Stands(w.Now()) {
 		t.Fatal("the hold should have ended on its date")
 	}
 }
@@ -325,13 +325,13 @@ func TestShareExpires(t *testing.T) {
 	ana, ben := w.officer(police, identity.RoleCustodian), w.officer(sheriff, identity.RoleInvestigator)
 	ana.accept(c.id)
 	header := w.rewrap(c.header, police, sheriff)
-	cond := Conditions{Purpose: "burglary", Expires: w.clock().Add(24 * time.Hour)}
+	cond := Conditions{Purpose: "burglary", Expires: w.Now().Add(24 * time.Hour)}
 	done(ana, func(by gate.Caller) (*gate.Grant, error) { return w.Share(ctx, by, c.id, sheriff, header, nil, cond) })
 	o, err := ben.view(c.id, "burglary")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.pass(25 * time.Hour)
+	w.Sleep(25 * time.Hour)
 	_, err = ben.view(c.id, "burglary")
 	want(t, err, ErrNotFound)
 	_, _, err = w.keys(ctx, o.Grant, c.id, sheriff)
