@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"porchlight/capability"
@@ -37,9 +36,7 @@ type Service struct {
 	Options
 	Posting *form.Forms // to post with
 	Telling *form.Forms // to report, and to send sightings with
-
-	mu   sync.Mutex // guards runs
-	runs []time.Time
+	runs    *form.Hour
 }
 
 const (
@@ -69,7 +66,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if err := o.DB.Migrate(ctx, "pets", migrations); err != nil {
 		return nil, err
 	}
-	return &Service{Options: o, Posting: form.New(o.FormKey, "pet", postsHour, o.Now), Telling: form.New(o.FormKey, "sighting", tellsHour, o.Now)}, nil
+	return &Service{o, form.New(o.FormKey, "pet", postsHour, o.Now), form.New(o.FormKey, "sighting", tellsHour, o.Now), form.NewHour(runsHour, o.Now)}, nil
 }
 
 // Lost is a new post as its poster's device sends it.
@@ -145,17 +142,21 @@ func (s *Service) Moderate(ctx context.Context, by gate.Caller, id string, appro
 	}))
 }
 
-// moved tells the feed, and the store's file, that a post changed.
+// moved tells the feed, and the store's file, when an act changed a post.
 func (s *Service) moved(ctx context.Context) func(*gate.Grant, error) (*gate.Grant, error) {
 	return func(g *gate.Grant, err error) (*gate.Grant, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.Changed()
-		if err := s.DB.Scrub(ctx, "pet_post", "pet_photo", "pet_sighting", "pet_message"); err != nil {
-			s.Logger.Error("a post's rows are deleted, but the store could not be scrubbed", "err", err)
-		}
+		s.tell(ctx)
 		return g, nil
+	}
+}
+
+func (s *Service) tell(ctx context.Context) {
+	s.Changed()
+	if err := s.DB.Scrub(ctx, "pet_post", "pet_photo", "pet_sighting", "pet_message"); err != nil {
+		s.Logger.Error("a post's rows are deleted, but the store could not be scrubbed", "err", err)
 	}
 }
 
@@ -329,22 +330,12 @@ func (s *Service) Ran(ctx context.Context, id string) error {
 	if _, err := s.post(ctx, `id = ? AND state = ?`, id, Open); err != nil {
 		return err
 	}
-	now := s.Now()
-	s.mu.Lock()
-	for len(s.runs) > 0 && now.Sub(s.runs[0]) > time.Hour {
-		s.runs = s.runs[1:]
-	}
-	full := len(s.runs) >= runsHour
-	if !full {
-		s.runs = append(s.runs, now)
-	}
-	s.mu.Unlock()
-	if full {
-		return form.ErrSlow
+	if err := s.runs.Take(); err != nil {
+		return err
 	}
 	return s.DB.Write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.Exec(`INSERT INTO pet_run (post, hour, homes) VALUES (?, ?, 1) ON CONFLICT (post, hour) DO UPDATE SET homes = pet_run.homes + 1`,
-			id, db.Micros(now.UTC().Truncate(time.Hour))); err != nil {
+			id, db.Micros(s.Now().UTC().Truncate(time.Hour))); err != nil {
 			return err
 		}
 		_, err := tx.Exec(`UPDATE pet_post SET homes = homes + 1 WHERE id = ?`, id)
@@ -466,8 +457,7 @@ func (s *Service) Sweep(ctx context.Context) (n int, err error) {
 		return nil
 	}))
 	if n > 0 {
-		_, e := s.moved(ctx)(nil, nil)
-		err = errors.Join(err, e)
+		s.tell(ctx)
 	}
 	return n + k, err
 }

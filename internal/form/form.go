@@ -29,17 +29,16 @@ var ErrSlow = errors.New("form: please wait a few minutes and send it again")
 type Forms struct {
 	key  [32]byte // the same on every node
 	kind string   // tells the forms of one kind from those of another under the same key
-	hour int      // forms taken an hour, on one node
 	now  func() time.Time
+	hour *Hour
 
-	mu     sync.Mutex
-	used   map[string]time.Time // forms sent
-	recent []time.Time          // of the past hour
+	mu   sync.Mutex
+	used map[string]time.Time // forms sent
 }
 
 // New makes forms of a kind under a key; at most hour of them an hour are taken.
 func New(key [32]byte, kind string, hour int, now func() time.Time) *Forms {
-	return &Forms{key: key, kind: kind, hour: hour, now: now, used: map[string]time.Time{}}
+	return &Forms{key: key, kind: kind, now: now, hour: NewHour(hour, now), used: map[string]time.Time{}}
 }
 
 // Token makes a form: when it was handed out, eight random bytes, a MAC.
@@ -72,13 +71,40 @@ func (f *Forms) Take(token string) error {
 			delete(f.used, t)
 		}
 	}
-	for len(f.recent) > 0 && now.Sub(f.recent[0]) > time.Hour {
-		f.recent = f.recent[1:]
-	}
-	if _, again := f.used[token]; again || age < Takes || age > Lasts || len(f.recent) >= f.hour {
+	if _, again := f.used[token]; again || age < Takes || age > Lasts {
 		return ErrSlow
 	}
+	if err := f.hour.Take(); err != nil {
+		return err
+	}
 	f.used[token] = now
-	f.recent = append(f.recent, now)
+	return nil
+}
+
+// Hour is how much everybody together may do in an hour, on one node. Safe for
+// concurrent use.
+type Hour struct {
+	most int
+	now  func() time.Time
+
+	mu     sync.Mutex
+	recent []time.Time // of the past hour
+}
+
+// NewHour lets something be done most times an hour.
+func NewHour(most int, now func() time.Time) *Hour { return &Hour{most: most, now: now} }
+
+// Take counts once more; ErrSlow.
+func (h *Hour) Take() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	for len(h.recent) > 0 && now.Sub(h.recent[0]) > time.Hour {
+		h.recent = h.recent[1:]
+	}
+	if len(h.recent) >= h.most {
+		return ErrSlow
+	}
+	h.recent = append(h.recent, now)
 	return nil
 }
