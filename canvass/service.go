@@ -238,14 +238,7 @@ func (s *Service) Expire(ctx context.Context) (n int, err error) {
 // Request returns any request by id; ErrNotFound if there is none. Whoever
 // shows it decides by Published who may see it.
 func (s *Service) Request(ctx context.Context, id string) (Request, error) {
-	rs, err := s.query(ctx, `id = ?`, id)
-	if err == nil && len(rs) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return Request{}, err
-	}
-	return rs[0], nil
+	return db.First(s.query(ctx, `id = ?`, id))(ErrNotFound)
 }
 
 // Open returns the requests that can be answered now, newest first.

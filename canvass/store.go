@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -80,15 +79,7 @@ func insert(tx *sql.Tx, r Request) error {
 }
 
 // changed turns an update that met no row into ErrChanged.
-func changed(res sql.Result, err error) error {
-	if err != nil {
-		return err
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(ErrChanged, err)
-	}
-	return nil
-}
+var changed = db.Changed(ErrChanged)
 
 func scanRequest(row db.Row) (r Request, err error) {
 	var area string

@@ -51,6 +51,38 @@ func One[T any](row Row) (v T, err error) {
 	return v, err
 }
 
+// First is the first of a list, or none, an error, when there is nothing in it:
+//
+//	item, err := db.First(s.items(ctx, `id = ?`, id))(ErrNotFound)
+func First[T any](list []T, err error) func(none error) (T, error) {
+	return func(none error) (first T, _ error) {
+		switch {
+		case err != nil:
+			return first, err
+		case len(list) == 0:
+			return first, none
+		}
+		return list[0], nil
+	}
+}
+
+// Changed makes a function that returns none, an error, when a statement
+// changed no row. It is called with what the statement returned:
+//
+//	db.Changed(ErrNotFound)(tx.Exec(`UPDATE ...`))
+func Changed(none error) func(sql.Result, error) error {
+	return func(r sql.Result, err error) error {
+		if err != nil {
+			return err
+		}
+		n, err := r.RowsAffected()
+		if err == nil && n == 0 {
+			err = none
+		}
+		return err
+	}
+}
+
 // Micros is a time as it is stored: microseconds since 1970, 0 for the zero time.
 func Micros(t time.Time) int64 {
 	if t.IsZero() {

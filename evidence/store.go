@@ -157,16 +157,7 @@ func deleteCustody(tx *sql.Tx, id, agency string) error {
 }
 
 // one turns an update of no row into ErrNotFound.
-func one(r sql.Result, err error) error {
-	if err != nil {
-		return err
-	}
-	n, err := r.RowsAffected()
-	if err == nil && n == 0 {
-		return ErrNotFound
-	}
-	return err
-}
+var one = db.Changed(ErrNotFound)
 
 const itemColumns = `id, request, agency, case_number, state, cause, ciphertext_sha256, payload_sha256, size, blob,
 	owner, owner_recipient, share_entry, consent, received, category, dispose_at, ground`
@@ -192,14 +183,7 @@ func (s *Service) items(ctx context.Context, where string, args ...any) ([]Item,
 }
 
 func (s *Service) item(ctx context.Context, id string) (Item, error) {
-	items, err := s.items(ctx, `id = ?`, id)
-	if err == nil && len(items) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return Item{}, err
-	}
-	return items[0], nil
+	return db.First(s.items(ctx, `id = ?`, id))(ErrNotFound)
 }
 
 const custodyColumns = `item, agency, purpose, expires, no_reshare, given_by, since, entry`

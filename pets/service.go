@@ -394,15 +394,11 @@ func (s *Service) FollowSighting(ctx context.Context, token string) (g Sighting,
 	if owner == "" {
 		return g, "", "", ErrNotFound
 	}
-	gs, err := s.sightings(ctx, `owner = ?`, owner)
-	if err == nil && len(gs) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
+	if g, err = db.First(s.sightings(ctx, `owner = ?`, owner))(ErrNotFound); err != nil {
 		return g, "", "", err
 	}
-	p, err := s.post(ctx, `id = ?`, gs[0].Post)
-	return gs[0], p.Recipient, p.State, err
+	p, err := s.post(ctx, `id = ?`, g.Post)
+	return g, p.Recipient, p.State, err
 }
 
 // Receipt proves one act on a post to the bearer of its link, with the time. ErrNotFound.

@@ -3,7 +3,6 @@ package pets
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -104,14 +103,7 @@ func (s *Service) posts(ctx context.Context, where string, args ...any) ([]Post,
 
 // post reads one. ErrNotFound.
 func (s *Service) post(ctx context.Context, where string, args ...any) (Post, error) {
-	ps, err := s.posts(ctx, where, args...)
-	if err == nil && len(ps) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return Post{}, err
-	}
-	return ps[0], nil
+	return db.First(s.posts(ctx, where, args...))(ErrNotFound)
 }
 
 func insert(tx *sql.Tx, p Post) error {
@@ -198,12 +190,4 @@ func room(tx *sql.Tx, most int, query string, args ...any) error {
 }
 
 // changed turns an update that met no row into ErrChanged.
-func changed(res sql.Result, err error) error {
-	if err != nil {
-		return err
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(ErrChanged, err)
-	}
-	return nil
-}
+var changed = db.Changed(ErrChanged)

@@ -130,15 +130,7 @@ func blob(b []byte) []byte {
 }
 
 // changed turns an update that met no row into ErrChanged.
-func changed(res sql.Result, err error) error {
-	if err != nil {
-		return err
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(ErrChanged, err)
-	}
-	return nil
-}
+var changed = db.Changed(ErrChanged)
 
 // recordLook keeps who looked, and at which cameras: those of the agency in the area.
 func recordLook(tx *sql.Tx, v view, area geo.Polygon) error {

@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -19,36 +17,29 @@ import (
 	"time"
 
 	"filippo.io/age"
-	"golang.org/x/mod/sumdb/note"
 
 	"porchlight/canvass"
 	"porchlight/evidence"
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/internal/agekey"
-	"porchlight/internal/softkey"
+	"porchlight/internal/gatetest"
 	"porchlight/ledger"
 	"porchlight/policy"
 )
 
-const (
-	origin = "http://localhost:21510"
-	police = "IL0160000"
-)
+const police = gatetest.City
 
 // exchange is the service among its real neighbors; only requests and the
 // agency's directory are the test's own.
 type exchange struct {
 	*world
 	*Service
-	evidence  *evidence.Service
-	people    *identity.Service
-	logKey    string
-	vault     *age.X25519Identity
-	request   canvass.Request
-	agency    canvass.Agency
-	custodian identity.Principal
-	key       *softkey.Key
+	gate     *gatetest.World
+	evidence *evidence.Service
+	vault    *age.X25519Identity
+	request  canvass.Request
+	agency   canvass.Agency
 }
 
 func (x *exchange) Request(_ context.Context, id string) (canvass.Request, error) {
@@ -74,100 +65,25 @@ func newExchange(t testing.TB) *exchange {
 		}
 	}
 	x := &exchange{world: newWorld(t, Limits{})}
-	x.world.now.Store(time.Now().UnixMicro())
-	now := func() time.Time { return time.UnixMicro(x.world.now.Load()).UTC() }
-	var err error
-	x.vault, err = age.GenerateX25519Identity()
-	must(err)
+	x.gate = gatetest.New(t, gatetest.Options{DB: x.db, Agencies: x, Start: time.Now().UTC().Truncate(time.Microsecond)})
+	now := x.gate.Now
+	x.in.now = now
+	x.vault = x.gate.Vault[police]
 	x.request = canvass.Request{ID: gate.NewActID(), Agency: police, State: canvass.Open, Decided: now(), Draft: canvass.Draft{Expires: now().Add(time.Hour)}}
 	x.agency = canvass.Agency{ORI: police, Name: "Maple Falls Police", Kind: "municipal", Status: "active", State: "IL", Vault: x.vault.Recipient().String()}
 
-	skey, vkey, err := ledger.GenerateKey("test.example/porchlight")
+	var err error
+	x.evidence, err = evidence.New(ctx, evidence.Options{DB: x.db, Blobs: x.blobs, Gate: x.gate.Gate, Agencies: x, Now: now})
 	must(err)
-	signer, err := note.NewSigner(skey)
-	must(err)
-	log, err := ledger.Open(ctx, ledger.Options{Dir: filepath.Join(x.dir, "log"), Signer: signer, LogKey: vkey})
-	must(err)
-	t.Cleanup(func() { log.Close() })
-	x.logKey = vkey
-	engine, err := policy.Load(policy.Packs())
-	must(err)
-	x.people, err = identity.New(ctx, x.db, identity.Config{Name: "Test", BaseURL: origin, Now: now})
-	must(err)
-	g, err := gate.New(ctx, gate.Options{DB: x.db, Log: log, Policy: engine, Signatures: x.people, Agencies: x, Now: now})
-	must(err)
-	x.evidence, err = evidence.New(ctx, evidence.Options{DB: x.db, Blobs: x.blobs, Gate: g, Agencies: x, Now: now})
-	must(err)
-	x.Service = New(Options{Intake: x.in, Gate: g, Requests: x, Agencies: x, Items: x.evidence})
-	x.enrol()
+	x.Service = New(Options{Intake: x.in, Gate: x.gate.Gate, Requests: x, Agencies: x, Items: x.evidence})
+	x.gate.Enrol("cara", police, identity.RoleCustodian)
 	return x
-}
-
-// enrol makes the custodian and her passkey.
-func (x *exchange) enrol() {
-	x.t.Helper()
-	ctx := context.Background()
-	token := identity.NewToken()
-	x.key = softkey.New()
-	p := identity.Person{ID: "person-1", Name: "C. Ustodian", Agency: police, Roles: []identity.Role{identity.RoleCustodian}}
-	err := x.db.Write(ctx, func(tx *sql.Tx) error {
-		if err := x.people.AddPerson(tx, p); err != nil {
-			return err
-		}
-		return x.people.Invite(tx, identity.Invitation{ID: "inv-1", Person: p.ID, TokenHash: identity.TokenHash(token), Expires: x.in.now().Add(time.Hour)})
-	})
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	e, err := x.people.BeginEnrol(ctx, token)
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	response, err := x.key.Create(e.Options, origin)
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	device, err := x.people.AddPasskey(ctx, token, "key", withoutPRF(x.t, response))
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	if err := x.db.Write(ctx, func(tx *sql.Tx) error { return x.people.FinishEnrol(tx, token, device.ID, "act") }); err != nil {
-		x.t.Fatal(err)
-	}
-	x.custodian = p.Principal()
-}
-
-// withoutPRF is what every client does before it sends: the PRF output stays.
-func withoutPRF(t testing.TB, response []byte) []byte {
-	t.Helper()
-	var m map[string]any
-	if err := json.Unmarshal(response, &m); err != nil {
-		t.Fatal(err)
-	}
-	if prf, ok := m["clientExtensionResults"].(map[string]any)["prf"].(map[string]any); ok {
-		delete(prf, "results")
-	}
-	out, err := json.Marshal(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
 
 // signed carries out an act of the custodian, answering for her passkey.
 func signed(x *exchange, act func(gate.Caller) (*gate.Grant, error)) *gate.Grant {
 	x.t.Helper()
-	c := gate.Caller{Who: x.custodian, ActID: gate.NewActID()}
-	g, err := act(c)
-	var ask *gate.SignatureRequired
-	if errors.As(err, &ask) {
-		answer, e := x.key.Get(ask.Options, origin)
-		if e != nil {
-			x.t.Fatal(e)
-		}
-		c.Assertion = withoutPRF(x.t, answer)
-		g, err = act(c)
-	}
+	g, err := gatetest.As(x.gate, "cara", act)
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -260,7 +176,7 @@ func (x *exchange) shared() (*resident, Shared) {
 // proves checks a receipt as anybody would.
 func (x *exchange) proves(r ledger.Receipt) {
 	x.t.Helper()
-	report, err := ledger.Verifier{LogKey: x.logKey}.Receipt(r)
+	report, err := ledger.Verifier{LogKey: x.gate.LogKey}.Receipt(r)
 	if err = errors.Join(err, report.Err()); err != nil {
 		x.t.Errorf("the receipt does not verify: %v", err)
 	}
@@ -336,7 +252,7 @@ func TestShareMakesAnItemTheCustodianCanOpen(t *testing.T) {
 		t.Error("the custodian sees another clip")
 	}
 	// What expires later is the upload's record, never the item's payload.
-	x.world.now.Add(int64(72 * time.Hour / time.Microsecond))
+	x.gate.Sleep(72 * time.Hour)
 	if n, err := x.in.Sweep(t.Context()); n != 0 || err != nil {
 		t.Errorf("swept %d, %v", n, err)
 	}
@@ -529,7 +445,7 @@ func TestRelinkEndsTheOldLink(t *testing.T) {
 	if _, err := age.Decrypt(bytes.NewReader(f.Messages[0].Sealed), id); err != nil {
 		t.Errorf("the new link cannot read her message: %v", err)
 	}
-	if recipient, _, err := x.Correspondence(t.Context(), x.custodian, done.Item); err != nil || recipient != id.Recipient().String() {
+	if recipient, _, err := x.Correspondence(t.Context(), x.gate.Who["cara"], done.Item); err != nil || recipient != id.Recipient().String() {
 		t.Errorf("the agency would write to %s, %v", recipient, err)
 	}
 }
@@ -563,7 +479,7 @@ func TestMessagesBothWays(t *testing.T) {
 	if !slices.Equal(texts, []string{"one true", "two false"}) {
 		t.Errorf("messages %v", texts)
 	}
-	stranger := x.custodian
+	stranger := x.gate.Who["cara"]
 	stranger.Agency = "IL0169900"
 	_, err = x.Reply(t.Context(), gate.Caller{Who: stranger, ActID: gate.NewActID()}, done.Item, f.Messages[0].Sealed)
 	want(t, err, ErrUnknown)

@@ -14,11 +14,11 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"porchlight/db"
 	"porchlight/home"
+	"porchlight/internal/wake"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -72,9 +72,7 @@ type Service struct {
 	db  *db.DB
 	now func() time.Time
 
-	mu   sync.Mutex
-	told map[int]func()
-	next int
+	listeners wake.Listeners
 }
 
 // Open opens the cameras of a house; now nil is time.Now.
@@ -85,7 +83,7 @@ func Open(ctx context.Context, d *db.DB, now func() time.Time) (*Service, error)
 	if now == nil {
 		now = time.Now
 	}
-	return &Service{db: d, now: now, told: map[int]func(){}}, nil
+	return &Service{db: d, now: now}, nil
 }
 
 // Add keeps a new camera. Its id, Kind, Added and Removed are set here. An ONVIF
@@ -105,7 +103,7 @@ func (s *Service) Add(ctx context.Context, c home.Camera, from Source) (Camera, 
 	if err != nil {
 		return Camera{}, fmt.Errorf("keeping the camera: %w", err)
 	}
-	s.changed()
+	s.listeners.Tell()
 	return told, nil
 }
 
@@ -118,7 +116,7 @@ func (s *Service) Change(ctx context.Context, c home.Camera) error {
 	if err := s.update(ctx, c); err != nil {
 		return err
 	}
-	s.changed()
+	s.listeners.Tell()
 	return nil
 }
 
@@ -146,7 +144,7 @@ func (s *Service) Move(ctx context.Context, id string, to Source) error {
 	if err := s.reroute(ctx, id, to); err != nil {
 		return err
 	}
-	s.changed()
+	s.listeners.Tell()
 	return nil
 }
 
@@ -156,31 +154,12 @@ func (s *Service) Remove(ctx context.Context, id string) error {
 	if err := s.remove(ctx, id, s.now()); err != nil {
 		return err
 	}
-	s.changed()
+	s.listeners.Tell()
 	return nil
 }
 
 // Subscribe calls f, which must not block, after each change until stop.
-func (s *Service) Subscribe(f func()) (stop func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := s.next
-	s.next++
-	s.told[n] = f
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.told, n)
-	}
-}
-
-func (s *Service) changed() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, f := range s.told {
-		f()
-	}
-}
+func (s *Service) Subscribe(f func()) (stop func()) { return s.listeners.Subscribe(f) }
 
 // check says whether a camera can be, and puts what was left out.
 func check(c *home.Camera) error {

@@ -32,6 +32,7 @@ import (
 	"porchlight/db"
 	"porchlight/internal/push"
 	"porchlight/internal/smtp"
+	"porchlight/internal/wake"
 	"porchlight/web/i18n"
 )
 
@@ -130,7 +131,7 @@ type Service struct {
 	Options
 	push *push.Sender
 	http *http.Client
-	wake chan struct{}
+	wake wake.Bell
 }
 
 var (
@@ -167,7 +168,7 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the key for phones: %w", err)
 	}
-	return &Service{Options: o, push: push.NewSender(keys, o.Contact, o.Local), wake: make(chan struct{}, 1), http: &http.Client{
+	return &Service{Options: o, push: push.NewSender(keys, o.Contact, o.Local), wake: wake.NewBell(), http: &http.Client{
 		Timeout:       20 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
@@ -268,10 +269,7 @@ func (s *Service) Tell(ctx context.Context, n Notice) error {
 	if err := s.DB.Write(ctx, func(tx *sql.Tx) error { return enqueue(tx, n, ways, now, due) }); err != nil {
 		return fmt.Errorf("noting a notice: %w", err)
 	}
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.wake.Ring()
 	return nil
 }
 
@@ -299,26 +297,7 @@ func (s *Service) ways(ctx context.Context, set Settings) (out []way, err error)
 
 // Run sends what is due until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	for {
-		next, err := s.Send(ctx)
-		if err != nil && ctx.Err() == nil {
-			s.Logger.Error("notices could not be sent", "err", err)
-		}
-		d := time.Minute
-		if err == nil && !next.IsZero() {
-			d = min(d, max(time.Second, next.Sub(s.Now())))
-		}
-		t := time.NewTimer(d)
-		select {
-		case <-t.C:
-		case <-s.wake:
-		case <-ctx.Done():
-		}
-		t.Stop()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
+	return wake.Loop(ctx, s.wake, s.Now, s.Send, func(err error) { s.Logger.Error("notices could not be sent", "err", err) })
 }
 
 // Send tries what is due, and returns when the next is; zero when nothing waits.

@@ -39,6 +39,7 @@ import (
 	"porchlight/gate"
 	"porchlight/geo"
 	"porchlight/home"
+	"porchlight/internal/wake"
 	posts "porchlight/pets"
 	"porchlight/share/client"
 	"porchlight/vision"
@@ -153,7 +154,7 @@ type Service struct {
 	Options
 	offset time.Duration // of this house's rounds
 	mu     sync.Mutex    // one round at a time
-	wake   chan struct{} // switched on or off
+	wake   wake.Bell     // switched on or off
 }
 
 const (
@@ -188,7 +189,7 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{Options: o, wake: make(chan struct{}, 1)}
+	s := &Service{Options: o, wake: wake.NewBell()}
 	if err := o.DB.Migrate(ctx, "home.pets", migrations); err != nil {
 		return nil, err
 	}

@@ -88,10 +88,7 @@ func (s *Service) OptIn(ctx context.Context, on bool) error {
 		return err
 	})
 	if err == nil {
-		select {
-		case s.wake <- struct{}{}:
-		default:
-		}
+		s.wake.Ring()
 		s.Changed()
 	}
 	return err

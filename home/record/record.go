@@ -25,6 +25,7 @@ import (
 	"porchlight/db"
 	"porchlight/home"
 	"porchlight/home/cameras"
+	"porchlight/internal/wake"
 	"porchlight/video"
 )
 
@@ -118,10 +119,10 @@ type Recorder struct {
 	clock *clock
 	still stills
 
+	listeners wake.Listeners // of new footage
+
 	mu      sync.Mutex
 	cameras map[string]*state
-	woken   map[int]func()
-	next    int
 	remote  map[string][]home.Span // what Frigate holds
 }
 
@@ -148,7 +149,7 @@ func Open(ctx context.Context, o Options) (*Recorder, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the folder of the footage: %w", err)
 	}
-	r := &Recorder{o: o, clock: newClock(o.Now), cameras: map[string]*state{}, woken: map[int]func(){}, remote: map[string][]home.Span{}}
+	r := &Recorder{o: o, clock: newClock(o.Now), cameras: map[string]*state{}, remote: map[string][]home.Span{}}
 	if r.index, err = openIndex(ctx, o.DB, o.Dir); err != nil {
 		return nil, fmt.Errorf("opening the index of the footage: %w", err)
 	}
@@ -170,15 +171,9 @@ func or(f, g func() time.Time) func() time.Time {
 
 // Run records until ctx ends. Open segments are closed before it returns.
 func (r *Recorder) Run(ctx context.Context) error {
-	changed := make(chan struct{}, 1)
-	wake := func() {
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
-	}
-	defer r.o.Cameras.Subscribe(wake)()
-	wake()
+	changed := wake.NewBell()
+	defer r.o.Cameras.Subscribe(changed.Ring)()
+	changed.Ring()
 
 	type running struct {
 		cameras.Source
@@ -377,7 +372,7 @@ func (r *Recorder) keep(ctx context.Context, camera string, s video.Segment, fir
 		}
 		st.Bits = st.bits.add(s.Size, s.Duration)
 	})
-	r.wake()
+	r.listeners.Tell()
 	return r.eat(ctx, 0, 0)
 }
 
@@ -419,26 +414,7 @@ func (r *Recorder) trouble(camera string) (said string) {
 }
 
 // Subscribe calls f, which must not block, after new footage came, until stop.
-func (r *Recorder) Subscribe(f func()) (stop func()) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	n := r.next
-	r.next++
-	r.woken[n] = f
-	return func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		delete(r.woken, n)
-	}
-}
-
-func (r *Recorder) wake() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, f := range r.woken {
-		f()
-	}
-}
+func (r *Recorder) Subscribe(f func()) (stop func()) { return r.listeners.Subscribe(f) }
 
 // Health is how a camera does. A camera that was never recorded has a zero one.
 func (r *Recorder) Health(ctx context.Context, camera string) (Health, error) {

@@ -18,6 +18,7 @@ import (
 	"porchlight/home"
 	"porchlight/home/cameras"
 	"porchlight/home/cameras/frigate"
+	"porchlight/internal/wake"
 	"porchlight/video"
 )
 
@@ -115,7 +116,7 @@ func (r *Recorder) take(ctx context.Context, camera, file string, start time.Tim
 	if err != nil {
 		return fmt.Errorf("importing the film: %w", err)
 	}
-	r.wake()
+	r.listeners.Tell()
 	return r.eat(ctx, 0, 0)
 }
 
@@ -203,17 +204,14 @@ const failed = "failed "
 // mirror keeps up with what a Frigate server recorded.
 func (r *Recorder) mirror(ctx context.Context, camera string, source cameras.Source) {
 	server := source.Frigate()
-	poke := make(chan struct{}, 1) // an event ended: there is something new
+	poke := wake.NewBell() // an event ended: there is something new
 	if source.Broker != "" {
 		var hearing sync.WaitGroup
 		defer hearing.Wait()
 		hearing.Go(func() {
 			err := frigate.Listen(ctx, frigate.Broker{Address: string(source.Broker), Retry: r.o.Poll}, func(e frigate.Event) {
 				if e.Camera == source.Name && !e.Going {
-					select {
-					case poke <- struct{}{}:
-					default:
-					}
+					poke.Ring()
 				}
 			}, nil)
 			if ctx.Err() == nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"porchlight/gate"
+	"porchlight/internal/wake"
 	"porchlight/share/client"
 )
 
@@ -25,26 +26,7 @@ const (
 // Run sends what was shared, looks what became of it, and ends abandoned drafts,
 // until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	for {
-		next, err := s.Step(ctx)
-		if err != nil && ctx.Err() == nil {
-			s.Logger.Error("answers could not be looked after", "err", err)
-		}
-		d := time.Minute
-		if err == nil && !next.IsZero() {
-			d = min(d, max(time.Second, next.Sub(s.Now())))
-		}
-		t := time.NewTimer(d)
-		select {
-		case <-t.C:
-		case <-s.wake:
-		case <-ctx.Done():
-		}
-		t.Stop()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
+	return wake.Loop(ctx, s.wake, s.Now, s.Step, func(err error) { s.Logger.Error("answers could not be looked after", "err", err) })
 }
 
 // Step does what is due, and returns when the next is; zero when nothing waits.
@@ -157,7 +139,7 @@ func (s *Service) Retry(ctx context.Context, id string) error {
 	if err := s.save(ctx, d); err != nil {
 		return err
 	}
-	s.rouse()
+	s.wake.Ring()
 	return nil
 }
 

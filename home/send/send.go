@@ -32,6 +32,7 @@ import (
 	"porchlight/home"
 	"porchlight/home/ask"
 	"porchlight/home/record"
+	"porchlight/internal/wake"
 	"porchlight/share/client"
 	"porchlight/video"
 	"porchlight/vision/cover"
@@ -155,7 +156,7 @@ type Service struct {
 	Options
 	mu      sync.Mutex // held for each change of a draft, never while something is made
 	sending map[string]*sending
-	wake    chan struct{}
+	wake    wake.Bell
 }
 
 // sending is a draft that goes out just now.
@@ -207,7 +208,7 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	s := &Service{Options: o, sending: map[string]*sending{}, wake: make(chan struct{}, 1)}
+	s := &Service{Options: o, sending: map[string]*sending{}, wake: wake.NewBell()}
 	return s, s.tidy(ctx)
 }
 
@@ -705,16 +706,9 @@ func (s *Service) Share(ctx context.Context, id string, seen map[string]string) 
 		return nil
 	})
 	if err == nil {
-		s.rouse()
+		s.wake.Ring()
 	}
 	return d, err
-}
-
-func (s *Service) rouse() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
 }
 
 // Discard throws a draft away, with its films; one that is on its way is stopped.

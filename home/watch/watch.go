@@ -31,6 +31,7 @@ import (
 	"porchlight/home"
 	"porchlight/home/cameras"
 	"porchlight/home/record"
+	"porchlight/internal/wake"
 	"porchlight/video"
 	"porchlight/vision"
 )
@@ -79,8 +80,8 @@ type Watcher struct {
 	cameras map[string]*moments
 	events  map[string]*entry // by Frigate's id
 	pending int64             // files not looked at, about
-	told    map[int]func()
-	next    int
+
+	listeners wake.Listeners // of moments that changed
 
 	writing sync.Mutex // whoever changes moments holds it while she reads, stores and puts them
 	unnamed []string   // people whose name was taken off, while footage may have been looked at
@@ -114,7 +115,7 @@ func Open(ctx context.Context, o Options) (*Watcher, error) {
 	if err := o.DB.Migrate(ctx, "home_watch", migrations); err != nil {
 		return nil, err
 	}
-	w := &Watcher{Options: o, cameras: map[string]*moments{}, events: map[string]*entry{}, told: map[int]func(){},
+	w := &Watcher{Options: o, cameras: map[string]*moments{}, events: map[string]*entry{},
 		frames: func(ctx context.Context, path string, o video.FrameOptions) iter.Seq2[vision.Frame, error] {
 			return video.Frames(ctx, video.Source(path), o)
 		}}
@@ -182,36 +183,12 @@ func (w *Watcher) Behind() int64 {
 }
 
 // Subscribe calls f when moments changed, until stop. f must not wait.
-func (w *Watcher) Subscribe(f func()) (stop func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	id := w.next
-	w.next++
-	w.told[id] = f
-	return func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		delete(w.told, id)
-	}
-}
-
-func (w *Watcher) changed() {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	for _, f := range w.told {
-		f()
-	}
-}
+func (w *Watcher) Subscribe(f func()) (stop func()) { return w.listeners.Subscribe(f) }
 
 // Run looks until ctx ends.
 func (w *Watcher) Run(ctx context.Context) error {
-	wake := make(chan struct{}, 1)
-	defer w.Footage.Subscribe(func() {
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
-	})()
+	footage := wake.NewBell()
+	defer w.Footage.Subscribe(footage.Ring)()
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	asking.Go(func() { w.every(ctx, 30*time.Second, w.askFrigate) })
@@ -226,7 +203,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-		case <-wake:
+		case <-footage:
 		case <-time.After(30 * time.Second):
 		}
 	}
@@ -476,7 +453,7 @@ func (w *Watcher) keep(ctx context.Context, found []*entry, more func(tx *sql.Tx
 		w.insert(e)
 	}
 	w.mu.Unlock()
-	w.changed()
+	w.listeners.Tell()
 	return nil
 }
 
@@ -599,7 +576,7 @@ func (w *Watcher) forget(ctx context.Context) error {
 			w.remove(e)
 		}
 		w.mu.Unlock()
-		w.changed()
+		w.listeners.Tell()
 	}
 	return nil
 }
@@ -640,6 +617,6 @@ func (w *Watcher) Unname(ctx context.Context, person string) error {
 		w.insert(put[i])
 	}
 	w.mu.Unlock()
-	w.changed()
+	w.listeners.Tell()
 	return nil
 }

@@ -149,14 +149,7 @@ func (s *Service) AnswerCorrection(ctx context.Context, by gate.Caller, id strin
 }
 
 func (s *Service) correction(ctx context.Context, where string, args ...any) (Correction, error) {
-	cs, err := s.corrections(ctx, where, args...)
-	if err == nil && len(cs) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return Correction{}, err
-	}
-	return cs[0], nil
+	return db.First(s.corrections(ctx, where, args...))(ErrNotFound)
 }
 
 func (s *Service) corrections(ctx context.Context, where string, args ...any) ([]Correction, error) {

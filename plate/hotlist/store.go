@@ -205,14 +205,7 @@ func lists(q querier, where string, args ...any) ([]List, error) {
 }
 
 func list(q querier, id string) (List, error) {
-	ls, err := lists(q, `l.id = ?`, id)
-	if err == nil && len(ls) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return List{}, err
-	}
-	return ls[0], nil
+	return db.First(lists(q, `l.id = ?`, id))(ErrNotFound)
 }
 
 const entryColumns = `id, list, plate, region, reason, basis, case_number, ref, author, vehicle, details, made, expires, version, waits, means, made_by`
@@ -232,14 +225,7 @@ func entries(q querier, where string, args ...any) ([]Entry, error) {
 }
 
 func entry(q querier, id string) (Entry, error) {
-	es, err := entries(q, `id = ?`, id)
-	if err == nil && len(es) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return Entry{}, err
-	}
-	return es[0], nil
+	return db.First(entries(q, `id = ?`, id))(ErrNotFound)
 }
 
 // insertEntries writes many rows a statement: an import has a hundred thousand.
@@ -391,12 +377,4 @@ func flag(b bool) int {
 }
 
 // changed turns an update that met no row into ErrChanged.
-func changed(res sql.Result, err error) error {
-	if err != nil {
-		return err
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(ErrChanged, err)
-	}
-	return nil
-}
+var changed = db.Changed(ErrChanged)

@@ -16,7 +16,7 @@ import (
 const month = 30 * 24 * time.Hour
 
 func (w *world) drop(from time.Time) error {
-	return w.Drop(w.t.Context(), police, from, from.Add(24*time.Hour), month)
+	return w.Drop(w.T.Context(), police, from, from.Add(24*time.Hour), month)
 }
 
 // After Drop nothing opens a picture: no header is anywhere, no payload either,
@@ -24,13 +24,13 @@ func (w *world) drop(from time.Time) error {
 func TestDropLeavesNothingReadable(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	day := w.now.Truncate(24 * time.Hour)
+	day := w.Now().Truncate(24 * time.Hour)
 	var gone, left []Wanted
 	var headers [][]byte
 	for i := range 4 {
 		gone = append(gone, Wanted{w.keep(i), 1})
 	}
-	w.now = day.Add(25 * time.Hour)
+	w.Sleep(day.Add(25 * time.Hour).Sub(w.Now()))
 	left = append(left, Wanted{w.keep(9), 1})
 	w.led[police+" 1"] = append(gone, left...)
 	inga := w.officer(police, identity.RoleInvestigator)
@@ -76,7 +76,7 @@ func TestDropLeavesNothingReadable(t *testing.T) {
 func TestNeededPicturesOutliveTheirDay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	day := w.now.Truncate(24 * time.Hour)
+	day := w.Now().Truncate(24 * time.Hour)
 	a, b := w.keep(1), w.keep(2)
 	w.keep(3)
 	w.needed = []string{a, b, "unknown"}
@@ -98,12 +98,12 @@ func TestNeededPicturesOutliveTheirDay(t *testing.T) {
 	}
 	// Each is asked for again a day later.
 	w.needed = []string{b}
-	w.now = w.now.Add(23 * time.Hour)
+	w.Sleep(23 * time.Hour)
 	w.sweep()
 	if n := w.count("image_picture"); n != 2 {
 		t.Fatalf("%d pictures", n)
 	}
-	w.now = w.now.Add(2 * time.Hour)
+	w.Sleep(2 * time.Hour)
 	w.sweep()
 	if n := w.count("image_picture"); n != 1 || w.count("image_roll") != 1 {
 		t.Fatalf("%d pictures", n)
@@ -122,7 +122,7 @@ func TestRetention(t *testing.T) {
 	id := w.keep(1)
 	p, err := w.picture(ctx, id)
 	must(t, err)
-	if most := w.now.Add(month); p.Due.After(most) || most.Sub(p.Due) > 24*time.Hour {
+	if most := w.Now().Add(month); p.Due.After(most) || most.Sub(p.Due) > 24*time.Hour {
 		t.Fatalf("due %v, reads go at %v", p.Due, most)
 	}
 	// Longer than the reads is not to be had; shorter holds at once.
@@ -134,12 +134,12 @@ func TestRetention(t *testing.T) {
 	if acts := w.entries("setting.change"); len(acts) != 2 || acts[1].Public["plate_pictures_minutes"] != "60" {
 		t.Fatalf("recorded %+v", acts)
 	}
-	w.now = w.now.Add(59 * time.Minute)
+	w.Sleep(59 * time.Minute)
 	w.sweep()
 	if n := w.count("image_header"); n != 1 {
 		t.Fatalf("%d headers", n)
 	}
-	w.now = w.now.Add(time.Minute)
+	w.Sleep(time.Minute)
 	w.sweep()
 	if n := w.count("image_header") + w.count("image_picture") + w.count("image_roll"); n != 0 {
 		t.Fatalf("%d rows left", n)
@@ -181,7 +181,7 @@ func (b *broken) Delete(ctx context.Context, id string) error {
 func TestPurgeCutShort(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	day := w.now.Truncate(24 * time.Hour)
+	day := w.Now().Truncate(24 * time.Hour)
 	b := &broken{Store: w.Blobs, failDelete: true}
 	w.Blobs = b
 	w.keep(1)
@@ -210,7 +210,7 @@ func TestPurgeCutShort(t *testing.T) {
 func TestMarkedButNotRecorded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	day := w.now.Truncate(24 * time.Hour)
+	day := w.Now().Truncate(24 * time.Hour)
 	w.keep(1)
 	must(t, w.DB.Write(t.Context(), func(tx *sql.Tx) error {
 		_, _, err := markForPurge(tx, police, day, day.Add(24*time.Hour), day.Add(2*month), "lost", nil, day)

@@ -24,16 +24,16 @@ func TestKeepSealsAndViewOpens(t *testing.T) {
 	var clear [][]byte
 	for i := range 3 {
 		data := jpegOf(t, i)
-		id, err := w.Keep(ctx, police, w.now, "image/jpeg", data)
+		id, err := w.Keep(ctx, police, w.Now(), "image/jpeg", data)
 		must(t, err)
 		wanted, clear = append(wanted, Wanted{id, 7}), append(clear, cleanJPEG(data))
 	}
 	data := pngOf(t, 9)
-	id, err := w.Keep(ctx, police, w.now, "image/png", data)
+	id, err := w.Keep(ctx, police, w.Now(), "image/png", data)
 	must(t, err)
 	wanted, clear = append(wanted, Wanted{id, 8}), append(clear, cleanPNG(data))
 	own := jpegOf(t, 10)
-	id, err = w.KeepSealed(ctx, police, w.now, seal(t, own, w.vault[police].Recipient()))
+	id, err = w.KeepSealed(ctx, police, w.Now(), seal(t, own, w.Vault[police].Recipient()))
 	must(t, err)
 	wanted, clear = append(wanted, Wanted{id, 9}), append(clear, own)
 
@@ -73,9 +73,9 @@ func TestCopiedDataDirectoryShowsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	data := jpegOf(t, 1)
-	_, err := w.Keep(t.Context(), police, w.now, "image/jpeg", data)
+	_, err := w.Keep(t.Context(), police, w.Now(), "image/jpeg", data)
 	must(t, err)
-	_, err = w.KeepSealed(t.Context(), police, w.now, seal(t, data, w.vault[police].Recipient()))
+	_, err = w.KeepSealed(t.Context(), police, w.Now(), seal(t, data, w.Vault[police].Recipient()))
 	must(t, err)
 	payload := false
 	for path, b := range w.files() {
@@ -85,7 +85,7 @@ func TestCopiedDataDirectoryShowsNothing(t *testing.T) {
 				t.Fatalf("%s holds bytes %d to %d of a picture", path, i, i+16)
 			}
 		}
-		if bytes.Contains(b, []byte(w.vault[police].String())) {
+		if bytes.Contains(b, []byte(w.Vault[police].String())) {
 			t.Fatalf("%s holds the vault's identity", path)
 		}
 	}
@@ -105,17 +105,17 @@ func TestWhatIsNotKept(t *testing.T) {
 		}
 		return err
 	}
-	sealed := func(file []byte) error { _, err := w.KeepSealed(ctx, police, w.now, file); return err }
-	to := w.vault[police].Recipient()
+	sealed := func(file []byte) error { _, err := w.KeepSealed(ctx, police, w.Now(), file); return err }
+	to := w.Vault[police].Recipient()
 
-	wantRefused(t, keep(other, w.now, "image/jpeg", picture), NoVault)
-	wantRefused(t, keep(police, w.now, "image/png", picture), NotPicture)
-	wantRefused(t, keep(police, w.now, "image/gif", picture), NotPicture)
-	wantRefused(t, keep(police, w.now, "image/jpeg", nil), NotPicture)
-	wantRefused(t, keep(police, w.now, "image/jpeg", picture[:len(picture)-2]), NotPicture)
-	wantRefused(t, keep(police, w.now, "image/jpeg", make([]byte, MaxPicture+1)), TooBig)
-	wantRefused(t, keep(police, w.now, "image/png", bomb(t)), TooBig)
-	wantRefused(t, keep(police, w.now.AddDate(0, 0, -30), "image/jpeg", picture), Over)
+	wantRefused(t, keep(other, w.Now(), "image/jpeg", picture), NoVault)
+	wantRefused(t, keep(police, w.Now(), "image/png", picture), NotPicture)
+	wantRefused(t, keep(police, w.Now(), "image/gif", picture), NotPicture)
+	wantRefused(t, keep(police, w.Now(), "image/jpeg", nil), NotPicture)
+	wantRefused(t, keep(police, w.Now(), "image/jpeg", picture[:len(picture)-2]), NotPicture)
+	wantRefused(t, keep(police, w.Now(), "image/jpeg", make([]byte, MaxPicture+1)), TooBig)
+	wantRefused(t, keep(police, w.Now(), "image/png", bomb(t)), TooBig)
+	wantRefused(t, keep(police, w.Now().AddDate(0, 0, -30), "image/jpeg", picture), Over)
 	wantRefused(t, sealed(picture), NotSealed)
 	wantRefused(t, sealed(seal(t, picture, to, newIdentity(t).Recipient())), NotSealed)
 	wantRefused(t, sealed(seal(t, picture, to)[:190]), NotSealed)
@@ -123,13 +123,13 @@ func TestWhatIsNotKept(t *testing.T) {
 	if n := w.count("image_picture") + w.count("image_roll"); n != 0 {
 		t.Fatalf("%d rows for pictures that were refused", n)
 	}
-	got, err := w.Refusals(ctx, police, w.now)
+	got, err := w.Refusals(ctx, police, w.Now())
 	must(t, err)
 	if got[NotPicture] != 4 || got[TooBig] != 3 || got[Over] != 1 || got[NotSealed] != 3 || got[NoVault] != 0 {
 		t.Fatalf("counted %v", got)
 	}
-	wantRefused(t, keep(other, w.now, "image/jpeg", picture), NoVault)
-	if got, err := w.Refusals(ctx, other, w.now); err != nil || got[NoVault] != 2 {
+	wantRefused(t, keep(other, w.Now(), "image/jpeg", picture), NoVault)
+	if got, err := w.Refusals(ctx, other, w.Now()); err != nil || got[NoVault] != 2 {
 		t.Fatalf("counted %v, %v", got, err)
 	}
 }
@@ -154,12 +154,12 @@ func TestRepeatsAndTogether(t *testing.T) {
 	if n := w.count("image_picture"); n != 1 {
 		t.Fatalf("%d pictures", n)
 	}
-	later := w.now
-	w.now = w.now.Add(time.Second)
+	later := w.Now()
+	w.Sleep(time.Second)
 	if w.keep(1) == first {
 		t.Fatal("the same picture a second later is another")
 	}
-	w.now = later
+	w.Sleep(later.Sub(w.Now()))
 
 	var all sync.WaitGroup
 	ids := make([]string, 24)
@@ -210,7 +210,7 @@ func BenchmarkKeep(b *testing.B) {
 	b.SetParallelism(16)
 	b.RunParallel(func(p *testing.PB) {
 		for p.Next() {
-			if _, err := w.Keep(b.Context(), police, w.now.Add(time.Duration(n.Add(1))*time.Millisecond), "image/jpeg", picture); err != nil {
+			if _, err := w.Keep(b.Context(), police, w.Now().Add(time.Duration(n.Add(1))*time.Millisecond), "image/jpeg", picture); err != nil {
 				b.Error(err)
 			}
 		}

@@ -83,14 +83,7 @@ const pictureColumns = `id, owner, seen, due, roll, start, size, held`
 
 // picture returns one picture. ErrNotFound.
 func (s *Service) picture(ctx context.Context, id string) (Picture, error) {
-	ps, err := s.pictures(ctx, `id = ?`, id)
-	if err == nil && len(ps) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return Picture{}, err
-	}
-	return ps[0], nil
+	return db.First(s.pictures(ctx, `id = ?`, id))(ErrNotFound)
 }
 
 func scanPicture(row db.Row) (p Picture, err error) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"porchlight/blob"
+	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/identity"
 )
@@ -208,14 +209,7 @@ func (s *Service) Asks(ctx context.Context, who identity.Principal) ([]Ask, erro
 
 // ask returns an ask to who's agency. ErrNotFound.
 func (s *Service) ask(ctx context.Context, who identity.Principal, id string) (Ask, error) {
-	as, err := s.asks(ctx, `id = ? AND owner = ?`, id, who.Agency)
-	if err == nil && len(as) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return Ask{}, err
-	}
-	return as[0], nil
+	return db.First(s.asks(ctx, `id = ? AND owner = ?`, id, who.Agency))(ErrNotFound)
 }
 
 // reach finds a picture, how who's agency comes to it (policy's Custody), and

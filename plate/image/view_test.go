@@ -75,10 +75,10 @@ func TestWhoSeesAPicture(t *testing.T) {
 	want(t, payload("session", w.keep(2)), ErrClosed)
 	_, err = signAs(inga, id, func(c gate.Caller) (*Opened, error) { return w.View(ctx, c, "another", lead, []Wanted{p}) })
 	want(t, err, ErrClosed)
-	w.status[police] = "suspended"
+	w.Stand(police, gate.AgencyFacts{Kind: "municipal", Status: "suspended", State: "IL"})
 	want(t, payload("session", p.Picture), ErrClosed)
-	delete(w.status, police)
-	w.now = w.now.Add(31 * time.Minute)
+	w.Stand(police, gate.AgencyFacts{Kind: "municipal", Status: "active", State: "IL"})
+	w.Sleep(31 * time.Minute)
 	want(t, payload("session", p.Picture), ErrClosed)
 
 	acts := w.entries("image.view")
@@ -132,10 +132,10 @@ func TestAskAndShare(t *testing.T) {
 	inga.open(o, 0)
 	_, err = sam.view(Lead{Ask: asked.ActID}, p) // the ask is no lead for who asks
 	want(t, err, ErrNotFound)
-	key, err := age.DecryptHeader(o.Pictures[0].Header, w.vault[police])
+	key, err := age.DecryptHeader(o.Pictures[0].Header, w.Vault[police])
 	must(t, err)
-	header := rewrap(t, key, w.vault[sheriff].Recipient())
-	until := w.now.Add(7 * 24 * time.Hour)
+	header := rewrap(t, key, w.Vault[sheriff].Recipient())
+	until := w.Now().Add(7 * 24 * time.Hour)
 	share := func(by *person, header []byte, until time.Time) error {
 		_, err := sign(by, func(c gate.Caller) (*gate.Grant, error) { return w.Share(ctx, c, asked.ActID, header, until) })
 		return err
@@ -144,10 +144,10 @@ func TestAskAndShare(t *testing.T) {
 	want(t, share(inga, append(header, 'x'), until), ErrInput)
 	want(t, share(sam, header, until), ErrNotFound)
 	refusedBy(t, share(rita, header, until), "base.default-deny")
-	refusedBy(t, share(inga, header, w.now.Add(31*24*time.Hour)), "base.image-share-asked")
-	w.status[sheriff] = "suspended"
+	refusedBy(t, share(inga, header, w.Now().Add(31*24*time.Hour)), "base.image-share-asked")
+	w.Stand(sheriff, gate.AgencyFacts{Kind: "county", Status: "suspended", State: "IL"})
 	refusedBy(t, share(inga, header, until), "base.image-share-asked")
-	delete(w.status, sheriff)
+	w.Stand(sheriff, gate.AgencyFacts{Kind: "county", Status: "active", State: "IL"})
 	must(t, share(inga, header, until))
 	refusedBy(t, share(inga, header, until), "base.image-share-asked") // answered
 	if as := list(sam); as[0].Shared.IsZero() || !as[0].Expires.Equal(until) {
@@ -159,7 +159,7 @@ func TestAskAndShare(t *testing.T) {
 	if !bytes.Equal(sam.open(o, 0), cleanJPEG(jpegOf(t, 1))) {
 		t.Fatal("another picture")
 	}
-	w.now = until
+	w.Sleep(until.Sub(w.Now()))
 	_, err = sam.view(lead, p)
 	refusedBy(t, err, "base.image-custody")
 	w.sweep()
@@ -168,7 +168,7 @@ func TestAskAndShare(t *testing.T) {
 	}
 
 	// With the picture the share goes too.
-	must(t, w.Drop(ctx, police, w.now.AddDate(0, 0, -30), w.now, 60*24*time.Hour))
+	must(t, w.Drop(ctx, police, w.Now().AddDate(0, 0, -30), w.Now(), 60*24*time.Hour))
 	if as := list(sam); !as[0].Gone {
 		t.Fatalf("the sheriff sees %+v", as)
 	}

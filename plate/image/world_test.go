@@ -3,7 +3,6 @@ package image
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	stdimage "image"
 	"image/color"
@@ -17,51 +16,36 @@ import (
 	"time"
 
 	"filippo.io/age"
-	"golang.org/x/mod/sumdb/note"
 
 	"porchlight/blob"
 	"porchlight/db"
 	"porchlight/gate"
 	"porchlight/identity"
 	"porchlight/internal/dbtest"
-	"porchlight/internal/softkey"
+	"porchlight/internal/gatetest"
 	"porchlight/ledger"
 	"porchlight/policy"
 )
 
 const (
-	origin  = "http://localhost:24000"
-	police  = "IL0160000"
-	sheriff = "IL0160100"
+	police  = gatetest.City
+	sheriff = gatetest.Sheriff
 	other   = "IL0169900" // has no plates vault
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m, ".") }
 
-// world is a whole exchange around the service: real store, blobs, ledger,
-// policy, passkeys and age keys, and a clock to turn.
+// world is a gate with the service before it, all on one directory.
 type world struct {
+	*gatetest.World
 	*Service
-	t      testing.TB
 	dir    string
-	people *identity.Service
-	vault  map[string]*age.X25519Identity // by agency
-	now    time.Time
 	led    map[string][]Wanted // by agency and lead
 	needed []string
-	status map[string]string // of agencies, active otherwise
-}
-
-func (w *world) AgencyFacts(_ context.Context, ori string) (gate.AgencyFacts, error) {
-	f := gate.AgencyFacts{Kind: "municipal", Status: "active", State: "IL"}
-	if s := w.status[ori]; s != "" {
-		f.Status = s
-	}
-	return f, nil
 }
 
 func (w *world) PlatesVault(_ context.Context, owner string) (string, error) {
-	if v := w.vault[owner]; v != nil {
+	if v := w.Vault[owner]; v != nil {
 		return v.Recipient().String(), nil
 	}
 	return "", nil
@@ -74,8 +58,7 @@ func (w *world) Led(_ context.Context, who identity.Principal, l Lead, wanted Wa
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx := t.Context()
-	w := &world{t: t, dir: t.TempDir(), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), led: map[string][]Wanted{}, status: map[string]string{},
-		vault: map[string]*age.X25519Identity{police: newIdentity(t), sheriff: newIdentity(t)}}
+	w := &world{dir: t.TempDir(), led: map[string][]Wanted{}}
 	source := filepath.Join(w.dir, "porchlight.db")
 	if dbtest.Engine() == db.PostgreSQL {
 		source = dbtest.Source(t)
@@ -85,100 +68,61 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(func() { d.Close() })
 	blobs, err := blob.OpenDir(filepath.Join(w.dir, "blobs"))
 	must(t, err)
-	skey, vkey, err := ledger.GenerateKey("test.example/porchlight")
-	must(t, err)
-	signer, err := note.NewSigner(skey)
-	must(t, err)
-	log, err := ledger.Open(ctx, ledger.Options{Dir: filepath.Join(w.dir, "log"), Signer: signer, LogKey: vkey})
-	must(t, err)
-	t.Cleanup(func() { log.Close() })
-	engine, err := policy.Load(policy.Packs())
-	must(t, err)
-	clock := func() time.Time { return w.now }
-	w.people, err = identity.New(ctx, d, identity.Config{Name: "Test", BaseURL: origin, Now: clock})
-	must(t, err)
-	g, err := gate.New(ctx, gate.Options{DB: d, Log: log, Policy: engine, Signatures: w.people, Agencies: w, Now: clock})
-	must(t, err)
-	w.Service, err = New(ctx, w.options(d, blobs, g))
+	w.World = gatetest.New(t, gatetest.Options{DB: d, Dir: filepath.Join(w.dir, "log"), Start: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)})
+	w.Stand(other, gate.AgencyFacts{Kind: "municipal", Status: "active", State: "IL"})
+	w.Service, err = New(ctx, w.options(blobs))
 	must(t, err)
 	return w
 }
 
-func (w *world) options(d *db.DB, b blob.Store, g *gate.Gate) Options {
-	return Options{DB: d, Blobs: b, Gate: g, Agencies: w, Vaults: w, Leads: w, Now: func() time.Time { return w.now },
+func (w *world) options(b blob.Store) Options {
+	return Options{DB: w.DB, Blobs: b, Gate: w.Gate, Agencies: w, Vaults: w, Leads: w, Now: w.Now,
 		Needed: func(context.Context, string, time.Time, time.Time) ([]string, error) { return w.needed, nil }}
 }
 
 // restart is another process over the same store.
 func (w *world) restart() {
-	w.t.Helper()
-	s, err := New(w.t.Context(), w.options(w.DB, w.Blobs, w.Gate))
-	must(w.t, err)
+	w.T.Helper()
+	s, err := New(w.T.Context(), w.options(w.Blobs))
+	must(w.T, err)
 	w.Service = s
 }
 
 // person is an enrolled officer with a passkey in software.
 type person struct {
 	identity.Principal
-	w   *world
-	key *softkey.Key
+	w *world
 }
 
 func (w *world) officer(agency string, role identity.Role) *person {
-	w.t.Helper()
-	ctx, id := w.t.Context(), gate.NewActID()
-	token, key := identity.NewToken(), softkey.New()
-	p := identity.Person{ID: id, Name: "Officer", Agency: agency, Roles: []identity.Role{role}}
-	must(w.t, w.DB.Write(ctx, func(tx *sql.Tx) error {
-		if err := w.people.AddPerson(tx, p); err != nil {
-			return err
-		}
-		return w.people.Invite(tx, identity.Invitation{ID: id, Person: id, TokenHash: identity.TokenHash(token), Expires: w.now.Add(time.Hour)})
-	}))
-	e, err := w.people.BeginEnrol(ctx, token)
-	must(w.t, err)
-	made, err := key.Create(e.Options, origin)
-	must(w.t, err)
-	public, _, err := softkey.Split(made)
-	must(w.t, err)
-	device, err := w.people.AddPasskey(ctx, token, "key", public)
-	must(w.t, err)
-	must(w.t, w.DB.Write(ctx, func(tx *sql.Tx) error { return w.people.FinishEnrol(tx, token, device.ID, id) }))
-	return &person{p.Principal(), w, key}
+	w.T.Helper()
+	id := gate.NewActID()
+	w.Enrol(id, agency, role)
+	return &person{w.Who[id], w}
 }
 
 // sign carries out an act as a person.
 func sign[T any](p *person, act func(gate.Caller) (T, error)) (T, error) {
-	p.w.t.Helper()
-	return signAs(p, gate.NewActID(), act)
+	p.w.T.Helper()
+	return gatetest.As(p.w.World, p.PersonID, act)
 }
 
 func signAs[T any](p *person, id string, act func(gate.Caller) (T, error)) (T, error) {
-	p.w.t.Helper()
-	c := gate.Caller{Who: p.Principal, ActID: id}
-	v, err := act(c)
-	ask := (*gate.SignatureRequired)(nil)
-	if !errors.As(err, &ask) {
-		return v, err
-	}
-	answer, err := p.key.Get(ask.Options, origin)
-	must(p.w.t, err)
-	c.Assertion, _, err = softkey.Split(answer)
-	must(p.w.t, err)
-	return act(c)
+	p.w.T.Helper()
+	return gatetest.Repeat(p.w.World, gate.Caller{Who: p.Principal, ActID: id}, act)
 }
 
 func (p *person) view(l Lead, wanted ...Wanted) (*Opened, error) {
-	return sign(p, func(c gate.Caller) (*Opened, error) { return p.w.View(p.w.t.Context(), c, "session", l, wanted) })
+	return sign(p, func(c gate.Caller) (*Opened, error) { return p.w.View(p.w.T.Context(), c, "session", l, wanted) })
 }
 
 // open decrypts a picture that a view released.
 func (p *person) open(o *Opened, i int) []byte {
-	p.w.t.Helper()
-	body, err := p.w.Payload(p.w.t.Context(), "session", o.Grant.ActID, o.Pictures[i].ID)
-	must(p.w.t, err)
+	p.w.T.Helper()
+	body, err := p.w.Payload(p.w.T.Context(), "session", o.Grant.ActID, o.Pictures[i].ID)
+	must(p.w.T, err)
 	defer body.Close()
-	return decrypt(p.w.t, o.Pictures[i].Header, body, p.w.vault[p.Agency])
+	return decrypt(p.w.T, o.Pictures[i].Header, body, p.w.Vault[p.Agency])
 }
 
 func decrypt(t testing.TB, header []byte, payload io.Reader, id age.Identity) []byte {
@@ -234,25 +178,25 @@ func pngOf(t testing.TB, n int) []byte {
 	return b.Bytes()
 }
 
-// keep keeps the picture n of police, as of w.now.
+// keep keeps the picture n of police, as of w.Now().
 func (w *world) keep(n int) string {
-	w.t.Helper()
-	id, err := w.Keep(w.t.Context(), police, w.now, "image/jpeg", jpegOf(w.t, n))
-	must(w.t, err)
+	w.T.Helper()
+	id, err := w.Keep(w.T.Context(), police, w.Now(), "image/jpeg", jpegOf(w.T, n))
+	must(w.T, err)
 	return id
 }
 
 func (w *world) sweep() {
-	w.t.Helper()
-	_, err := w.Sweep(w.t.Context())
-	must(w.t, err)
+	w.T.Helper()
+	_, err := w.Sweep(w.T.Context())
+	must(w.T, err)
 }
 
 // files reads every file under the data directory.
 func (w *world) files() map[string][]byte {
-	w.t.Helper()
+	w.T.Helper()
 	all := map[string][]byte{}
-	must(w.t, filepath.WalkDir(w.dir, func(path string, d os.DirEntry, err error) error {
+	must(w.T, filepath.WalkDir(w.dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -263,9 +207,9 @@ func (w *world) files() map[string][]byte {
 }
 
 func (w *world) entries(action string) (acts []ledger.Act) {
-	w.t.Helper()
-	for e, err := range w.Gate.Log.Entries(w.t.Context(), 0) {
-		must(w.t, err)
+	w.T.Helper()
+	for e, err := range w.Gate.Log.Entries(w.T.Context(), 0) {
+		must(w.T, err)
 		if e.Entry.Act.Action == action {
 			acts = append(acts, e.Entry.Act)
 		}
@@ -274,8 +218,8 @@ func (w *world) entries(action string) (acts []ledger.Act) {
 }
 
 func (w *world) count(table string) (n int) {
-	w.t.Helper()
-	must(w.t, w.DB.Read().QueryRow(`SELECT COUNT(*) FROM `+table).Scan(&n))
+	w.T.Helper()
+	must(w.T, w.DB.Read().QueryRow(`SELECT COUNT(*) FROM `+table).Scan(&n))
 	return n
 }
 

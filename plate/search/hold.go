@@ -147,14 +147,7 @@ func (s *Service) holds(ctx context.Context, where string, args ...any) ([]Hold,
 }
 
 func (s *Service) hold(ctx context.Context, id string) (Hold, error) {
-	list, err := s.holds(ctx, `id = ?`, id)
-	if err == nil && len(list) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return Hold{}, err
-	}
-	return list[0], nil
+	return db.First(s.holds(ctx, `id = ?`, id))(ErrNotFound)
 }
 
 // Holds are those of who's agency, newest first: case, reason and how many reads;

@@ -185,17 +185,8 @@ func (s *Service) proposal(ctx context.Context, id string) (Proposal, error) {
 	return scanProposal(s.DB.Read().QueryRowContext(ctx, `SELECT `+proposalColumns+` FROM search_proposal WHERE id = ?`, id))
 }
 
-// changed is ErrChanged when an UPDATE met no row.
-func changed(r sql.Result, err error) error {
-	if err != nil {
-		return err
-	}
-	n, err := r.RowsAffected()
-	if err == nil && n == 0 {
-		err = ErrChanged
-	}
-	return err
-}
+// changed turns an update that met no row into ErrChanged.
+var changed = db.Changed(ErrChanged)
 
 // answered is one owner's answer as it is kept: of reads, their ids alone.
 type answered struct {
