@@ -172,7 +172,8 @@ type part struct {
 	tally  map[int32]*tally
 	gone   []int32 // forgotten sources whose rows are still there
 	plates *plateSet
-	whole  bool // plates holds all of the bucket's
+	whole  bool  // plates holds all of the bucket's
+	news   int64 // lines of news it was learned from
 }
 
 func newPart(b bucket) *part { return &part{bucket: b, tally: map[int32]*tally{}} }
@@ -242,7 +243,7 @@ func (s *Store) distinct(ctx context.Context, p *part) (*plateSet, error) {
 	}
 	set.add(plates)
 	p.mu.Lock()
-	p.whole = true
+	p.whole = p.plates == set // or somebody let go of them meanwhile
 	p.mu.Unlock()
 	if !saved && p.end().Add(time.Hour).Before(s.now()) { // it hardly grows any more
 		all := set.all()

@@ -66,11 +66,12 @@ CREATE TABLE IF NOT EXISTS plate_bucket (id serial PRIMARY KEY, keep bigint NOT 
 CREATE TABLE IF NOT EXISTS plate_shards (n integer PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS plate_read (id bigint NOT NULL, plate bigint NOT NULL, source integer NOT NULL, event bigint, body bytea NOT NULL, bucket integer NOT NULL) PARTITION BY LIST (bucket)`
 
-// On every server with rows. News: whole ones replace what was known of the
-// bucket's tallies; boxes has west, south, east, north of each source.
+// On every server with rows. News: a line that stands for others replaces what was
+// known of the bucket's tallies, and has no plates; boxes has west, south, east,
+// north of each source.
 const holderSchema = `
 CREATE TABLE IF NOT EXISTS plate_news (n bigserial PRIMARY KEY, xid xid8 NOT NULL DEFAULT pg_current_xact_id(), bucket integer NOT NULL,
-	whole boolean NOT NULL DEFAULT false, sources integer[], counts integer[], boxes integer[], gone integer[], swept integer[], plates bytea);
+	stands_for bigint NOT NULL DEFAULT 0, sources integer[], counts integer[], boxes integer[], gone integer[], swept integer[], plates bytea);
 CREATE INDEX IF NOT EXISTS plate_news_xid ON plate_news (xid);
 CREATE INDEX IF NOT EXISTS plate_news_bucket ON plate_news (bucket);
 CREATE TABLE IF NOT EXISTS plate_saved (bucket integer PRIMARY KEY, reads bigint NOT NULL, packed bytea NOT NULL)`
@@ -414,7 +415,7 @@ func (e *pgEngine) learnNumbers(ctx context.Context, all [][]news) error {
 type news struct {
 	n                      int64
 	bucket                 int32
-	whole                  bool
+	standsFor              int64 // lines of the bucket, all until it; 0: it is one itself
 	sources, counts, boxes []int32
 	gone, swept            []int32
 	plates                 []byte
@@ -430,7 +431,7 @@ type news struct {
 func (h *holder) news(ctx context.Context, loaded []int32) ([]news, map[int32]bucket, error) {
 	b := &pgx.Batch{}
 	b.Queue(`SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint`)
-	b.Queue(`SELECT n, bucket, whole, sources, counts, boxes, gone, swept, CASE WHEN bucket = ANY($2) THEN plates END
+	b.Queue(`SELECT n, bucket, stands_for, sources, counts, boxes, gone, swept, CASE WHEN bucket = ANY($2) THEN plates END
 		FROM plate_news WHERE xid >= $1::text::xid8 ORDER BY n`, fmt.Sprint(h.xmin), loaded)
 	if h.main {
 		b.Queue(bucketsSQL)
@@ -447,7 +448,7 @@ func (h *holder) news(ctx context.Context, loaded []int32) ([]news, map[int32]bu
 	}
 	out := []news{}
 	var x news
-	if _, err := pgx.ForEachRow(rows, []any{&x.n, &x.bucket, &x.whole, &x.sources, &x.counts, &x.boxes, &x.gone, &x.swept, &x.plates}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&x.n, &x.bucket, &x.standsFor, &x.sources, &x.counts, &x.boxes, &x.gone, &x.swept, &x.plates}, func() error {
 		out = append(out, x)
 		x = news{}
 		return nil
@@ -532,7 +533,13 @@ func (h *holder) fold(parts map[int32]*part, all []news) {
 			sums[n] = tally{int(x.counts[i]), b[0], b[1], b[2], b[3]}
 		}
 		p.mu.Lock()
-		if x.whole {
+		if x.standsFor == 0 {
+			p.news++
+		} else {
+			if p.news != x.standsFor { // the plates of some were not heard
+				p.plates, p.whole = nil, false
+			}
+			p.news = x.standsFor
 			clear(p.tally)
 			p.gone = nil
 		}
@@ -824,13 +831,13 @@ func (t *partition) save(ctx context.Context, count int, plates []plate.Packed) 
 				ON CONFLICT (bucket) DO UPDATE SET reads = excluded.reads, packed = excluded.packed`, t.id, int64(count), encode(plates)); err != nil {
 				return err
 			}
-			rows, err := tx.Query(ctx, `DELETE FROM plate_news WHERE bucket = $1 RETURNING n, whole, sources, counts, boxes, gone, swept`, t.id)
+			rows, err := tx.Query(ctx, `DELETE FROM plate_news WHERE bucket = $1 RETURNING n, stands_for, sources, counts, boxes, gone, swept`, t.id)
 			if err != nil {
 				return err
 			}
 			var lines []news
 			var x news
-			if _, err := pgx.ForEachRow(rows, []any{&x.n, &x.whole, &x.sources, &x.counts, &x.boxes, &x.gone, &x.swept}, func() error {
+			if _, err := pgx.ForEachRow(rows, []any{&x.n, &x.standsFor, &x.sources, &x.counts, &x.boxes, &x.gone, &x.swept}, func() error {
 				lines = append(lines, x)
 				x = news{}
 				return nil
@@ -839,7 +846,9 @@ func (t *partition) save(ctx context.Context, count int, plates []plate.Packed) 
 			}
 			slices.SortFunc(lines, func(a, b news) int { return cmp.Compare(a.n, b.n) })
 			sums, gone := map[int32]tally{}, map[int32]bool{}
+			var standsFor int64
 			for _, l := range lines {
+				standsFor += max(1, l.standsFor)
 				for _, n := range l.gone {
 					delete(sums, n)
 					gone[n] = true
@@ -861,8 +870,8 @@ func (t *partition) save(ctx context.Context, count int, plates []plate.Packed) 
 			for n := range gone {
 				x.gone = append(x.gone, n)
 			}
-			_, err = tx.Exec(ctx, `INSERT INTO plate_news (bucket, whole, sources, counts, boxes, gone) VALUES ($1, true, $2, $3, $4, $5)`,
-				t.id, x.sources, x.counts, x.boxes, x.gone)
+			_, err = tx.Exec(ctx, `INSERT INTO plate_news (bucket, stands_for, sources, counts, boxes, gone) VALUES ($1, $2, $3, $4, $5, $6)`,
+				t.id, standsFor, x.sources, x.counts, x.boxes, x.gone)
 			return err
 		})
 	})

@@ -148,3 +148,34 @@ func testNodes(t *testing.T, open opener) {
 		}
 	}
 }
+
+// TestNewsStandsForOthers: reads whose news were made into one line, before a
+// process that searches the bucket heard of them, are found by it nevertheless.
+func TestNewsStandsForOthers(t *testing.T) {
+	t.Parallel()
+	open := on(pgtest.DSN)(t)
+	// Yesterday's bucket: who loads its plates saves them, and joins its news.
+	read := newWorld(1).read()
+	read.Seen, read.Event = now.Add(-24*time.Hour), ""
+	told := func(s *Store, text plate.Text) {
+		t.Helper()
+		r := read
+		r.Text = text
+		appended(t, s, []plate.Read{r})
+	}
+	finds := func(s *Store, text plate.Text) {
+		t.Helper()
+		q := plate.Query{Kind: plate.ByPlate, Plate: mustPattern(t, string(text))}
+		if found, _, err := s.Find(t.Context(), []string{read.Owner}, q, 10); err != nil || len(found) != 1 {
+			t.Errorf("%s: %v, %v", text, found, err)
+		}
+	}
+	first, second := open(t, Options{Keep: keepAll}), open(t, Options{Keep: keepAll})
+	told(first, "ONE")
+	finds(first, "ONE")
+	for _, text := range []plate.Text{"TWO", "THREE"} {
+		told(second, text)
+		finds(open(t, Options{Keep: keepAll}), text)
+		finds(first, text)
+	}
+}
