@@ -345,7 +345,7 @@ async function shareOne(request) {
 async function shareMany(request) {
   const ben = await person('Ben', { onPhone: true });
   const { page, context, cdp } = ben;
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(180_000);
   const long = join(dir, 'long evening.mp4');
   execFileSync('ffmpeg', ['-v', 'error', '-stream_loop', '5', '-i', place.clip('elm-front-door'), '-c', 'copy', long]);
   await page.goto(`/r/${request}/share`);
