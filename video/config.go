@@ -17,11 +17,11 @@ func scrubMoov(moov []byte) error {
 			}
 			return each(b[8:], within)
 		case "hvc1", "hev1":
-			const entry = 78 // of a VisualSampleEntry, before its boxes
-			if len(b) < entry {
+
+			if len(b) < pictureEntry {
 				return errBox
 			}
-			for rest := b[entry:]; len(rest) >= 8; {
+			for rest := b[pictureEntry:]; len(rest) >= 8; {
 				n := int(binary.BigEndian.Uint32(rest))
 				if n < 8 || n > len(rest) {
 					return errBox

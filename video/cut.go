@@ -46,7 +46,8 @@ var units = map[string]string{
 // and what cameras write between the pictures (SEI messages). to 0 is the end.
 //
 // Pictures of a kind that cannot be cleaned like this (MPEG-4 part 2 and older)
-// are encoded anew. ErrNothing: no picture begins in that part.
+// are encoded anew. ErrNothing: no picture begins in that part. ErrMixed, a
+// *Change: the files that hold it are no one film; Runs parts them.
 func Cut(ctx context.Context, files []string, from, to time.Duration, out string, o CutOptions) (Made, error) {
 	m, err := cut(ctx, files, from, to, out, o)
 	if err != nil {
@@ -56,7 +57,7 @@ func Cut(ctx context.Context, files []string, from, to time.Duration, out string
 }
 
 // Join writes files that follow one another, of one camera, into out, an MP4,
-// without encoding and without metadata.
+// without encoding and without metadata. ErrMixed as in Cut.
 func Join(ctx context.Context, files []string, out string) (Made, error) {
 	return Cut(ctx, files, 0, 0, out, CutOptions{})
 }
@@ -64,33 +65,42 @@ func Join(ctx context.Context, files []string, out string) (Made, error) {
 func cut(ctx context.Context, files []string, from, to time.Duration, out string, o CutOptions) (Made, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	reel, err := thread(ctx, files)
+	all, err := thread(ctx, files)
 	if err != nil {
 		return Made{}, err
 	}
-	if to <= 0 || to > reel.length {
-		to = reel.length
+	if to <= 0 || to > all.length {
+		to = all.length
 	}
-	filter, copies := units[reel.info.Video]
 	start := max(from, 0)
+	reel, offset := all.part(start, to)
+	info, err := reel.info(ctx)
+	if err != nil {
+		return Made{}, err
+	}
+	filter, copies := units[info.Video]
 	if copies {
-		if start, err = reel.keyframe(ctx, from, to); err != nil {
+		if start, err = all.keyframe(ctx, from, to); err != nil {
 			return Made{}, err
 		}
+		reel, offset = all.part(start, to)
+		if info, err = reel.info(ctx); err != nil {
+			return Made{}, err
+		}
+		filter, copies = units[info.Video]
 	}
-	reel, offset := reel.part(start, to)
-	if reel.files == nil {
-		return Made{}, ErrNothing
+	if err := reel.change(offset, o.Mute); err != nil {
+		return Made{}, err
 	}
 	length := to - start
 	p, err := command(ctx, "ffmpeg")
 	if err != nil {
 		return Made{}, err
 	}
-	made := Made{From: start, To: to, Sound: reel.info.Audio != "" && !o.Mute, Encoded: !copies}
+	made := Made{From: start, To: to, Sound: info.Audio != "" && !o.Mute, Encoded: !copies}
 	if copies { // a little earlier: containers round times
 		p.reel(reel, "-ss", seconds(max(0, start-offset-tick)), "-t", seconds(length+2*time.Second))
-		p.Args = append(p.Args, picture(reel.info)...)
+		p.Args = append(p.Args, picture(info)...)
 		p.Args = append(p.Args, "-copypriorss", "0")
 		if filter != "" {
 			p.Args = append(p.Args, "-bsf:v", "filter_units="+filter)
@@ -100,10 +110,10 @@ func cut(ctx context.Context, files []string, from, to time.Duration, out string
 		p.Args = append(p.Args, encode...)
 	}
 	if made.Sound {
-		p.Args = append(p.Args, sound(reel.info)...)
+		p.Args = append(p.Args, sound(info)...)
 	}
 	p.Args = append(p.Args, plain...)
-	p.Args = append(p.Args, streamed(reel.info)...)
+	p.Args = append(p.Args, streamed(info)...)
 	err = replace(out, func(tmp string) error {
 		if err := p.through(ctx, cancel, tmp, length); err != nil {
 			return err
@@ -172,8 +182,8 @@ func replace(out string, write func(tmp string) error) error {
 type reel struct {
 	files   []string
 	lengths []time.Duration
+	looks   []look
 	length  time.Duration
-	info    Info // of the first
 }
 
 // thread looks at files and puts them on a reel.
@@ -182,35 +192,28 @@ func thread(ctx context.Context, files []string) (reel, error) {
 		return reel{}, ErrNothing
 	}
 	r := reel{files: files}
-	for i, f := range files {
-		length, ok := segmentLength(f)
-		if i == 0 || !ok {
-			_, info, err := probe(ctx, Source(f))
+	for _, f := range files {
+		length, look, ok := segment(f)
+		if !ok {
+			said, info, err := probe(ctx, Source(f))
 			if err != nil {
 				return reel{}, err
 			}
-			if i == 0 {
-				r.info = info
-			}
-			if !ok {
-				length = info.Duration
-			}
+			length, look = info.Duration, said.look()
 		}
-		r.lengths = append(r.lengths, length)
+		r.lengths, r.looks = append(r.lengths, length), append(r.looks, look)
 		r.length += length
 	}
 	return r, nil
 }
 
-// segmentLength is the length of a segment of ours, told without a program.
-func segmentLength(file string) (time.Duration, bool) {
-	f, err := os.Open(file)
-	if err != nil {
-		return 0, false
+// info is what a reel's first file is. ErrNothing: there is none.
+func (r reel) info(ctx context.Context) (Info, error) {
+	if len(r.files) == 0 {
+		return Info{}, ErrNothing
 	}
-	defer f.Close()
-	length, _, err := whole(f)
-	return length, err == nil && length > 0
+	_, info, err := probe(ctx, Source(r.files[0]))
+	return info, err
 }
 
 // part is the files in which [from, to) lies, and where the first of them begins.
@@ -222,12 +225,11 @@ func (r reel) part(from, to time.Duration) (reel, time.Duration) {
 			if some.files == nil {
 				offset = at
 			}
-			some.files, some.lengths = append(some.files, f), append(some.lengths, r.lengths[i])
+			some.files, some.lengths, some.looks = append(some.files, f), append(some.lengths, r.lengths[i]), append(some.looks, r.looks[i])
 			some.length += r.lengths[i]
 		}
 		at += r.lengths[i]
 	}
-	some.info = r.info
 	return some, offset
 }
 
@@ -373,7 +375,7 @@ type PlayOptions struct {
 
 // Play writes files, played one after the other, to w as one fragmented MP4, which
 // browsers play while it arrives. Without Encode it begins with the whole picture
-// at or before From.
+// at or before From. ErrMixed as in Cut: a page plays each of Runs by itself.
 func Play(ctx context.Context, files []string, w io.Writer, o PlayOptions) error {
 	if err := play(ctx, files, w, o); err != nil {
 		return fmt.Errorf("play: %w", err)
@@ -390,8 +392,12 @@ func play(ctx context.Context, files []string, w io.Writer, o PlayOptions) error
 		o.To = r.length
 	}
 	r, offset := r.part(o.From, o.To)
-	if r.files == nil {
-		return ErrNothing
+	info, err := r.info(ctx)
+	if err == nil {
+		err = r.change(offset, o.Mute)
+	}
+	if err != nil {
+		return err
 	}
 	p, err := command(ctx, "ffmpeg")
 	if err != nil {
@@ -405,13 +411,13 @@ func play(ctx context.Context, files []string, w io.Writer, o PlayOptions) error
 			p.Args = append(p.Args, "-vf", fmt.Sprintf("scale='min(%d,iw)':-2", o.Width))
 		}
 	} else {
-		p.Args = append(p.Args, picture(r.info)...)
+		p.Args = append(p.Args, picture(info)...)
 	}
 	if !o.Mute {
-		p.Args = append(p.Args, sound(r.info)...)
+		p.Args = append(p.Args, sound(info)...)
 	}
 	p.Args = append(p.Args, plain...)
-	p.Args = append(p.Args, streamed(r.info)...)
+	p.Args = append(p.Args, streamed(info)...)
 	p.Stdout = w
 	if err := p.start(); err != nil {
 		return err

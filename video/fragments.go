@@ -26,6 +26,9 @@ type box struct {
 	head   []byte // its header, 8 or 16 bytes
 }
 
+// rest is the length of its content.
+func (b box) rest() int64 { return b.length - int64(len(b.head)) }
+
 // nextBox reads a box's header; io.EOF at the stream's end.
 func nextBox(r io.Reader) (box, error) {
 	head := make([]byte, 8, 16)
@@ -54,7 +57,7 @@ func (b box) read(r io.Reader, limit int64) ([]byte, error) {
 	}
 	all := bytes.NewBuffer(make([]byte, 0, min(b.length, 1<<20)))
 	all.Write(b.head)
-	if _, err := io.CopyN(all, r, b.length-int64(len(b.head))); err != nil {
+	if _, err := io.CopyN(all, r, b.rest()); err != nil {
 		return nil, io.ErrUnexpectedEOF
 	}
 	return all.Bytes(), nil
@@ -86,6 +89,7 @@ type track struct {
 	id      uint32
 	scale   uint32 // ticks a second
 	picture bool
+	look    string // of its sample descriptions
 }
 
 // readTracks reads moov.
@@ -96,6 +100,7 @@ func readTracks(moov []byte) (tracks, error) {
 			return nil
 		}
 		var t track
+		var turn, stsd []byte
 		err := each(b, func(kind string, b []byte) error {
 			switch {
 			case kind == "tkhd" && len(b) >= 24:
@@ -104,9 +109,24 @@ func readTracks(moov []byte) (tracks, error) {
 					at = 20
 				}
 				t.id = binary.BigEndian.Uint32(b[at:])
+				if at += 28; len(b) >= at+36 {
+					turn = b[at : at+36] // the matrix
+				}
 			case kind == "mdia":
 				return each(b, func(kind string, b []byte) error {
 					switch {
+					case kind == "minf":
+						return each(b, func(kind string, b []byte) error {
+							if kind != "stbl" {
+								return nil
+							}
+							return each(b, func(kind string, b []byte) error {
+								if kind == "stsd" {
+									stsd = b
+								}
+								return nil
+							})
+						})
 					case kind == "mdhd" && len(b) >= 24:
 						at := 12
 						if b[0] == 1 {
@@ -123,6 +143,10 @@ func readTracks(moov []byte) (tracks, error) {
 		})
 		if t.scale == 0 || t.id == 0 {
 			return errors.Join(errBox, err)
+		}
+		if stsd != nil && err == nil {
+			t.look, err = lookOf(stsd, t.picture)
+			t.look += string(turn)
 		}
 		all[t.id] = &t
 		return err
@@ -342,46 +366,90 @@ func readHead(r io.Reader) ([]byte, tracks, error) {
 	}
 }
 
+// fragments hands each fragment of a stream, from behind its head on, to f: what its
+// moof tells, the moof itself, and its mdat, whose content f reads from r. That the
+// stream ends, wherever, is no error; its program says why it did.
+func fragments(r io.Reader, all tracks, f func(f fragment, moof []byte, mdat box) error) error {
+	for {
+		b, err := nextBox(r)
+		if err != nil {
+			return ended(err)
+		}
+		if b.kind != "moof" {
+			// What ffmpeg writes at the end, an index of the fragments.
+			if _, err := io.CopyN(io.Discard, r, b.rest()); err != nil {
+				return ended(err)
+			}
+			continue
+		}
+		moof, err := b.read(r, maxHead)
+		if err != nil {
+			return ended(err)
+		}
+		told, err := readFragment(moof, all)
+		if err != nil {
+			return err
+		}
+		if b, err = nextBox(r); err != nil {
+			return ended(err)
+		}
+		if b.kind != "mdat" {
+			return errBox
+		}
+		if err := f(told, moof, b); err != nil {
+			return ended(err)
+		}
+	}
+}
+
+// ended is err unless the stream ended.
+func ended(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil
+	}
+	return err
+}
+
 // whole reads a fragmented MP4 to the end of its last whole fragment: how long it
-// is, in time and in bytes.
-func whole(r io.ReadSeeker) (time.Duration, int64, error) {
+// is, in time and in bytes, and its tracks.
+func whole(r io.ReadSeeker) (time.Duration, int64, tracks, error) {
 	size, err := r.Seek(0, io.SeekEnd)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, nil, err
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return 0, 0, err
+		return 0, 0, nil, err
 	}
 	head, all, err := readHead(r)
 	if err != nil {
-		return 0, 0, fmt.Errorf("%w: %w", errBox, err)
+		return 0, 0, nil, fmt.Errorf("%w: %w", errBox, err)
 	}
 	var length time.Duration
 	good, at := int64(len(head)), int64(len(head))
 	for {
 		b, err := nextBox(r)
 		if err != nil || b.length > size-at {
-			return length, good, nil
+			return length, good, all, nil
 		}
 		at += b.length
 		if b.kind != "moof" {
-			return length, good, nil
+			return length, good, all, nil
 		}
 		moof, err := b.read(r, maxHead)
 		if err != nil {
-			return length, good, nil
+			return length, good, all, nil
 		}
 		f, err := readFragment(moof, all)
 		if err != nil {
-			return length, good, nil
+			return length, good, all, nil
 		}
 		b, err = nextBox(r)
 		if err != nil || b.kind != "mdat" || b.length > size-at {
-			return length, good, nil
+			return length, good, all, nil
 		}
 		at += b.length
 		if _, err := r.Seek(at, io.SeekStart); err != nil {
-			return 0, 0, err
+			return 0, 0, nil, err
 		}
 		good, length = at, max(length, f.to)
 	}

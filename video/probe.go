@@ -44,7 +44,11 @@ type probed struct {
 		Primary  string `json:"color_primaries"`
 		Frames   string `json:"nb_frames"`
 		Start    string `json:"start_time"`
-		Attached struct {
+		Extra    string `json:"extradata_hash"`
+
+		SampleRate string `json:"sample_rate"`
+		Channels   int
+		Attached   struct {
 			Picture int `json:"attached_pic"`
 		} `json:"disposition"`
 		SideData []struct {
@@ -79,7 +83,7 @@ func Probe(ctx context.Context, s Source) (Info, error) {
 
 func probe(ctx context.Context, s Source) (probed, Info, error) {
 	var said probed
-	p, err := command(ctx, "ffprobe", "-of", "json", "-show_format", "-show_streams")
+	p, err := command(ctx, "ffprobe", "-of", "json", "-show_format", "-show_streams", "-show_data_hash", "sha256")
 	if err != nil {
 		return said, Info{}, err
 	}

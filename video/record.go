@@ -116,7 +116,8 @@ func picture(i Info) []string {
 	return args
 }
 
-// sound takes the sound along: as it is, or as AAC when MP4 cannot hold it.
+// sound takes the sound along: as it is, or as AAC when MP4 cannot hold it piece by
+// piece, or browsers do not play it (AC-3).
 func sound(i Info) []string {
 	args := []string{"-map", "0:a:0", "-c:a"}
 	switch i.Audio {
@@ -124,7 +125,7 @@ func sound(i Info) []string {
 		return nil
 	case "aac":
 		return append(args, "copy", "-bsf:a", "aac_adtstoasc")
-	case "mp3", "ac3", "eac3", "opus":
+	case "mp3", "opus":
 		return append(args, "copy")
 	}
 	return append(args, "aac")
@@ -199,45 +200,13 @@ func (w *writer) all(r io.Reader, alive func()) error {
 	if w.head, w.tracks, err = readHead(r); err != nil {
 		return ended(err)
 	}
-	for {
-		b, err := nextBox(r)
-		if err != nil {
-			return ended(err)
-		}
-		if b.kind != "moof" {
-			// What ffmpeg writes at the end, an index of the fragments.
-			if _, err := io.CopyN(io.Discard, r, b.length-int64(len(b.head))); err != nil {
-				return ended(err)
-			}
-			continue
-		}
-		moof, err := b.read(r, maxHead)
-		if err != nil {
-			return ended(err)
-		}
-		f, err := readFragment(moof, w.tracks)
-		if err != nil {
+	return fragments(r, w.tracks, func(f fragment, moof []byte, mdat box) error {
+		if err := w.fragment(f, moof, mdat, r); err != nil {
 			return err
 		}
-		if b, err = nextBox(r); err != nil {
-			return ended(err)
-		}
-		if b.kind != "mdat" {
-			return errBox
-		}
-		if err := w.fragment(f, moof, b, r); err != nil {
-			return ended(err)
-		}
 		alive()
-	}
-}
-
-// ended: that the stream ends is no error; its program says why it did.
-func ended(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil
-	}
-	return err
+	})
 }
 
 // fragment writes one fragment, to a new segment when it is time for one.
@@ -252,7 +221,7 @@ func (w *writer) fragment(f fragment, moof []byte, mdat box, r io.Reader) error 
 		w.clock.forget()
 	}
 	w.clock.heard(f.to)
-	rest := io.LimitReader(r, mdat.length-int64(len(mdat.head)))
+	rest := io.LimitReader(r, mdat.rest())
 	if w.file == nil {
 		if !f.key { // nothing can be shown before the next whole picture
 			_, err := io.Copy(io.Discard, rest)
@@ -272,7 +241,7 @@ func (w *writer) fragment(f fragment, moof []byte, mdat box, r io.Reader) error 
 	if err != nil {
 		return err
 	}
-	if n != mdat.length-int64(len(mdat.head)) {
+	if n != mdat.rest() {
 		return io.ErrUnexpectedEOF
 	}
 	w.size, w.to = w.size+int64(len(moof))+mdat.length, f.to
@@ -367,7 +336,7 @@ func rescue(dir, part string) (Segment, error) {
 		return Segment{}, err
 	}
 	defer f.Close()
-	length, size, err := whole(f)
+	length, size, _, err := whole(f)
 	if length == 0 || errors.Is(err, errBox) {
 		return Segment{}, os.Remove(part)
 	}

@@ -41,31 +41,10 @@ func trim(w io.Writer, r io.Reader, length time.Duration) error {
 		_, err := w.Write(k.box())
 		return err
 	}
-	for {
-		b, err := nextBox(r)
-		if err != nil {
-			return ended(err)
-		}
-		if b.kind != "moof" {
-			if _, err := io.CopyN(io.Discard, r, b.length-int64(len(b.head))); err != nil {
-				return ended(err)
-			}
-			continue
-		}
-		moof, err := b.read(r, maxHead)
-		if err != nil {
-			return ended(err)
-		}
-		f, err := readFragment(moof, all)
-		if err != nil {
-			return err
-		}
-		if b, err = nextBox(r); err != nil {
-			return ended(err)
-		}
+	return fragments(r, all, func(f fragment, moof []byte, b box) error {
 		mdat, err := b.read(r, maxFragment)
 		if err != nil {
-			return ended(err)
+			return err
 		}
 		for _, s := range f.samples {
 			at := s.offset - int64(len(moof))
@@ -92,7 +71,8 @@ func trim(w io.Writer, r io.Reader, length time.Duration) error {
 				return err
 			}
 		}
-	}
+		return nil
+	})
 }
 
 // tick is how much times may differ by the rounding of containers.
