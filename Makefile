@@ -29,8 +29,13 @@ run: build
 test: setup-test build
 	$(MAKE) -j2 --output-sync=line test-go test-app
 
+# SQLite is C put into Go. Its memory is mapped outside Go's, where the race detector
+# sees nothing, and having each of its pointers checked was half of the tests' work;
+# the driver that calls it stays checked. What vet says, make check says.
+RACE := -race -vet=off -ldflags=-w $(foreach p,sqlite/lib libc memory,-gcflags=modernc.org/$p=-race=false)
+
 test-go:
-	go test -race -timeout 40m -p 4 ./web ./cmd/porchlight ./demo ./...
+	go test $(RACE) -timeout 40m -p 4 ./web ./cmd/porchlight ./demo ./...
 	go test ./policy
 
 test-app:
