@@ -269,14 +269,14 @@ func (s *Service) New(ctx context.Context, request string, lang i18n.Lang) (Draf
 		return Draft{}, err
 	}
 	for _, span := range offers(m) {
-		c, err := s.cut(ctx, d.ID, span)
+		clips, err := s.cut(ctx, d.ID, span)
 		if errors.Is(err, ErrFootage) || errors.Is(err, video.ErrNothing) {
 			continue // the ring was quicker, or it is too short to be cut
 		}
 		if err != nil {
 			return Draft{}, errors.Join(err, os.RemoveAll(filepath.Join(s.Dir, d.ID)))
 		}
-		d.Clips = append(d.Clips, c)
+		d.Clips = append(d.Clips, clips...)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -313,49 +313,78 @@ func offers(m ask.Matched) (out []home.Span) {
 	return out
 }
 
-// cut copies a span of footage into the draft's folder.
-func (s *Service) cut(ctx context.Context, draft string, span home.Span) (Clip, error) {
+// cut copies a span of footage into the draft's folder: as one clip, or as one for
+// each way that the camera was set meanwhile.
+func (s *Service) cut(ctx context.Context, draft string, span home.Span) ([]Clip, error) {
 	if d := span.To.Sub(span.From); d <= 0 || d > maxClip {
-		return Clip{}, fmt.Errorf("%w: a clip lasts an hour at most", ErrFootage)
+		return nil, fmt.Errorf("%w: a clip lasts an hour at most", ErrFootage)
 	}
 	files, err := s.Footage.Segments(ctx, span)
 	if err != nil {
-		return Clip{}, err
+		return nil, err
 	}
 	if len(files) == 0 {
-		return Clip{}, ErrFootage
+		return nil, ErrFootage
 	}
 	paths := make([]string, len(files))
 	for i, f := range files {
 		paths[i] = f.Path
 		if i > 0 && f.Begin.Sub(files[i-1].Begin.Add(files[i-1].Length)) > maxGap {
-			return Clip{}, ErrFootage
+			return nil, ErrFootage
 		}
 	}
-	c := Clip{ID: gate.NewActID(), Camera: span.Camera, Name: span.Camera, Span: span}
-	out := s.film(draft, c.ID)
-	from, to := record.Offset(files, span.From), record.Offset(files, span.To)
-	made, err := video.Cut(ctx, paths, from, to, out, video.CutOptions{})
-	if err != nil {
-		return Clip{}, err
-	}
-	info, err := video.Probe(ctx, video.Source(out))
-	if err != nil {
-		return Clip{}, err
-	}
-	c.Span.From = span.From.Add(made.From - from) // where a picture began that needs no other
-	c.Span.To = c.Span.From.Add(made.Duration)
-	c.Seconds, c.Width, c.Height, c.Sound = info.Duration.Seconds(), info.W, info.H, made.Sound
+	name := span.Camera
 	cameras, err := s.Cameras(ctx)
 	if err != nil {
-		return Clip{}, err
+		return nil, err
 	}
 	for _, k := range cameras {
-		if k.ID == c.Camera {
-			c.Name = k.Name
+		if k.ID == span.Camera {
+			name = k.Name
 		}
 	}
-	return c, nil
+	runs, err := video.Runs(ctx, paths)
+	if err != nil {
+		return nil, err
+	}
+	begin := record.Offset(files, span.From)
+	end := record.Offset(files, span.To)
+	var clips []Clip
+	for _, run := range runs {
+		from, to := max(begin, run.From), min(end, run.To)
+		if from >= to {
+			continue
+		}
+		c := Clip{ID: gate.NewActID(), Camera: span.Camera, Name: name}
+		out := s.film(draft, c.ID)
+		made, err := video.Cut(ctx, paths, from, to, out, video.CutOptions{})
+		var info video.Info
+		if err == nil {
+			info, err = video.Probe(ctx, video.Source(out))
+		}
+		if errors.Is(err, video.ErrNothing) && len(runs) > 1 {
+			continue // too short a rest beside the others
+		}
+		if err != nil {
+			return nil, errors.Join(err, s.erase(draft, clips))
+		}
+		c.Span = home.Span{Camera: span.Camera, From: span.From.Add(made.From - begin)} // where a picture began that needs no other
+		c.Span.To = c.Span.From.Add(made.Duration)
+		c.Seconds, c.Width, c.Height, c.Sound = info.Duration.Seconds(), info.W, info.H, made.Sound
+		clips = append(clips, c)
+	}
+	if len(clips) == 0 {
+		return nil, video.ErrNothing
+	}
+	return clips, nil
+}
+
+// erase removes the films of clips that no draft holds.
+func (s *Service) erase(draft string, clips []Clip) (err error) {
+	for _, c := range clips {
+		err = errors.Join(err, os.RemoveAll(s.film(draft, c.ID)))
+	}
+	return err
 }
 
 // change changes a draft in the making. It is called with the draft as it is now.
@@ -394,8 +423,8 @@ func (s *Service) Drafts(ctx context.Context) ([]Draft, error) {
 // Draft is one of them. ErrNotFound.
 func (s *Service) Draft(ctx context.Context, id string) (Draft, error) { return s.one(ctx, id) }
 
-// AddClip adds a span of footage, whether or not anything was seen in it.
-// ErrNotFound, ErrState, ErrFootage.
+// AddClip adds a span of footage, whether or not anything was seen in it; as two
+// clips, where the camera was set otherwise meanwhile. ErrNotFound, ErrState, ErrFootage.
 func (s *Service) AddClip(ctx context.Context, id string, span home.Span) (Draft, error) {
 	if _, err := s.change(ctx, id, func(d *Draft) error {
 		if len(d.Clips) >= maxClips {
@@ -405,13 +434,13 @@ func (s *Service) AddClip(ctx context.Context, id string, span home.Span) (Draft
 	}); err != nil {
 		return Draft{}, err
 	}
-	c, err := s.cut(ctx, id, span)
+	clips, err := s.cut(ctx, id, span)
 	if err != nil {
 		return Draft{}, err
 	}
-	d, err := s.change(ctx, id, func(d *Draft) error { d.Clips = append(d.Clips, c); return nil })
+	d, err := s.change(ctx, id, func(d *Draft) error { d.Clips = append(d.Clips, clips...); return nil })
 	if err != nil {
-		return d, errors.Join(err, os.RemoveAll(s.film(id, c.ID)))
+		return d, errors.Join(err, s.erase(id, clips))
 	}
 	return d, nil
 }
