@@ -6,16 +6,13 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"porchlight/internal/testworld"
-	"porchlight/web"
 )
 
 // Every operation says what it does, every parameter and property what it is.
 func TestTheAPIIsDescribed(t *testing.T) {
 	t.Parallel()
 	w := testworld.Start(t, nil)
-	api, err := web.Description(web.Options{BaseURL: w.URL, Identity: w.X.Identity, Gate: w.X.Gate, Log: w.X.Log, Policy: w.X.Policy, Roster: w.X.Roster,
-		Canvass: w.X.Canvass, Feed: w.X.Feed, Notices: w.X.Notices, Evidence: w.X.Evidence, Intake: w.X.Intake, Share: w.X.Share, Cameras: w.X.Cameras})
-	check(t, err)
+	api := server(t, w).Description()
 	for path, item := range api.Paths {
 		for _, op := range []*huma.Operation{item.Get, item.Post} {
 			if op == nil {

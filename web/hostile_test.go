@@ -89,9 +89,7 @@ func newHostile(t *testing.T) *hostile {
 		"upload token": base64.RawURLEncoding.EncodeToString(h.Accepted.Upload), "session": h.session(h.Police.Custodian),
 		"case number": testworld.Case, "item": h.Accepted.Items[0], "another item": h.Pending.Items[0], "mail": "ann@resident.example",
 	}
-	routes, err := web.Routes(web.Options{BaseURL: h.URL, Identity: h.X.Identity, Gate: h.X.Gate, Log: h.X.Log, Policy: h.X.Policy, Roster: h.X.Roster,
-		Canvass: h.X.Canvass, Feed: h.X.Feed, Notices: h.X.Notices, Evidence: h.X.Evidence, Intake: h.X.Intake, Share: h.X.Share, Cameras: h.X.Cameras})
-	check(t, err)
+	routes := server(t, h.World).Access()
 	h.routes = slices.Sorted(maps.Keys(routes))
 	t.Cleanup(func() {
 		logs := h.logs.String()
@@ -711,9 +709,7 @@ func FuzzAPI(f *testing.F) {
 	f.Add(uint8(20), "..%2f", []byte(`{"type":"Polygon","coordinates":[[[0,0]]]}`))
 	f.Add(uint8(40), "01jd7v0q3x8m2c4n6p8r0t2v4x", []byte("[[[[[[[["))
 	w := testworld.Start(f, nil)
-	routes, err := web.Routes(web.Options{BaseURL: w.URL, Identity: w.X.Identity, Gate: w.X.Gate, Log: w.X.Log, Policy: w.X.Policy, Roster: w.X.Roster,
-		Canvass: w.X.Canvass, Feed: w.X.Feed, Notices: w.X.Notices, Evidence: w.X.Evidence, Intake: w.X.Intake, Share: w.X.Share, Cameras: w.X.Cameras})
-	check(f, err)
+	routes := server(f, w).Access()
 	var api []string
 	for _, r := range slices.Sorted(maps.Keys(routes)) {
 		if strings.Contains(r, " /api/v1/") && !strings.HasSuffix(r, "/signout") {

@@ -1257,15 +1257,21 @@ func storeState(t testing.TB, x *exchange.Exchange) map[string]string {
 	return out
 }
 
+// server is one more over the services of w.
+func server(t testing.TB, w *testworld.World) *web.Server {
+	t.Helper()
+	s, err := web.New(web.Options{BaseURL: w.URL, Identity: w.X.Identity, Gate: w.X.Gate, Log: w.X.Log, Policy: w.X.Policy, Roster: w.X.Roster,
+		Canvass: w.X.Canvass, Feed: w.X.Feed, Notices: w.X.Notices, Evidence: w.X.Evidence, Intake: w.X.Intake, Share: w.X.Share, Cameras: w.X.Cameras, Images: w.X.Images, Sharing: w.X.Sharing, Peers: w.X.Peers})
+	check(t, err)
+	return s
+}
+
 func TestAuthorizationMatrix(t *testing.T) {
 	w := newMatrixWorld(t)
 	columns := strings.ReplaceAll(who, " ", "")
-	services := web.Options{BaseURL: w.URL, Identity: w.X.Identity, Gate: w.X.Gate, Log: w.X.Log, Policy: w.X.Policy, Roster: w.X.Roster,
-		Canvass: w.X.Canvass, Feed: w.X.Feed, Notices: w.X.Notices, Evidence: w.X.Evidence, Intake: w.X.Intake, Share: w.X.Share, Cameras: w.X.Cameras, Images: w.X.Images, Sharing: w.X.Sharing, Peers: w.X.Peers}
-	routes, err := web.Routes(services)
-	check(t, err)
-	w.api, err = web.Description(services)
-	check(t, err)
+	served := server(t, w.World)
+	routes := served.Access()
+	w.api = served.Description()
 
 	// Every route has a row and every row a route.
 	have := map[string]bool{}

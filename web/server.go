@@ -28,7 +28,7 @@ type Server struct {
 	Options
 	mux    *http.ServeMux
 	api    huma.API
-	access map[string]access // route pattern -> who may come in, for the matrix test
+	access map[string]access // route pattern -> who may come in
 	http   *prometheus.HistogramVec
 }
 
@@ -58,6 +58,19 @@ func New(o Options) (*Server, error) {
 	c.Components.SecuritySchemes = securitySchemes
 	s.api = humago.New(s.mux, c)
 	return s, s.routes()
+}
+
+// Description is the OpenAPI description of the API.
+func (s *Server) Description() *huma.OpenAPI { return s.api.OpenAPI() }
+
+// Access tells who may come in, by route pattern; the authorization matrix is
+// held against it.
+func (s *Server) Access() map[string]string {
+	out := map[string]string{}
+	for pattern, who := range s.access {
+		out[pattern] = string(who)
+	}
+	return out
 }
 
 // access says who may call a route at all; what she may do there is policy's to
