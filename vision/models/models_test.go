@@ -208,6 +208,18 @@ func FuzzCut(f *testing.F) {
 	f.Fuzz(func(t *testing.T, model []byte, name string) { cut(model, name) })
 }
 
+func FuzzSimplify(f *testing.F) {
+	f.Add(Swishing(false))
+	f.Add(Swishing(true))
+	f.Fuzz(func(t *testing.T, model []byte) {
+		if out, err := simplify(model); err == nil {
+			if _, err := simplify(out); err != nil {
+				t.Errorf("what was written cannot be read: %v", err)
+			}
+		}
+	})
+}
+
 func FuzzBundled(f *testing.F) {
 	f.Add([]byte(`x={format:"graph-model",a:[.5,!0]}`))
 	f.Fuzz(func(t *testing.T, module []byte) {

@@ -2,10 +2,8 @@ package models
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -14,11 +12,29 @@ import (
 const (
 	modelGraph = 7
 
-	graphNode   = 1
-	graphOutput = 12
+	graphNode        = 1
+	graphInitializer = 5
+	graphOutput      = 12
 
-	nodeInput  = 1
-	nodeOutput = 2
+	nodeInput     = 1
+	nodeOutput    = 2
+	nodeOp        = 4
+	nodeAttribute = 5
+
+	attrName   = 1
+	attrFloat  = 2
+	attrInt    = 3
+	attrText   = 4
+	attrTensor = 5
+	attrInts   = 8
+	attrKind   = 20
+
+	tensorDims   = 1
+	tensorKind   = 2
+	tensorFloats = 4
+	tensorInts   = 7
+	tensorName   = 8
+	tensorRaw    = 9
 
 	valueName = 1
 	valueType = 2
@@ -31,7 +47,7 @@ const (
 type field struct {
 	num  protowire.Number
 	kind protowire.Type
-	n    uint64 // of a varint
+	n    uint64 // of a varint, or the bits of a 32-bit float
 	data []byte // of a message or text
 	raw  []byte // the whole field as it stands
 }
@@ -51,6 +67,9 @@ func fields(m []byte) (list []field, err error) {
 		switch kind {
 		case protowire.VarintType:
 			f.n, _ = protowire.ConsumeVarint(m[n:])
+		case protowire.Fixed32Type:
+			v, _ := protowire.ConsumeFixed32(m[n:])
+			f.n = uint64(v)
 		case protowire.BytesType:
 			f.data, _ = protowire.ConsumeBytes(m[n:])
 		}
@@ -70,60 +89,6 @@ func message[T string | []byte](m []byte, num protowire.Number, v T) []byte {
 // number appends a field that is a number.
 func number(m []byte, num protowire.Number, v int64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(m, num, protowire.VarintType), uint64(v))
-}
-
-// cut is a model that ends at one of its inner tensors of floats: this is its only
-// output, and nodes that it does not need are gone.
-func cut(model []byte, output string) ([]byte, error) {
-	top, err := fields(model)
-	if err != nil {
-		return nil, err
-	}
-	var out []byte
-	for _, f := range top {
-		if f.num != modelGraph {
-			out = append(out, f.raw...)
-			continue
-		}
-		graph, err := fields(f.data)
-		if err != nil {
-			return nil, err
-		}
-		needed, found := map[string]bool{output: true}, false
-		for i, f := range slices.Backward(graph) { // nodes stand in order
-			if f.num != graphNode {
-				continue
-			}
-			node, err := fields(f.data)
-			if err != nil {
-				return nil, err
-			}
-			if !slices.ContainsFunc(node, func(f field) bool { return f.num == nodeOutput && needed[string(f.data)] }) {
-				graph[i].raw = nil
-				continue
-			}
-			found = true
-			for _, f := range node {
-				if f.num == nodeInput {
-					needed[string(f.data)] = true
-				}
-			}
-		}
-		if !found {
-			return nil, fmt.Errorf("no node makes %s", output)
-		}
-		var kept []byte
-		for _, f := range graph {
-			if f.num != graphOutput {
-				kept = append(kept, f.raw...)
-			}
-		}
-		out = message(out, modelGraph, message(kept, graphOutput, floatValue(output)))
-	}
-	if len(out) == 0 {
-		return nil, errors.New("the model is empty")
-	}
-	return out, nil
 }
 
 // graph is a network being written in ONNX (opset 18).
@@ -161,7 +126,6 @@ func (g *graph) name() string {
 
 // many adds a node with several outputs.
 func (g *graph) many(op string, outs, inputs []string, attrs ...attr) {
-	const opType, attribute = 4, 5
 	var n []byte
 	for _, in := range inputs {
 		n = message(n, nodeInput, in)
@@ -169,62 +133,58 @@ func (g *graph) many(op string, outs, inputs []string, attrs ...attr) {
 	for _, out := range outs {
 		n = message(n, nodeOutput, out)
 	}
-	n = message(n, opType, op)
+	n = message(n, nodeOp, op)
 	for _, a := range attrs {
-		n = message(n, attribute, a.encode())
+		n = message(n, nodeAttribute, a.encode())
 	}
 	g.body = message(g.body, graphNode, n)
 }
 
 // encode is the attribute as an AttributeProto.
 func (a attr) encode() []byte {
-	const name, f, i, s, ints, kind = 1, 2, 3, 4, 8, 20
-	m := message(nil, name, a.name)
+	m := message(nil, attrName, a.name)
 	switch v := a.value.(type) {
 	case float32:
-		m = protowire.AppendFixed32(protowire.AppendTag(m, f, protowire.Fixed32Type), math.Float32bits(v))
-		return number(m, kind, 1)
+		m = protowire.AppendFixed32(protowire.AppendTag(m, attrFloat, protowire.Fixed32Type), math.Float32bits(v))
+		return number(m, attrKind, 1)
 	case int:
-		return number(number(m, i, int64(v)), kind, 2)
+		return number(number(m, attrInt, int64(v)), attrKind, 2)
 	case string:
-		return number(message(m, s, v), kind, 3)
+		return number(message(m, attrText, v), attrKind, 3)
 	case []int:
 		for _, i := range v {
-			m = number(m, ints, int64(i))
+			m = number(m, attrInts, int64(i))
 		}
-		return number(m, kind, 7)
+		return number(m, attrKind, 7)
 	}
 	panic(fmt.Sprintf("attribute %s of type %T", a.name, a.value))
 }
 
 // floats adds a constant and returns its name.
 func (g *graph) floats(data []float32, shape ...int) string {
-	const rawData = 9
 	raw := make([]byte, 0, 4*len(data))
 	for _, v := range data {
 		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
 	}
-	return g.constant(kindFloat, message(nil, rawData, raw), shape)
+	return g.constant(kindFloat, message(nil, tensorRaw, raw), shape)
 }
 
 // ints adds a constant vector and returns its name.
 func (g *graph) ints(data ...int) string {
-	const int64Data = 7
 	var list []byte
 	for _, v := range data {
-		list = number(list, int64Data, int64(v))
+		list = number(list, tensorInts, int64(v))
 	}
 	return g.constant(kindInt, list, []int{len(data)})
 }
 
 // constant adds a TensorProto whose elements are encoded already.
 func (g *graph) constant(kind int64, t []byte, shape []int) string {
-	const initializer, dims, dataType, tensorName = 5, 1, 2, 8
 	for _, d := range shape {
-		t = number(t, dims, int64(d))
+		t = number(t, tensorDims, int64(d))
 	}
 	name := g.name()
-	g.body = message(g.body, initializer, message(number(t, dataType, kind), tensorName, name))
+	g.body = message(g.body, graphInitializer, message(number(t, tensorKind, kind), tensorName, name))
 	return name
 }
 

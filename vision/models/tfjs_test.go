@@ -36,14 +36,7 @@ func TestConvertedNetworksComputeTheSame(t *testing.T) {
 	if err := json.Unmarshal(text, &all); err != nil {
 		t.Fatal(err)
 	}
-	path, err := models.Path(dir, models.Runtime)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lib, err := ort.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	lib := library(t)
 	for _, name := range []string{models.Objects, models.Likeness, models.FaceLikeness} {
 		t.Run(name, func(t *testing.T) {
 			want, ok := all.Networks[name]
