@@ -21,6 +21,7 @@ import (
 	"porchlight/internal/rtsptest"
 	"porchlight/internal/streets"
 	"porchlight/internal/testworld"
+	"porchlight/ledger"
 	"porchlight/vision/models/modelstest"
 	"porchlight/web/app"
 )
@@ -108,7 +109,18 @@ func TestAnswerInABrowser(t *testing.T) {
 			t.Fatalf("%+v", s)
 		}
 	})
-	walk(t, "asked.mjs", site, link, w.Police.Name, w.Sheriff.Name)
+	receipts := t.TempDir()
+	walk(t, "asked.mjs", site, link, w.Police.Name, w.Sheriff.Name, receipts)
+	for file, action := range map[string]string{"share": "submission.share", "withdraw": "submission.withdraw", "destroy": "item.destroy"} {
+		b, err := os.ReadFile(filepath.Join(receipts, file))
+		check(t, err)
+		r, err := ledger.ParseReceipt(b)
+		check(t, err)
+		// Offline, as porchlight verify does it.
+		if _, err := (ledger.Verifier{LogKey: w.LogKey}).Receipt(r); err != nil || r.Entry.Act.Action != action || !r.Entry.Decision.Permit {
+			t.Errorf("the receipt of %s: %v, %+v", action, err, r.Entry.Act)
+		}
+	}
 }
 
 // street films somebody who walks along a street, looks at the camera and walks on,
@@ -135,7 +147,8 @@ func walk(t *testing.T, story string, args ...string) {
 	args = append(append([]string{"test/" + story}, args...), os.Getenv("PORCHLIGHT_SHOTS"))
 	cmd := exec.CommandContext(t.Context(), "node", args...)
 	cmd.Dir = "../../web/app"
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }

@@ -18,7 +18,8 @@ import (
 // exchange has; a house that shared nothing makes no such request.
 const (
 	followEvery = 6 * time.Hour
-	followLong  = 48 * time.Hour // once every clip is gone
+	followSoon  = 10 * time.Minute // while a clip is being destroyed
+	followLong  = 48 * time.Hour   // once every clip is destroyed
 	retryFirst  = time.Minute
 	retryMost   = time.Hour
 )
@@ -263,19 +264,22 @@ func (s *Service) Follow(ctx context.Context, id string) (Followed, error) {
 	}
 	if err := s.note(ctx, id, func(d *Draft) {
 		d.News, d.Doubts = &news, doubts
-		d.Due = s.Now().UTC().Add(followEvery)
-		if !slices.ContainsFunc(news.Clips, func(c client.FollowedClip) bool { return !gone(c.State) }) {
-			d.Due = s.Now().UTC().Add(followLong)
+		wait := followEvery
+		if d.Gone() {
+			wait = followLong
+		} else if slices.ContainsFunc(news.Clips, func(c client.FollowedClip) bool { return c.State == "withdrawn" || c.State == "declined" }) {
+			wait = followSoon
 		}
+		d.Due = s.Now().UTC().Add(wait)
 	}); err != nil {
 		return Followed{}, err
 	}
 	return s.Known(ctx, id)
 }
 
-// gone reports whether the agency no longer has a clip in this state.
-func gone(state string) bool {
-	return slices.Contains([]string{"declined", "withdrawn", "destroyed"}, state)
+// Gone reports whether, as last asked, every clip of an answer was destroyed.
+func (d Draft) Gone() bool {
+	return d.News != nil && !slices.ContainsFunc(d.News.Clips, func(c client.FollowedClip) bool { return c.State != "destroyed" })
 }
 
 // note changes what is kept of an answer.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"porchlight/home/ask"
 	"porchlight/home/devices"
 
 	"rsc.io/qr"
@@ -32,6 +33,7 @@ type House struct {
 	AtHome  bool       `json:"at_home" doc:"The device is in the house's own network: live view works."`
 	Device  DeviceView `json:"device"`
 	Rooms   []string   `json:"rooms" doc:"What is set up: watch, ask, faces, pets, register."`
+	News    int        `json:"news" doc:"Requests that nobody of the household has looked at."`
 }
 
 // PairingCode is shown to let one more device in.
@@ -73,8 +75,18 @@ func (s *Server) deviceRoutes() {
 	route(s, paired, http.MethodGet, "/house", "house", "This house and this device",
 		func(ctx context.Context, _ *struct{}) (*struct{ Body House }, error) {
 			v := visitorOf(ctx)
-			return &struct{ Body House }{House{Name: s.Name, Zone: s.Zone.String(), Version: s.Version,
-				AtHome: v.near, Device: viewDevice(v.device, v.device.ID), Rooms: s.rooms()}}, nil
+			h := House{Name: s.Name, Zone: s.Zone.String(), Version: s.Version,
+				AtHome: v.near, Device: viewDevice(v.device, v.device.ID), Rooms: s.rooms()}
+			if s.Asked == nil {
+				return &struct{ Body House }{h}, nil
+			}
+			all, err := s.Asked.Requests(ctx)
+			for _, m := range all {
+				if m.State == ask.New {
+					h.News++
+				}
+			}
+			return &struct{ Body House }{h}, err
 		})
 	route(s, paired, http.MethodPost, "/codes", "showCode", "Show a code that lets one more device in",
 		func(ctx context.Context, _ *struct{}) (*struct{ Body PairingCode }, error) {

@@ -33,6 +33,7 @@ type AnswerView struct {
 	Covers   bool        `json:"covers" doc:"This computer can find faces and plates."`
 	Work     []Work      `json:"work" doc:"What is being done to clips just now."`
 	Trouble  string      `json:"trouble" doc:"Of the last try to send."`
+	Gone     bool        `json:"gone" doc:"The agency has none of it any more."`
 	Progress *Progress   `json:"progress,omitempty"`
 	News     *News       `json:"news,omitempty" doc:"Of one that was sent."`
 }
@@ -169,7 +170,7 @@ func (s *Server) viewAnswer(d send.Draft) AnswerView {
 	v := AnswerView{ID: d.ID, State: d.State, Request: c.ID, Agency: d.Asked.AgencyName, Asks: c.Narrative, From: c.From, To: c.To, Zone: c.TimeZone,
 		Made: d.Made, Changed: d.Changed, Clips: d.Clips, Identity: Identity(d.Identity), Message: d.Message,
 		Consent: Terms{d.Consent(client.ThroughPorchlight), d.Consent(client.ByEmail), d.Consent(client.ByAddress)},
-		Covers:  s.Answers.Finders != nil, Work: s.works.of(d.ID), Trouble: d.Trouble}
+		Covers:  s.Answers.Finders != nil, Work: s.works.of(d.ID), Trouble: d.Trouble, Gone: d.Gone()}
 	if p, ok := s.Answers.Progress(d.ID); ok {
 		v.Progress = &Progress{p.Clip, p.Stage, p.Part}
 	}

@@ -1,53 +1,48 @@
-// A household answers a request of an agency, in a real browser:
-//   node test/asked.mjs SITE PAIRING_LINK AGENCY OTHER_AGENCY [SCREENSHOT_DIR]
-// home/node/browser_test.go starts it.
+// A household answers a request of an agency, follows what it sent and takes it back, in a real browser:
+//   node test/asked.mjs SITE PAIRING_LINK AGENCY OTHER_AGENCY RECEIPT_DIR [SCREENSHOT_DIR]
+// home/node/browser_test.go starts it, and verifies the receipts that it leaves.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { openBrowser, words } from './lib/browser.mjs';
+import { join } from 'node:path';
+import { openHouse, walk } from './lib/home.mjs';
 
-const [site, link, agency, other, shots] = process.argv.slice(2);
-const { browser, person, look, complaints } = await openBrowser(site, shots);
-const shared = words('en');
-const home = JSON.parse(readFileSync(new URL('../../messages/home/en.json', import.meta.url), 'utf8'));
-const t = (key, params = {}) => (key in home ? home[key].replace(/\{(\w+)\}/g, (all, name) => params[name] ?? all) : shared(key, params));
+const [site, link, agency, other, receipts, shots] = process.argv.slice(2);
+const opened = await openHouse(site, link, shots);
+const { t, enter, look } = opened;
 
-try {
-  const ana = await person('asked', { onPhone: true });
-  const { page, context } = ana;
-  page.setDefaultTimeout(30_000);
-  const button = (key, params) => page.getByRole('button', { name: t(key, params), exact: true });
-  const api = (path) => context.request.get(`/api/v1${path}`).then((r) => r.json());
-  await page.goto(link);
-  await page.getByLabel(t('home.pair-name')).fill('Ana’s phone');
-  await button('home.pair-do').tap();
-  await page.getByRole('heading', { name: t('home.live'), level: 1 }).waitFor();
+await walk(opened, async () => {
+  const ana = await enter('asked', 'Ana’s phone');
+  const { page, context, button, heading, text, dialog, card, api } = ana;
+  const tab = (key) => page.getByRole('navigation').getByRole('link', { name: t(key) });
 
   // Two agencies ask; the house has looked through its footage by itself.
-  await page.getByRole('link', { name: t('home.requests') }).first().tap();
-  await page.getByText(t('home.request-moments.one', { n: 1 })).first().waitFor();
+  await tab('home.requests').getByText(t('home.news.other', { n: 2 })).waitFor();
+  await tab('home.requests').tap();
+  await text('home.request-moments.one', { n: 1 }).first().waitFor();
   await look(ana, 'asked-requests', { whole: true });
 
   // The second is not for this house, and gone.
-  const card = (name) => page.locator('a.card', { hasText: name });
   await card(other).tap();
   await button('home.dismiss').tap();
   await card(agency).waitFor();
   assert.equal(await card(other).isVisible(), false);
-  await page.getByText(t('home.requests-past.one', { n: 1 })).tap();
+  await text('home.requests-past.one', { n: 1 }).tap();
   await card(other).waitFor();
+  await tab('home.requests').getByText(t('home.news.one', { n: 1 })).waitFor();
 
   // The first: where, which camera, what it saw.
   await card(agency).tap();
-  await page.getByRole('heading', { name: t('home.request-of', { agency }), level: 1 }).waitFor();
+  await heading('home.request-of', { agency }).waitFor();
   await page.locator('.pictures').scrollIntoViewIfNeeded(); // pictures come as they come into sight
   await page.locator('.pictures img').first().waitFor();
+  await tab('home.requests').locator('.dot').waitFor({ state: 'detached' });
   await look(ana, 'asked-request', { whole: true });
   await button('home.answer-begin').tap();
 
-  // Faces and plates are looked for, and the very file is made, without being asked.
-  const film = page.locator('video.preview');
-  await film.waitFor();
+  // Faces and plates are looked for, and the very file is made, without being asked; the page says how far it is.
+  await page.getByRole('progressbar').or(page.locator('video.preview')).first().waitFor();
+  if (await page.getByRole('progressbar').count()) await look(ana, 'asked-preparing');
+  await page.locator('video.preview').waitFor();
   await page.waitForFunction(() => document.querySelector('video.preview').readyState > 0);
   await look(ana, 'asked-draft', { whole: true });
   const id = new URL(page.url()).pathname.split('/')[2];
@@ -56,18 +51,17 @@ try {
 
   // Cut and muted; one box more.
   await button('home.review').tap();
-  const editor = page.locator('dialog[open]');
   await page.waitForFunction(() => document.querySelector('dialog[open] video')?.readyState > 1);
   await look(ana, 'asked-editor', { whole: true });
-  const range = (name) => editor.getByRole('slider', { name });
+  const range = (name) => dialog.getByRole('slider', { name });
   await range(/^From/).first().fill('2');
   await range(/^To/).first().fill('8');
-  await editor.getByLabel(t('answer.mute')).tap();
-  await editor.getByRole('button', { name: t('answer.cover-add') }).tap();
+  await dialog.getByLabel(t('answer.mute')).tap();
+  await dialog.getByRole('button', { name: t('answer.cover-add') }).tap();
   await look(ana, 'asked-editor-cut');
   await button('home.apply').tap();
-  await editor.waitFor({ state: 'detached' });
-  await page.getByText(t('answer.is-muted')).waitFor();
+  await dialog.waitFor({ state: 'detached' });
+  await text('answer.is-muted').waitFor();
   await page.waitForFunction(() => document.querySelector('video.preview')?.duration < 9);
 
   // What she watches is what is sent, byte for byte.
@@ -79,14 +73,45 @@ try {
   // Who she is to them; the sentences follow.
   await page.getByLabel(t('answer.identity-address')).check();
   await page.getByLabel(t('answer.address')).fill('Elm Street 12');
-  await page.getByText(t('answer.consent-address', { agency })).waitFor();
+  await text('answer.consent-address', { agency }).waitFor();
   await page.getByLabel(t('answer.message')).fill('The dog barked at him.');
   await look(ana, 'asked-agree', { whole: true });
   await button('home.share.one', { n: 1 }).tap();
-  await page.getByText(t('home.sent-title', { agency })).waitFor();
+  await text('home.sent-title', { agency }).waitFor();
   await look(ana, 'asked-sent', { whole: true });
 
-  assert.deepEqual(complaints, []);
-} finally {
-  await browser.close();
-}
+  /** Keeps the receipt of an event on the page. */
+  async function keep(event, as) {
+    const row = page.locator('.events li', { hasText: t(event) });
+    const [file] = await Promise.all([page.waitForEvent('download'), row.getByRole('button', { name: t('answer.prove') }).tap()]);
+    await file.saveAs(join(receipts, as));
+  }
+  await keep('answer.event.submission.share', 'share');
+
+  // A word to the agency.
+  await page.getByLabel(t('answer.write')).fill('Tell me what came of it.');
+  await button('answer.write-send').tap();
+  await page.getByText('Tell me what came of it.', { exact: true }).waitFor();
+
+  // The clip is taken back: at once it says so, and proves it.
+  await button('answer.withdraw').tap();
+  await text('answer.withdraw-now').waitFor();
+  await look(ana, 'asked-withdraw');
+  await button('answer.withdraw-sure').tap();
+  await text('home.withdrawn').waitFor();
+  await text('home.destroyed-withdrawn').waitFor();
+  await text('home.gone-title', { agency }).waitFor();
+  assert.equal(await button('answer.withdraw').count(), 0);
+  await keep('answer.event.submission.withdraw', 'withdraw');
+  await keep('answer.event.item.destroy.withdrawn', 'destroy');
+  await look(ana, 'asked-withdrawn', { whole: true });
+
+  // The list of answers and the request tell the same.
+  await tab('home.answers').tap();
+  await card(agency).getByText(t('home.state-gone'), { exact: true }).waitFor();
+  await look(ana, 'asked-answers', { whole: true });
+  await tab('home.requests').tap();
+  await card(agency).getByText(t('home.request-shared'), { exact: true }).waitFor();
+  await card(agency).tap();
+  await page.getByText(t('home.answer-gone')).waitFor();
+});

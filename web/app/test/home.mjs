@@ -2,20 +2,15 @@
 //   node test/home.mjs SITE PAIRING_LINK H264_CAMERA H265_CAMERA USER PASSWORD [SCREENSHOT_DIR]
 // home/node/browser_test.go starts it.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { openBrowser, words } from './lib/browser.mjs';
+import { openHouse, walk } from './lib/home.mjs';
 
 const [site, link, door, yard, user, password, shots] = process.argv.slice(2);
-const { browser, person, look, complaints } = await openBrowser(site, shots, { maps: false });
-const shared = words('en');
-const home = JSON.parse(readFileSync(new URL('../../messages/home/en.json', import.meta.url), 'utf8'));
-const t = (key, params = {}) => (key in home ? home[key].replace(/\{(\w+)\}/g, (all, name) => params[name] ?? all) : shared(key, params));
+const opened = await openHouse(site, link, shots, { maps: false });
+const { t, stranger, look } = opened;
 
-try {
-  const ana = await person('home', { onPhone: true });
-  const { page, context } = ana;
-  const button = (key, params) => page.getByRole('button', { name: t(key, params), exact: true });
-  page.setDefaultTimeout(60_000);
+await walk(opened, async () => {
+  const ana = await stranger('home');
+  const { page, context, button } = ana;
 
   // A stranger sees the pairing page and nothing else.
   await page.goto('/cameras');
@@ -111,10 +106,10 @@ try {
   await button('home.device-code-show').tap();
   const code = page.getByLabel(t('home.device-link'));
   await look(ana, 'home-devices', { whole: true });
-  const sam = await person('home-desk');
+  const sam = await stranger('home-desk', { onPhone: false });
   await sam.page.goto((await code.locator('code').textContent()).trim());
   await sam.page.getByLabel(t('home.pair-name')).fill('Sam’s computer');
-  await sam.page.getByRole('button', { name: t('home.pair-do') }).click();
+  await sam.button('home.pair-do').click();
   await sam.page.getByRole('link', { name: /Front door/ }).waitFor();
   const row = page.locator('section.card', { hasText: 'Sam’s computer' });
   await row.getByRole('button', { name: t('home.remove'), exact: true }).tap();
@@ -122,8 +117,4 @@ try {
   await row.waitFor({ state: 'detached' });
   await sam.page.goto('/storage');
   await sam.page.getByRole('heading', { name: t('home.pair'), level: 1 }).waitFor();
-
-  assert.deepEqual(complaints, []);
-} finally {
-  await browser.close();
-}
+});

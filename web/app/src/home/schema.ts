@@ -1032,6 +1032,8 @@ export interface components {
             covers: boolean;
             /** Format: date-time */
             from: string;
+            /** @description The agency has none of it any more. */
+            gone: boolean;
             id: string;
             identity: components["schemas"]["Identity"];
             /** Format: date-time */
@@ -1301,6 +1303,11 @@ export interface components {
             at_home: boolean;
             device: components["schemas"]["DeviceView"];
             name: string;
+            /**
+             * Format: int64
+             * @description Requests that nobody of the household has looked at.
+             */
+            news: number;
             /** @description What is set up: watch, ask, faces, pets, register. */
             rooms: string[];
             version: string;

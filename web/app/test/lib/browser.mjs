@@ -70,7 +70,7 @@ export async function openBrowser(site, shots, { maps = true } = {}) {
 
   /** Waits until the page stands: maps drawn, nothing still loading. */
   async function settled(page) {
-    await page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('.skeleton') && [...document.images].every((i) => i.complete));
+    await page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('.skeleton, .still.coming') && [...document.images].every((i) => i.complete));
     await page.waitForFunction(() => !document.querySelector('.map:not([hidden], [data-drawn])')); // Map.svelte
     await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))); // what is drawn is on the screen a frame later
   }
