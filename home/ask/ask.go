@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -50,10 +51,10 @@ type Matched struct {
 	Metres     float64      `json:"metres"` // from the nearest camera's place to the area
 
 	// Of an open one.
-	Cameras []string      `json:"cameras"` // ids of those that see into the area
-	Spans   []home.Span   `json:"spans"`   // what they hold of the window
-	Looked  []home.What   `json:"looked"`  // what is looked for, see Looked
-	Moments []home.Moment `json:"moments"` // worth offering, by time
+	Cameras []string       `json:"cameras"` // ids of those that see into the area
+	Spans   []home.Span    `json:"spans"`   // what they hold of the window
+	Looked  []home.What    `json:"looked"`  // what is looked for, see Looked
+	Moments []*home.Moment `json:"moments"` // worth offering, by time; nobody may change them
 }
 
 // Notice is what the household is told of a request, once.
@@ -77,8 +78,9 @@ type Footage interface {
 
 // Moments is what this package needs of home/watch.
 type Moments interface {
-	// Moments are those of a camera that touch the stretch between two times, by time.
-	Moments(ctx context.Context, camera string, from, to time.Time) ([]home.Moment, error)
+	// Moments are those of a camera that touch the stretch between two times, by
+	// their beginning. Nobody may change them.
+	Moments(ctx context.Context, camera string, from, to time.Time) ([]*home.Moment, error)
 }
 
 // Clock is the time and waiting for it.
@@ -286,7 +288,7 @@ func (s *Service) take(ctx context.Context, f found, eyes Eyes, known []kept, no
 
 // settle pins what open requests need and tells the household of new ones.
 func (s *Service) settle(ctx context.Context, cameras []home.Camera, now time.Time) error {
-	open, err := s.matches(ctx, cameras, now, true)
+	open, err := s.wanted(ctx, cameras, now)
 	if err != nil {
 		return err
 	}
@@ -318,30 +320,36 @@ type match struct {
 	told bool
 }
 
-// matches are the requests that the house knows, newest first; only those that
-// are open and not dismissed, if so asked.
-func (s *Service) matches(ctx context.Context, cameras []home.Camera, now time.Time, wanted bool) ([]match, error) {
+// wanted are the requests that are open and not dismissed, newest first.
+func (s *Service) wanted(ctx context.Context, cameras []home.Camera, now time.Time) ([]match, error) {
 	known, err := s.load(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	eyes := NewEyes(cameras)
-	var all []match
-	for _, k := range known {
-		m := match{Matched{Asked: k.Asked, AgencyKind: k.AgencyKind, Published: k.Published, State: k.State, Metres: k.Metres,
-			Open: k.Over.IsZero() && k.Asked.Content.Expires.After(now)}, k.told}
-		if !m.Open && m.State != Shared {
+	return s.matches(ctx, cameras, now, slices.DeleteFunc(known, func(k kept) bool { return !k.open(now) || k.State == Dismissed }))
+}
+
+// matches are requests and what the house has of them, newest first.
+func (s *Service) matches(ctx context.Context, cameras []home.Camera, now time.Time, known []kept) ([]match, error) {
+	all := make([]match, len(known))
+	var asked []canvass.Content // of those that are open
+	for i, k := range known {
+		all[i] = match{Matched{Asked: k.Asked, AgencyKind: k.AgencyKind, Published: k.Published, State: k.State, Metres: k.Metres, Open: k.open(now)}, k.told}
+		switch m := &all[i]; {
+		case m.Open:
+			asked = append(asked, k.Asked.Content)
+		case m.State != Shared:
 			m.State = Over
 		}
-		if m.Open {
-			got, err := eyes.Match(ctx, k.Asked.Content, s.Footage, s.Moments)
-			if err != nil {
-				return nil, err
-			}
-			m.Cameras, m.Spans, m.Looked, m.Moments = got.Cameras, got.Spans, got.Looked, got.Moments
-		}
-		if !wanted || m.Open && m.State != Dismissed {
-			all = append(all, m)
+	}
+	got, err := NewEyes(cameras).Match(ctx, asked, s.Footage, s.Moments)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if m := &all[i]; m.Open {
+			m.Cameras, m.Spans, m.Looked, m.Moments = got[0].Cameras, got[0].Spans, got[0].Looked, got[0].Moments
+			got = got[1:]
 		}
 	}
 	slices.SortStableFunc(all, func(a, b match) int {
@@ -350,63 +358,22 @@ func (s *Service) matches(ctx context.Context, cameras []home.Camera, now time.T
 	return all, nil
 }
 
-// Match finds what the house has of a request: the last four fields of a Matched.
-// moments may be nil.
-func (e Eyes) Match(ctx context.Context, c canvass.Content, footage Footage, moments Moments) (m Matched, err error) {
-	m.Looked = Looked(c)
-	for _, v := range e {
-		if !v.sees(c.Area) {
-			continue
-		}
-		m.Cameras = append(m.Cameras, v.camera)
-		spans, err := footage.Spans(ctx, v.camera, c.From, c.To)
-		if err != nil {
-			return m, err
-		}
-		if spans = within(spans, c.From, c.To); len(spans) == 0 {
-			continue
-		}
-		m.Spans = append(m.Spans, spans...)
-		if moments == nil {
-			continue
-		}
-		found, err := moments.Moments(ctx, v.camera, spans[0].From, spans[len(spans)-1].To)
-		if err != nil {
-			return m, err
-		}
-		for _, o := range found {
-			if worth(o, m.Looked) && slices.ContainsFunc(spans, func(p home.Span) bool { return o.From.Before(p.To) && o.To.After(p.From) }) {
-				m.Moments = append(m.Moments, o)
-			}
-		}
-	}
-	slices.SortStableFunc(m.Moments, func(a, b home.Moment) int { return a.From.Compare(b.From) })
-	return m, nil
-}
-
-// within cuts spans to a stretch of time.
-func within(spans []home.Span, from, to time.Time) (out []home.Span) {
-	for _, p := range spans {
-		if p.From.Before(from) {
-			p.From = from
-		}
-		if p.To.After(to) {
-			p.To = to
-		}
-		if p.From.Before(p.To) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
 // Requests are those near this house that it still knows, newest first.
 func (s *Service) Requests(ctx context.Context) ([]Matched, error) {
+	return s.known(ctx, "")
+}
+
+// known are all requests, or the one with this id.
+func (s *Service) known(ctx context.Context, id string) ([]Matched, error) {
 	cameras, err := s.cameras(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.matches(ctx, cameras, s.Clock.Now(), false)
+	known, err := s.load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.matches(ctx, cameras, s.Clock.Now(), known)
 	if err != nil {
 		return nil, err
 	}
@@ -419,16 +386,17 @@ func (s *Service) Requests(ctx context.Context) ([]Matched, error) {
 
 // Request is one of them. ErrNotFound.
 func (s *Service) Request(ctx context.Context, id string) (Matched, error) {
-	all, err := s.Requests(ctx)
+	if id == "" {
+		return Matched{}, ErrNotFound
+	}
+	one, err := s.known(ctx, id)
+	if err == nil && len(one) == 0 {
+		err = ErrNotFound
+	}
 	if err != nil {
 		return Matched{}, err
 	}
-	for _, m := range all {
-		if m.Asked.Content.ID == id {
-			return m, nil
-		}
-	}
-	return Matched{}, ErrNotFound
+	return one[0], nil
 }
 
 // cameras are those that count.
@@ -480,7 +448,7 @@ func (s *Service) move(ctx context.Context, id string, to State, from ...State) 
 	if err != nil {
 		return err
 	}
-	open, err := s.matches(ctx, cameras, s.Clock.Now(), true)
+	open, err := s.wanted(ctx, cameras, s.Clock.Now())
 	if err != nil {
 		return err
 	}
@@ -511,8 +479,12 @@ func (s *Service) pin(ctx context.Context, open []match) error {
 	open = slices.Clone(open)
 	slices.Reverse(open) // now the oldest first
 	for _, m := range open {
+		spans := map[string][]home.Span{} // by camera
+		for _, p := range m.Spans {
+			spans[p.Camera] = append(spans[p.Camera], p)
+		}
 		for _, o := range m.Moments {
-			for _, p := range within(ofCamera(m.Spans, o.Camera), o.From.Add(-padding), o.To.Add(padding)) {
+			for _, p := range within(spans[o.Camera], o.From.Add(-padding), o.To.Add(padding)) {
 				add(p)
 			}
 		}
@@ -526,6 +498,10 @@ func (s *Service) pin(ctx context.Context, open []match) error {
 	if err != nil {
 		return err
 	}
+	// Noted first: after a crash one is at worst let go of without having been held.
+	if err := s.notePins(ctx, maps.Keys(want)); err != nil {
+		return err
+	}
 	for _, p := range have {
 		if want[p] {
 			continue
@@ -533,15 +509,11 @@ func (s *Service) pin(ctx context.Context, open []match) error {
 		if err := s.Footage.Unpin(ctx, p.span()); err != nil {
 			return err
 		}
-		if err := s.notePin(ctx, p, false); err != nil {
+		if err := s.dropPin(ctx, p); err != nil {
 			return err
 		}
 	}
 	for p := range want {
-		// Noted first: after a crash it is at worst let go of without having been held.
-		if err := s.notePin(ctx, p, true); err != nil {
-			return err
-		}
 		if err := s.Footage.Pin(ctx, p.span()); err != nil { // anew each time, as a pin may end by itself
 			return err
 		}
@@ -557,15 +529,6 @@ type pinned struct {
 
 func (p pinned) span() home.Span {
 	return home.Span{Camera: p.camera, From: db.Time(p.from), To: db.Time(p.to)}
-}
-
-func ofCamera(spans []home.Span, camera string) (out []home.Span) {
-	for _, p := range spans {
-		if p.Camera == camera {
-			out = append(out, p)
-		}
-	}
-	return out
 }
 
 // wall is the clock of the machine.

@@ -124,7 +124,7 @@ func TestLooked(t *testing.T) {
 			t.Errorf("nothing is looked for when the incident is %s", i)
 		}
 	}
-	if worth(home.Moment{What: []home.What{home.Animal}}, []home.What{home.Person}) || !worth(home.Moment{What: []home.What{home.Motion}}, []home.What{home.Motion}) {
+	if worth(&home.Moment{What: []home.What{home.Animal}}, []home.What{home.Person}) || !worth(&home.Moment{What: []home.What{home.Motion}}, []home.What{home.Motion}) {
 		t.Error("the wrong moments are offered")
 	}
 }
@@ -134,7 +134,7 @@ func TestLooked(t *testing.T) {
 type disk struct {
 	t       testing.TB
 	spans   map[string][]home.Span
-	moments map[string][]home.Moment
+	moments map[string][]*home.Moment
 	pins    map[home.Span]bool
 	full    error
 }
@@ -151,7 +151,7 @@ func (d *disk) Spans(_ context.Context, camera string, from, to time.Time) (out 
 	return out, nil
 }
 
-func (d *disk) Moments(_ context.Context, camera string, from, to time.Time) (out []home.Moment, err error) {
+func (d *disk) Moments(_ context.Context, camera string, from, to time.Time) (out []*home.Moment, err error) {
 	for _, m := range d.moments[camera] {
 		if m.From.Before(to) && m.To.After(from) {
 			out = append(out, m)
@@ -224,7 +224,7 @@ func newHouse(t testing.TB, change func(*Options)) *house {
 	d, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "home.db"))
 	must(t, err)
 	t.Cleanup(func() { d.Close() })
-	h := &house{disk: &disk{t, map[string][]home.Span{}, map[string][]home.Moment{}, map[home.Span]bool{}, nil}, clock: &still{noon}}
+	h := &house{disk: &disk{t, map[string][]home.Span{}, map[string][]*home.Moment{}, map[home.Span]bool{}, nil}, clock: &still{noon}}
 	h.cameras = []home.Camera{
 		{ID: "door", Name: "Front door", Place: point(t, -89.65, 39.75), Facing: 90, Angle: 100, Reach: 40},
 		{ID: "yard", Name: "Yard", Place: point(t, -89.65, 39.75), Facing: 270, Angle: 100, Reach: 40},
@@ -270,8 +270,8 @@ func request(t testing.TB, id string) canvass.FeedItem {
 		From: noon.Add(-3 * time.Hour), To: noon.Add(-2 * time.Hour), TimeZone: "America/Chicago", Expires: noon.Add(48 * time.Hour)}}
 }
 
-func moment(camera string, from time.Time, d time.Duration, what ...home.What) home.Moment {
-	return home.Moment{ID: fmt.Sprint(camera, from.Unix()), Span: home.Span{Camera: camera, From: from, To: from.Add(d)}, What: what}
+func moment(camera string, from time.Time, d time.Duration, what ...home.What) *home.Moment {
+	return &home.Moment{ID: fmt.Sprint(camera, from.Unix()), Span: home.Span{Camera: camera, From: from, To: from.Add(d)}, What: what}
 }
 
 func (h *house) one(t testing.TB, id string) Matched {
@@ -284,14 +284,14 @@ func (h *house) one(t testing.TB, id string) Matched {
 func TestRequestMatched(t *testing.T) {
 	h := newHouse(t, nil)
 	from := noon.Add(-3 * time.Hour)
-	h.disk.moments["door"] = []home.Moment{
+	h.disk.moments["door"] = []*home.Moment{
 		moment("door", from.Add(-time.Minute), 30*time.Second, home.Vehicle), // before the window
 		moment("door", from.Add(-10*time.Second), 30*time.Second, home.Motion, home.Vehicle),
 		moment("door", from.Add(10*time.Minute), 20*time.Second, home.Motion, home.Person), // not what is looked for
 		moment("door", from.Add(30*time.Minute), 20*time.Second, home.Motion, home.Vehicle),
 		moment("door", from.Add(61*time.Minute), 20*time.Second, home.Vehicle), // after it
 	}
-	h.disk.moments["yard"] = []home.Moment{moment("yard", from.Add(30*time.Minute), 20*time.Second, home.Vehicle)} // looks elsewhere
+	h.disk.moments["yard"] = []*home.Moment{moment("yard", from.Add(30*time.Minute), 20*time.Second, home.Vehicle)} // looks elsewhere
 	h.hears(t, request(t, "a"))
 	m := h.one(t, "a")
 	if !slices.Equal(m.Cameras, []string{"door"}) || len(m.Spans) != 1 || !m.Spans[0].From.Equal(from) || m.Spans[0].To.Sub(from) != time.Hour {

@@ -96,6 +96,6 @@ func plain(s string) string {
 }
 
 // worth reports whether a moment shows something that is looked for.
-func worth(m home.Moment, looked []home.What) bool {
+func worth(m *home.Moment, looked []home.What) bool {
 	return slices.Contains(looked, home.Motion) || slices.ContainsFunc(m.What, func(w home.What) bool { return slices.Contains(looked, w) })
 }

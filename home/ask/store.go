@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"time"
 
@@ -62,6 +63,9 @@ type kept struct {
 	Over       time.Time
 }
 
+// open reports whether a request can be answered.
+func (k kept) open(now time.Time) bool { return k.Over.IsZero() && k.Asked.Content.Expires.After(now) }
+
 // load reads the requests of the house, or one of them.
 func (s *Service) load(ctx context.Context, id string) ([]kept, error) {
 	return db.All(func(r db.Row) (k kept, err error) {
@@ -114,13 +118,20 @@ func (s *Service) pins(ctx context.Context) ([]pinned, error) {
 	})(s.DB.Read().QueryContext(ctx, `SELECT camera, from_us, to_us FROM ask_pin`))
 }
 
-func (s *Service) notePin(ctx context.Context, p pinned, on bool) error {
-	return s.DB.Write(ctx, func(tx *sql.Tx) (err error) {
-		if on {
-			_, err = tx.Exec(`INSERT INTO ask_pin (camera, from_us, to_us) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, p.camera, p.from, p.to)
-		} else {
-			_, err = tx.Exec(`DELETE FROM ask_pin WHERE camera = ? AND from_us = ? AND to_us = ?`, p.camera, p.from, p.to)
+func (s *Service) notePins(ctx context.Context, pins iter.Seq[pinned]) error {
+	return s.DB.Write(ctx, func(tx *sql.Tx) error {
+		for p := range pins {
+			if _, err := tx.Exec(`INSERT INTO ask_pin (camera, from_us, to_us) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, p.camera, p.from, p.to); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+}
+
+func (s *Service) dropPin(ctx context.Context, p pinned) error {
+	return s.DB.Write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.Exec(`DELETE FROM ask_pin WHERE camera = ? AND from_us = ? AND to_us = ?`, p.camera, p.from, p.to)
 		return err
 	})
 }

@@ -109,7 +109,7 @@ func silence(t *testing.T, w *testworld.World) {
 	new := func(name string, place ...home.Camera) *watched {
 		h := &watched{name: name, clock: &stepped{now, make(chan struct{}), make(chan struct{})}}
 		h.wire = newWire(t, w.URL, h.clock)
-		h.disk = &disk{t, map[string][]home.Span{}, map[string][]home.Moment{}, map[home.Span]bool{}, nil}
+		h.disk = &disk{t, map[string][]home.Span{}, map[string][]*home.Moment{}, map[home.Span]bool{}, nil}
 		d, err := db.Open(t.Context(), filepath.Join(t.TempDir(), "home.db"))
 		must(t, err)
 		t.Cleanup(func() { d.Close() })
@@ -122,7 +122,7 @@ func silence(t *testing.T, w *testworld.World) {
 		for _, c := range place {
 			if c.Place == in && name != "holds nothing" {
 				h.disk.spans[c.ID] = []home.Span{{Camera: c.ID, From: now.Add(-24 * time.Hour), To: now}}
-				h.disk.moments[c.ID] = []home.Moment{moment(c.ID, w.Request.From.Add(time.Minute), time.Minute, home.Person)}
+				h.disk.moments[c.ID] = []*home.Moment{moment(c.ID, w.Request.From.Add(time.Minute), time.Minute, home.Person)}
 			}
 		}
 		return h

@@ -114,7 +114,7 @@ type Reply struct {
 // Moments is what this package needs of home/watch.
 type Moments interface {
 	// Moments are those of a camera that touch the stretch between two times, by time.
-	Moments(ctx context.Context, camera string, from, to time.Time) ([]home.Moment, error)
+	Moments(ctx context.Context, camera string, from, to time.Time) ([]*home.Moment, error)
 }
 
 // Stills is what it needs of home/record.

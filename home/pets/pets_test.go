@@ -115,10 +115,10 @@ type house struct {
 	now    func() time.Time
 }
 
-func (h *house) Moments(_ context.Context, _ string, from, to time.Time) (ms []home.Moment, _ error) {
+func (h *house) Moments(_ context.Context, _ string, from, to time.Time) (ms []*home.Moment, _ error) {
 	for at := range h.stills {
 		if !at.Before(from) && !at.After(to) {
-			ms = append(ms, home.Moment{Span: home.Span{From: at, To: at}, What: []home.What{home.Animal}, Still: at})
+			ms = append(ms, &home.Moment{Span: home.Span{From: at, To: at}, What: []home.What{home.Animal}, Still: at})
 		}
 	}
 	return ms, nil

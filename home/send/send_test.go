@@ -74,9 +74,9 @@ func (c clock) Now() time.Time                         { return c.now() }
 func (c clock) Until(context.Context, time.Time) error { return errors.New("nobody waits here") }
 
 // watched are moments that home/watch would have found.
-type watched []home.Moment
+type watched []*home.Moment
 
-func (w watched) Moments(_ context.Context, camera string, from, to time.Time) (out []home.Moment, err error) {
+func (w watched) Moments(_ context.Context, camera string, from, to time.Time) (out []*home.Moment, err error) {
 	for _, m := range w {
 		if m.Camera == camera && m.From.Before(to) && m.To.After(from) {
 			out = append(out, m)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"porchlight/home"
@@ -70,19 +71,17 @@ func (w *Watcher) hear(ctx context.Context, camera string, server *frigate.Serve
 
 // eventMoment is an event as a moment; nil when it is known as it is.
 func (w *Watcher) eventMoment(camera string, ev frigate.Event, now time.Time) *entry {
-	e := &entry{camera: camera, event: camera + "/" + ev.ID, from: ev.From.UTC(), to: ev.To.UTC(), worth: float32(ev.Score)}
+	e := &entry{event: camera + "/" + ev.ID, worth: float32(ev.Score)}
+	e.Camera, e.From, e.To = camera, ev.From.UTC(), ev.To.UTC()
 	if ev.Going {
-		e.to = now.UTC()
+		e.To = now.UTC()
 	}
-	if !e.to.After(e.from) {
-		e.to = e.from.Add(time.Second)
+	if !e.To.After(e.From) {
+		e.To = e.From.Add(time.Second)
 	}
-	e.still = e.from.Add(e.to.Sub(e.from) / 2)
-	e.what = setOf(home.Motion)
-	if what := home.WhatOf(vision.Kind(ev.Label)); what != "" {
-		e.what |= setOf(what)
-	}
-	if known := w.events[e.event]; known != nil && known.to.Equal(e.to) && known.what == e.what {
+	e.Still = e.From.Add(e.To.Sub(e.From) / 2)
+	e.add(home.Motion, home.WhatOf(vision.Kind(ev.Label)))
+	if known := w.events[e.event]; known != nil && known.To.Equal(e.To) && slices.Equal(known.What, e.What) {
 		return nil
 	}
 	return e

@@ -60,20 +60,16 @@ var lists = func() (lists [1 << 4][]home.What) {
 	return lists
 }()
 
-// entry is a moment as it is kept.
+// entry is a moment as it is kept. Once it is among the others it never changes:
+// readers hold its Moment.
 type entry struct {
-	id, camera string
-	from, to   time.Time
-	what       set
-	still      time.Time
-	worth      float32
-	named      []string // sorted
-	event      string
+	home.Moment
+	worth float32
+	event string
 }
 
-func (e *entry) moment() home.Moment {
-	return home.Moment{ID: e.id, Span: home.Span{Camera: e.camera, From: e.from, To: e.to}, What: e.what.list(), Still: e.still, Named: slices.Clone(e.named)}
-}
+// add says that something more was seen.
+func (e *entry) add(what ...home.What) { e.What = (setOf(e.What...) | setOf(what...)).list() }
 
 // gap is footage not looked at: files after lo, up to hi.
 type gap struct{ lo, hi int64 }
@@ -82,22 +78,24 @@ func loadMoments(ctx context.Context, d *db.DB) ([]*entry, error) {
 	return db.All(func(r db.Row) (*entry, error) {
 		e := &entry{}
 		var named string
-		err := r.Scan(&e.id, &e.camera, db.Into(&e.from), db.Into(&e.to), &e.what, db.Into(&e.still), &e.worth, &named, &e.event)
+		var what set
+		err := r.Scan(&e.ID, &e.Camera, db.Into(&e.From), db.Into(&e.To), &what, db.Into(&e.Still), &e.worth, &named, &e.event)
 		if err == nil {
-			err = json.Unmarshal([]byte(named), &e.named)
+			e.What = what.list()
+			err = json.Unmarshal([]byte(named), &e.Named)
 		}
 		return e, err
 	})(d.Read().QueryContext(ctx, "SELECT id, camera, began, ended, what, still, worth, named, event FROM home_watch_moment ORDER BY camera, began"))
 }
 
 func putMoment(ctx context.Context, tx *sql.Tx, e *entry) error {
-	named, err := json.Marshal(e.named)
+	named, err := json.Marshal(e.Named)
 	if err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO home_watch_moment (id, camera, began, ended, what, still, worth, named, event) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET began = excluded.began, ended = excluded.ended, what = excluded.what, still = excluded.still, worth = excluded.worth, named = excluded.named`,
-		e.id, e.camera, db.Micros(e.from), db.Micros(e.to), e.what, db.Micros(e.still), e.worth, string(named), e.event)
+		e.ID, e.Camera, db.Micros(e.From), db.Micros(e.To), setOf(e.What...), db.Micros(e.Still), e.worth, string(named), e.event)
 	return err
 }
 

@@ -137,23 +137,23 @@ func Open(ctx context.Context, o Options) (*Watcher, error) {
 }
 
 // Moments are those of a camera ("": of all) that touch the stretch between two
-// times, by time.
-func (w *Watcher) Moments(_ context.Context, camera string, from, to time.Time) ([]home.Moment, error) {
+// times, by time. Nobody may change them.
+func (w *Watcher) Moments(_ context.Context, camera string, from, to time.Time) ([]*home.Moment, error) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if camera != "" {
 		return w.cameras[camera].between(from, to), nil
 	}
-	var found []home.Moment
+	var found []*home.Moment
 	for _, m := range w.cameras {
 		found = append(found, m.between(from, to)...)
 	}
-	slices.SortFunc(found, func(a, b home.Moment) int { return cmp.Or(a.From.Compare(b.From), strings.Compare(a.ID, b.ID)) })
+	slices.SortFunc(found, func(a, b *home.Moment) int { return cmp.Or(a.From.Compare(b.From), strings.Compare(a.ID, b.ID)) })
 	return found, nil
 }
 
 // between are those that touch the stretch between two times.
-func (m *moments) between(from, to time.Time) []home.Moment {
+func (m *moments) between(from, to time.Time) []*home.Moment {
 	if m == nil {
 		return nil
 	}
@@ -161,10 +161,10 @@ func (m *moments) between(from, to time.Time) []home.Moment {
 	if first >= end {
 		return nil
 	}
-	found := make([]home.Moment, 0, end-first)
+	found := make([]*home.Moment, 0, end-first)
 	for _, e := range m.list[first:end] {
-		if e.to.After(from) {
-			found = append(found, e.moment())
+		if e.To.After(from) {
+			found = append(found, &e.Moment)
 		}
 	}
 	return found
@@ -172,7 +172,7 @@ func (m *moments) between(from, to time.Time) []home.Moment {
 
 // from is the index of the first moment that begins at t or later.
 func (m *moments) from(t time.Time) int {
-	return sort.Search(len(m.list), func(i int) bool { return !m.list[i].from.Before(t) })
+	return sort.Search(len(m.list), func(i int) bool { return !m.list[i].From.Before(t) })
 }
 
 // Behind is about how many files of footage were not looked at yet.
@@ -354,14 +354,15 @@ func (w *Watcher) watch(ctx context.Context, file record.File) (found []*entry, 
 		if moved := m.next(f); moved == 0 || at.Before(file.From) || !at.Before(file.To) {
 			continue
 		}
-		e := &entry{camera: file.Camera, from: later(file.From, at.Add(-around)), to: earlier(file.To, at.Add(around)), what: setOf(home.Motion), still: at}
+		e := &entry{Moment: home.Moment{Span: home.Span{Camera: file.Camera, From: later(file.From, at.Add(-around)), To: earlier(file.To, at.Add(around))},
+			What: []home.What{home.Motion}, Still: at}}
 		if w.Objects != nil && f.At-looked >= time.Second-time.Second/perSecond/2 {
 			looked = f.At
 			if err := w.see(ctx, e, f, &m, naming); err != nil {
 				return found, err
 			}
 		}
-		if n := len(found); n > 0 && e.from.Sub(found[n-1].to) < pause {
+		if n := len(found); n > 0 && e.From.Sub(found[n-1].To) < pause {
 			found[n-1].join(e)
 		} else {
 			found = append(found, e)
@@ -381,18 +382,18 @@ func (w *Watcher) see(ctx context.Context, e *entry, f vision.Frame, m *motion, 
 		if what == "" || !m.moved(t.Box, f) {
 			continue
 		}
-		e.what |= setOf(what)
+		e.add(what)
 		worth := 1 + t.Score + min(1, 4*t.Box.W*t.Box.H/float32(f.W*f.H))
 		if what == home.Person {
 			worth += 2
 		}
 		e.worth = max(e.worth, worth)
 	}
-	if naming && e.what&setOf(home.Person) != 0 {
-		if e.named, err = w.People.Who(ctx, e.camera, e.still, f); err != nil {
+	if naming && slices.Contains(e.What, home.Person) {
+		if e.Named, err = w.People.Who(ctx, e.Camera, e.Still, f); err != nil {
 			w.Logger.Warn("faces could not be compared", "err", err)
 		}
-		slices.Sort(e.named)
+		slices.Sort(e.Named)
 	}
 	return nil
 }
@@ -413,11 +414,12 @@ func earlier(a, b time.Time) time.Time {
 
 // join makes one of two moments.
 func (e *entry) join(o *entry) {
-	e.from, e.to, e.what = earlier(e.from, o.from), later(e.to, o.to), e.what|o.what
+	e.From, e.To = earlier(e.From, o.From), later(e.To, o.To)
+	e.add(o.What...)
 	if o.worth > e.worth {
-		e.still, e.worth = o.still, o.worth
+		e.Still, e.worth = o.Still, o.worth
 	}
-	e.named = slices.Compact(slices.Sorted(slices.Values(slices.Concat(e.named, o.named))))
+	e.Named = slices.Compact(slices.Sorted(slices.Values(slices.Concat(e.Named, o.Named))))
 }
 
 // keep writes moments, joined with those they continue, and whatever more does,
@@ -426,12 +428,12 @@ func (w *Watcher) keep(ctx context.Context, found []*entry, more func(tx *sql.Tx
 	w.writing.Lock()
 	defer w.writing.Unlock()
 	for _, e := range found {
-		e.named = slices.DeleteFunc(e.named, func(p string) bool { return slices.Contains(w.unnamed, p) })
+		e.Named = slices.DeleteFunc(e.Named, func(p string) bool { return slices.Contains(w.unnamed, p) })
 	}
 	put, drop := w.merge(found)
 	err := w.DB.Write(ctx, func(tx *sql.Tx) error {
 		for _, e := range drop {
-			if err := dropMoment(ctx, tx, e.id); err != nil {
+			if err := dropMoment(ctx, tx, e.ID); err != nil {
 				return err
 			}
 		}
@@ -465,11 +467,11 @@ func (w *Watcher) merge(found []*entry) (put, drop []*entry) {
 	for _, e := range found {
 		if e.event == "" {
 			for _, near := range w.near(e, put, drop) {
-				if later(e.to, near.to).Sub(earlier(e.from, near.from)) > longest {
+				if later(e.To, near.To).Sub(earlier(e.From, near.From)) > longest {
 					continue
 				}
 				e.join(near)
-				e.id = cmp.Or(e.id, near.id)
+				e.ID = cmp.Or(e.ID, near.ID)
 				if i := slices.Index(put, near); i >= 0 {
 					put = slices.Delete(put, i, i+1)
 				} else {
@@ -478,9 +480,9 @@ func (w *Watcher) merge(found []*entry) (put, drop []*entry) {
 			}
 		}
 		if known := w.events[e.event]; known != nil {
-			e.id, drop = known.id, append(drop, known)
+			e.ID, drop = known.ID, append(drop, known)
 		}
-		e.id = cmp.Or(e.id, strings.ToLower(ulid.Make().String()))
+		e.ID = cmp.Or(e.ID, strings.ToLower(ulid.Make().String()))
 		put = append(put, e)
 	}
 	return put, drop
@@ -489,16 +491,16 @@ func (w *Watcher) merge(found []*entry) (put, drop []*entry) {
 // near are the moments that e continues or is continued by.
 func (w *Watcher) near(e *entry, put, drop []*entry) (list []*entry) {
 	close := func(o *entry) bool {
-		return o.camera == e.camera && o.event == "" && o.from.Sub(e.to) < pause && e.from.Sub(o.to) < pause && !slices.Contains(drop, o)
+		return o.Camera == e.Camera && o.event == "" && o.From.Sub(e.To) < pause && e.From.Sub(o.To) < pause && !slices.Contains(drop, o)
 	}
 	for _, o := range put {
 		if close(o) {
 			list = append(list, o)
 		}
 	}
-	if m := w.cameras[e.camera]; m != nil {
-		for _, o := range m.list[m.from(e.from.Add(-m.longest-pause)):] {
-			if o.from.Sub(e.to) >= pause {
+	if m := w.cameras[e.Camera]; m != nil {
+		for _, o := range m.list[m.from(e.From.Add(-m.longest-pause)):] {
+			if o.From.Sub(e.To) >= pause {
 				break
 			}
 			if close(o) {
@@ -510,20 +512,20 @@ func (w *Watcher) near(e *entry, put, drop []*entry) (list []*entry) {
 }
 
 func (w *Watcher) insert(e *entry) {
-	m := w.cameras[e.camera]
+	m := w.cameras[e.Camera]
 	if m == nil {
 		m = &moments{}
-		w.cameras[e.camera] = m
+		w.cameras[e.Camera] = m
 	}
-	m.list = slices.Insert(m.list, m.from(e.from.Add(1)), e)
-	m.longest = max(m.longest, e.to.Sub(e.from))
+	m.list = slices.Insert(m.list, m.from(e.From.Add(1)), e)
+	m.longest = max(m.longest, e.To.Sub(e.From))
 	if e.event != "" {
 		w.events[e.event] = e
 	}
 }
 
 func (w *Watcher) remove(e *entry) {
-	m := w.cameras[e.camera]
+	m := w.cameras[e.Camera]
 	if i := slices.Index(m.list, e); i >= 0 {
 		m.list = slices.Delete(m.list, i, i+1)
 	}
@@ -544,11 +546,11 @@ func (w *Watcher) forget(ctx context.Context) error {
 		if len(list) == 0 {
 			continue
 		}
-		end := list[0].to
+		end := list[0].To
 		for _, e := range list {
-			end = later(end, e.to)
+			end = later(end, e.To)
 		}
-		spans, err := w.Footage.Spans(ctx, camera, list[0].from, end)
+		spans, err := w.Footage.Spans(ctx, camera, list[0].From, end)
 		if err != nil {
 			return err
 		}
@@ -556,14 +558,14 @@ func (w *Watcher) forget(ctx context.Context) error {
 			continue // Frigate did not answer yet
 		}
 		gone := slices.DeleteFunc(list, func(e *entry) bool {
-			return slices.ContainsFunc(spans, func(s home.Span) bool { return s.From.Before(e.to) && s.To.After(e.from) })
+			return slices.ContainsFunc(spans, func(s home.Span) bool { return s.From.Before(e.To) && s.To.After(e.From) })
 		})
 		if len(gone) == 0 {
 			continue
 		}
 		if err := w.DB.Write(ctx, func(tx *sql.Tx) error {
 			for _, e := range gone {
-				if err := dropMoment(ctx, tx, e.id); err != nil {
+				if err := dropMoment(ctx, tx, e.ID); err != nil {
 					return err
 				}
 			}
@@ -590,9 +592,9 @@ func (w *Watcher) Unname(ctx context.Context, person string) error {
 	var put, old []*entry
 	for _, m := range w.cameras {
 		for _, e := range m.list {
-			if slices.Contains(e.named, person) {
+			if slices.Contains(e.Named, person) {
 				without := *e
-				without.named = slices.DeleteFunc(slices.Clone(e.named), func(p string) bool { return p == person })
+				without.Named = slices.DeleteFunc(slices.Clone(e.Named), func(p string) bool { return p == person })
 				put, old = append(put, &without), append(old, e)
 			}
 		}

@@ -49,7 +49,7 @@ const (
 	lastPicture = 500 * time.Millisecond
 )
 
-func viewMoment(m home.Moment) MomentView {
+func viewMoment(m *home.Moment) MomentView {
 	return MomentView{m.ID, m.Camera, m.From, m.To, m.What, m.Still, m.Named}
 }
 

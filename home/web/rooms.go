@@ -14,7 +14,7 @@ import (
 // Moments are what happened, of home/watch.
 type Moments interface {
 	// Moments are those of a camera that touch the stretch between two times, by time.
-	Moments(ctx context.Context, camera string, from, to time.Time) ([]home.Moment, error)
+	Moments(ctx context.Context, camera string, from, to time.Time) ([]*home.Moment, error)
 }
 
 // Near says whether an address is of this house.
