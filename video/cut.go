@@ -182,7 +182,7 @@ func replace(out string, write func(tmp string) error) error {
 type reel struct {
 	files   []string
 	lengths []time.Duration
-	looks   []look
+	looks   []Look
 	length  time.Duration
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 	"time"
 )
@@ -330,12 +331,13 @@ func (t *track) time(ticks uint64) time.Duration {
 	return time.Duration(s)*time.Second + time.Duration(rest*uint64(time.Second)/uint64(t.scale))
 }
 
-// shift makes a fragment begin earlier, in the moof it was read from.
+// shift makes a fragment begin earlier (later, if by is less than 0), in the moof it
+// was read from; never before 0.
 func (f *fragment) shift(by time.Duration) {
 	for _, s := range f.starts {
-		ticks := s.ticks - min(s.ticks, uint64(by.Seconds()*float64(s.track.scale)+.5))
+		ticks := max(0, int64(s.ticks)-int64(math.Round(by.Seconds()*float64(s.track.scale))))
 		if len(s.field) == 8 {
-			binary.BigEndian.PutUint64(s.field, ticks)
+			binary.BigEndian.PutUint64(s.field, uint64(ticks))
 		} else {
 			binary.BigEndian.PutUint32(s.field, uint32(ticks))
 		}
@@ -410,47 +412,58 @@ func ended(err error) error {
 	return err
 }
 
-// whole reads a fragmented MP4 to the end of its last whole fragment: how long it
-// is, in time and in bytes, and its tracks.
-func whole(r io.ReadSeeker) (time.Duration, int64, tracks, error) {
+// extent is how much of a fragmented MP4 is whole.
+type extent struct {
+	tracks tracks
+	length time.Duration
+	size   int64 // bytes, to the end of its last whole fragment
+	head   int64 // bytes of it before the first fragment
+	key    int64 // where its last whole fragment begins that needs no other; 0: none
+}
+
+// whole reads a fragmented MP4 to the end of its last whole fragment.
+func whole(r io.ReadSeeker) (extent, error) {
 	size, err := r.Seek(0, io.SeekEnd)
 	if err != nil {
-		return 0, 0, nil, err
+		return extent{}, err
 	}
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
-		return 0, 0, nil, err
+		return extent{}, err
 	}
 	head, all, err := readHead(r)
 	if err != nil {
-		return 0, 0, nil, fmt.Errorf("%w: %w", errBox, err)
+		return extent{}, fmt.Errorf("%w: %w", errBox, err)
 	}
-	var length time.Duration
-	good, at := int64(len(head)), int64(len(head))
+	at := int64(len(head))
+	e := extent{tracks: all, size: at, head: at}
 	for {
 		b, err := nextBox(r)
 		if err != nil || b.length > size-at {
-			return length, good, all, nil
+			return e, nil
 		}
 		at += b.length
 		if b.kind != "moof" {
-			return length, good, all, nil
+			return e, nil
 		}
 		moof, err := b.read(r, maxHead)
 		if err != nil {
-			return length, good, all, nil
+			return e, nil
 		}
 		f, err := readFragment(moof, all)
 		if err != nil {
-			return length, good, all, nil
+			return e, nil
 		}
 		b, err = nextBox(r)
 		if err != nil || b.kind != "mdat" || b.length > size-at {
-			return length, good, all, nil
+			return e, nil
 		}
 		at += b.length
 		if _, err := r.Seek(at, io.SeekStart); err != nil {
-			return 0, 0, nil, err
+			return extent{}, err
 		}
-		good, length = at, max(length, f.to)
+		if f.key {
+			e.key = e.size
+		}
+		e.size, e.length = at, max(e.length, f.to)
 	}
 }

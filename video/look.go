@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 )
@@ -49,9 +50,24 @@ func Runs(ctx context.Context, files []string) ([]Run, error) {
 	return runs, nil
 }
 
-// look is all of a film that must be alike where two are played as one. It is
+// Look is all of a film that must be alike where two are played as one. It is
 // compared and not read.
-type look struct{ picture, sound string }
+type Look struct{ picture, sound string }
+
+// LookAt is the look of a recording of ours, which may still be written. io.EOF: it
+// has hardly begun.
+func LookAt(path string) (Look, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Look{}, err
+	}
+	defer f.Close()
+	_, all, err := readHead(f)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
+	return all.look(), err
+}
 
 // change is an ErrMixed if the files of a reel, which begins at a time, are no one film.
 func (r reel) change(at time.Duration, mute bool) error {
@@ -65,7 +81,7 @@ func (r reel) change(at time.Duration, mute bool) error {
 }
 
 // look is what ffprobe says of a film's kind.
-func (p probed) look() (l look) {
+func (p probed) look() (l Look) {
 	for _, s := range p.Streams {
 		switch {
 		case s.Type == "video" && l.picture == "" && s.Attached.Picture == 0:
@@ -78,17 +94,17 @@ func (p probed) look() (l look) {
 }
 
 // segment is the length and the look of a segment of ours, told without a program.
-func segment(file string) (time.Duration, look, bool) {
+func segment(file string) (time.Duration, Look, bool) {
 	f, err := os.Open(file)
 	if err != nil {
-		return 0, look{}, false
+		return 0, Look{}, false
 	}
 	defer f.Close()
-	length, _, all, err := whole(f)
-	return length, all.look(), err == nil && length > 0
+	e, err := whole(f)
+	return e.length, e.tracks.look(), err == nil && e.length > 0
 }
 
-func (all tracks) look() (l look) {
+func (all tracks) look() (l Look) {
 	for _, t := range all {
 		if t.picture {
 			l.picture = t.look

@@ -336,12 +336,12 @@ func rescue(dir, part string) (Segment, error) {
 		return Segment{}, err
 	}
 	defer f.Close()
-	length, size, _, err := whole(f)
-	if length == 0 || errors.Is(err, errBox) {
+	e, err := whole(f)
+	if e.length == 0 || errors.Is(err, errBox) {
 		return Segment{}, os.Remove(part)
 	}
-	if err := errors.Join(err, f.Truncate(size), f.Sync()); err != nil {
+	if err := errors.Join(err, f.Truncate(e.size), f.Sync()); err != nil {
 		return Segment{}, err
 	}
-	return settle(dir, part, Segment{Start: start, Duration: length, Size: size})
+	return settle(dir, part, Segment{Start: start, Duration: e.length, Size: e.size})
 }

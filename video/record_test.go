@@ -358,13 +358,13 @@ func FuzzFragments(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		length, size, _, err := whole(bytes.NewReader(b))
-		if err == nil && (length < 0 || size < 0 || size > int64(len(b))) {
-			t.Errorf("%v, %d of %d bytes", length, size, len(b))
+		e, err := whole(bytes.NewReader(b))
+		if err == nil && (e.length < 0 || e.size < e.head || e.key > 0 && e.key < e.head || e.key > e.size || e.size > int64(len(b))) {
+			t.Errorf("%+v of %d bytes", e, len(b))
 		}
 		var out bytes.Buffer
 		if trim(&out, bytes.NewReader(b), time.Second) == nil && out.Len() > 0 {
-			if _, _, _, err := whole(bytes.NewReader(out.Bytes())); err != nil {
+			if _, err := whole(bytes.NewReader(out.Bytes())); err != nil {
 				t.Errorf("what was kept cannot be read: %v", err)
 			}
 		}

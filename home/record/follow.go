@@ -9,15 +9,17 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"porchlight/video"
 )
 
 // glance is how often a file that is being written is looked at again.
 const glance = 100 * time.Millisecond
 
-// Follow writes what a camera records, as it is recorded, until ctx ends or w
-// fails: the segment being written from its beginning, at most its length ago, and
-// those after it, each with a head of its own. ErrNotFound: nothing is being
-// recorded.
+// Follow writes what a camera records, as it is recorded, until ctx ends, w fails or
+// the camera is set otherwise: the segment being written from its newest picture
+// that needs no other, and those after it, each with a head of its own. ErrNotFound:
+// nothing is being recorded.
 func (r *Recorder) Follow(ctx context.Context, camera string, w io.Writer) error {
 	if !isID(camera) {
 		return ErrNotFound
@@ -37,13 +39,21 @@ func (r *Recorder) Follow(ctx context.Context, camera string, w io.Writer) error
 	if err != nil {
 		return err
 	}
+	var look video.Look
+	open := newest
 	for quiet := time.Duration(0); ; {
-		next, err := r.follow(ctx, camera, name, w, tick.C)
+		if l, err := video.LookAt(name); err == nil {
+			look = l
+		}
+		next, err := r.follow(ctx, camera, name, open, w, tick.C)
 		if err != nil || ctx.Err() != nil {
 			return err
 		}
 		if next != name {
-			name, quiet = next, 0
+			if other, err := video.LookAt(next); err == nil && look != (video.Look{}) && look != other {
+				return nil
+			}
+			name, open, quiet = next, beginning, 0
 			continue
 		}
 		// The camera went, or its next segment has not begun.
@@ -58,10 +68,25 @@ func (r *Recorder) Follow(ctx context.Context, camera string, w io.Writer) error
 	}
 }
 
+// beginning opens a segment; head is what is written before the rest of the file.
+func beginning(name string) (head []byte, f *os.File, err error) {
+	f, err = os.Open(name)
+	return nil, f, err
+}
+
+// newest opens one that is being written as late as a player can begin with it.
+func newest(name string) (head []byte, f *os.File, err error) {
+	head, f, err = video.Newest(name)
+	if errors.Is(err, io.EOF) {
+		return beginning(name)
+	}
+	return head, f, err
+}
+
 // follow copies one segment while it grows, until a later one is there (its name
 // is returned) or this one has gone.
-func (r *Recorder) follow(ctx context.Context, camera, name string, w io.Writer, tick <-chan time.Time) (next string, err error) {
-	f, err := os.Open(name)
+func (r *Recorder) follow(ctx context.Context, camera, name string, open func(string) ([]byte, *os.File, error), w io.Writer, tick <-chan time.Time) (next string, err error) {
+	head, f, err := open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return r.later(camera, name)
 	}
@@ -69,6 +94,9 @@ func (r *Recorder) follow(ctx context.Context, camera, name string, w io.Writer,
 		return "", fmt.Errorf("following a camera: %w", err)
 	}
 	defer f.Close()
+	if _, err := w.Write(head); err != nil {
+		return "", err
+	}
 	for {
 		// Who is next is asked before the last bytes are read: what is whole does not grow.
 		next, err := r.later(camera, name)

@@ -118,6 +118,7 @@ type Recorder struct {
 	ring  ring
 	clock *clock
 	still stills
+	light previews
 
 	listeners wake.Listeners // of new footage
 

@@ -3,12 +3,15 @@ package record
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -232,6 +235,50 @@ func (h *heads) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// preview looks at a camera's preview twice at once: one encoder makes it, which ends
+// with the last who looks.
+func (h *house) preview(camera string) {
+	h.t.Helper()
+	ctx, leave := context.WithCancel(h.t.Context())
+	defer leave()
+	var wait sync.WaitGroup
+	dir := h.t.TempDir()
+	for i := range 2 {
+		path := filepath.Join(dir, fmt.Sprint(i))
+		f, err := os.Create(path)
+		must(h.t, err)
+		wait.Go(func() {
+			defer f.Close()
+			if err := h.Preview(ctx, camera, f); err != nil {
+				h.t.Errorf("a preview: %v", err)
+			}
+		})
+	}
+	var info video.Info
+	for i := range 2 {
+		until(h.t, "two seconds of a preview", func() bool {
+			info, _ = video.Probe(h.t.Context(), video.Source(filepath.Join(dir, fmt.Sprint(i))))
+			return info.Duration >= 2*time.Second
+		})
+		if !info.Plays() {
+			h.t.Errorf("a preview that no browser plays: %+v", info)
+		}
+	}
+	h.light.mu.Lock()
+	if n := len(h.light.of); n != 1 {
+		h.t.Errorf("%d encoders at work", n)
+	}
+	h.light.mu.Unlock()
+	leave()
+	wait.Wait()
+	if n := len(h.light.of); n != 0 {
+		h.t.Errorf("%d encoders work for nobody", n)
+	}
+	if err := h.Preview(h.t.Context(), "nobody", io.Discard); !errors.Is(err, ErrNotFound) {
+		h.t.Errorf("a preview of a camera that is not: %v", err)
+	}
+}
+
 // Two cameras that ask for a password are recorded without encoding, with their
 // sound; their footage is one piece, is found, and shows pictures.
 func TestRecord(t *testing.T) {
@@ -259,6 +306,7 @@ func TestRecord(t *testing.T) {
 	if err := <-followed; err != nil {
 		t.Errorf("followed: %v", err)
 	}
+	h.preview(back)
 	if err := h.Follow(t.Context(), "nobody", &seen); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a camera that is not: %v", err)
 	}
