@@ -166,6 +166,7 @@ const (
 	countWithin = 3 * time.Hour    // of a run; drawn at random
 	stillWidth  = 1280             // pixels
 	sendSide    = 640              // pixels of the longer side of what is sent
+	surely      = 0.75             // score of a face that refuses a photo, or hides part of the animal
 	roundTime   = 10 * time.Minute // at most
 )
 
@@ -410,9 +411,9 @@ type seen struct {
 	people []vision.Box // faces and persons of the same picture
 }
 
-// describe finds the animals of a kind in a picture. Where it finds none there is
-// no vector.
-func (s *Service) describe(f vision.Frame, kind posts.Animal) (found []seen, people []vision.Box, err error) {
+// describe finds the animals of a kind in a picture, and the persons. Where it
+// finds no animal there is no vector.
+func (s *Service) describe(f vision.Frame, kind posts.Animal) (found []seen, persons []vision.Box, err error) {
 	things, err := s.Objects.Objects(f)
 	if err != nil {
 		return nil, nil, err
@@ -421,12 +422,9 @@ func (s *Service) describe(f vision.Frame, kind posts.Animal) (found []seen, peo
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, face := range faces {
-		people = append(people, face.Box)
-	}
 	for _, t := range things {
 		if t.Kind == "person" {
-			people = append(people, t.Box)
+			persons = append(persons, t.Box)
 		}
 	}
 	for _, t := range things {
@@ -437,28 +435,41 @@ func (s *Service) describe(f vision.Frame, kind posts.Animal) (found []seen, peo
 		if err != nil {
 			continue // the box is not in the picture
 		}
+		people := slices.Clone(persons)
+		for _, face := range faces {
+			// The detector is made to miss no face, so that it takes an animal's own for
+			// one: on the animal only what is surely a face counts.
+			if face.Score >= surely || !within(face.Box, t.Box) {
+				people = append(people, face.Box)
+			}
+		}
 		found = append(found, seen{animal{v}, t.Box, people})
 	}
-	return found, people, nil
+	return found, persons, nil
 }
 
-// subject makes of a post's photo what is looked for. A face, or a person larger
-// than the animal, refuses the photo.
+// within reports whether a box lies in another.
+func within(a, b vision.Box) bool {
+	return a.X >= b.X && a.Y >= b.Y && a.X+a.W <= b.X+b.W && a.Y+a.H <= b.Y+b.H
+}
+
+// subject makes of a post's photo what is looked for. What is surely a face, or a
+// person larger than the animal, refuses the photo.
 func (s *Service) subject(photo []byte, kind posts.Animal) (a animal, why Why, err error) {
 	f, err := decode(photo)
 	if err != nil {
 		return a, NoAnimal, nil
 	}
 	faces, err := s.Faces.Faces(f)
-	if err != nil || len(faces) > 0 {
+	if err != nil || slices.ContainsFunc(faces, func(face vision.Face) bool { return face.Score >= surely }) {
 		return a, People, err
 	}
-	found, people, err := s.describe(f, kind)
+	found, persons, err := s.describe(f, kind)
 	if err != nil || len(found) == 0 {
 		return a, NoAnimal, err
 	}
 	largest := slices.MaxFunc(found, func(a, b seen) int { return cmp.Compare(area(a.box), area(b.box)) })
-	for _, p := range people {
+	for _, p := range persons {
 		if area(p) > area(largest.box) {
 			return a, People, nil
 		}

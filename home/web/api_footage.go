@@ -75,6 +75,14 @@ func (s *Server) footageRoutes() {
 			lines, err := s.timeline(ctx, in.From, in.To)
 			return &struct{ Body []Line }{lines}, err
 		})
+	route(s, paired, http.MethodGet, "/cameras/{id}/parts", "parts", "The parts in which footage can be saved: more than one where the camera was set otherwise in between",
+		func(ctx context.Context, in *struct {
+			ByID
+			between
+		}) (*struct{ Body []Stretch }, error) {
+			l, err := s.reel(ctx, in.ID, in.between, maxSave)
+			return &struct{ Body []Stretch }{l.parts}, err
+		})
 	s.handle(paired, "GET /api/v1/cameras/{id}/still", s.still)
 	s.handle(paired, "GET /api/v1/cameras/{id}/play", s.play)
 	s.handle(paired, "GET /api/v1/cameras/{id}/clip", s.clip)
@@ -132,48 +140,83 @@ func (s *Server) still(w http.ResponseWriter, r *http.Request) {
 	w.Write(jpeg)
 }
 
-// part is the footage of a request: ?from=TIME&to=TIME.
-func (s *Server) part(r *http.Request, most time.Duration) (files []string, from, to time.Duration, err error) {
-	var b between
+// reel is a part of the footage, cut to where it is one film.
+type reel struct {
+	files    []string
+	from, to time.Duration // of files, played one after the other
+	parts    []Stretch     // more than one where the camera was set otherwise in between
+}
+
+// reel is the footage of a camera between two times, up to where the camera was set
+// otherwise.
+func (s *Server) reel(ctx context.Context, camera string, b between, most time.Duration) (reel, error) {
+	if err := b.check(most); err != nil {
+		return reel{}, err
+	}
+	segments, err := s.Record.Segments(ctx, home.Span{Camera: camera, From: b.From, To: b.To})
+	if err != nil {
+		return reel{}, err
+	}
+	if len(segments) == 0 {
+		return reel{}, record.ErrNotFound
+	}
+	var l reel
+	for _, g := range segments {
+		l.files = append(l.files, g.Path)
+	}
+	begin, end := record.Offset(segments, b.From), record.Offset(segments, b.To)
+	runs, err := video.Runs(ctx, l.files)
+	if err != nil {
+		return reel{}, err
+	}
+	for _, run := range runs {
+		from, to := max(begin, run.From), min(end, run.To)
+		if from >= to {
+			continue
+		}
+		if l.parts == nil {
+			l.from, l.to = from, to
+		}
+		l.parts = append(l.parts, Stretch{record.TimeAt(segments, from), record.TimeAt(segments, to)})
+	}
+	if l.parts == nil {
+		return reel{}, record.ErrNotFound
+	}
+	l.parts[len(l.parts)-1].To = b.To // what is asked for may end in a gap
+	return l, nil
+}
+
+// asked is the reel of a request: ?from=TIME&to=TIME.
+func (s *Server) asked(r *http.Request, most time.Duration) (l reel, b between, err error) {
 	b.From, err = time.Parse(time.RFC3339, r.FormValue("from"))
 	if err == nil {
 		b.To, err = time.Parse(time.RFC3339, r.FormValue("to"))
 	}
 	if err != nil {
-		return nil, 0, 0, problem.BadRequest("from and to must be times")
+		return l, b, problem.BadRequest("from and to must be times")
 	}
-	if err := b.check(most); err != nil {
-		return nil, 0, 0, err
-	}
-	segments, err := s.Record.Segments(r.Context(), home.Span{Camera: r.PathValue("id"), From: b.From, To: b.To})
-	if err != nil {
-		return nil, 0, 0, err
-	}
-	if len(segments) == 0 {
-		return nil, 0, 0, record.ErrNotFound
-	}
-	for _, g := range segments {
-		files = append(files, g.Path)
-	}
-	return files, record.Offset(segments, b.From), record.Offset(segments, b.To), nil
+	l, err = s.reel(r.Context(), r.PathValue("id"), b, most)
+	return l, b, err
 }
 
 // play streams footage as fragmented MP4 while it is read: ?from&to, and
-// encode=WIDTH for a browser that cannot decode it.
+// encode=WIDTH for a browser that cannot decode it. It ends where the camera was set
+// otherwise; Porchlight-To tells when that was.
 func (s *Server) play(w http.ResponseWriter, r *http.Request) {
-	files, from, to, err := s.part(r, maxPlay)
+	l, _, err := s.asked(r, maxPlay)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	o := video.PlayOptions{From: from, To: to}
+	o := video.PlayOptions{From: l.from, To: l.to}
 	if width, err := strconv.Atoi(r.FormValue("encode")); err == nil {
 		o.Encode, o.Width = true, min(max(width, 160), 1920)
 	}
 	ctx, done := s.streams.open(r.Context(), visitorOf(r.Context()).device.ID)
 	defer done()
 	w.Header().Set("Content-Type", "video/mp4")
-	if err := video.Play(ctx, files, flushing{w}, o); err != nil && ctx.Err() == nil {
+	w.Header().Set("Porchlight-To", l.parts[0].To.UTC().Format(time.RFC3339Nano))
+	if err := video.Play(ctx, l.files, flushing{w}, o); err != nil && ctx.Err() == nil {
 		s.Logger.Error("playing footage", "err", err)
 		panic(http.ErrAbortHandler) // a stream cut short must not look whole
 	}
@@ -181,7 +224,11 @@ func (s *Server) play(w http.ResponseWriter, r *http.Request) {
 
 // clip is a part of the footage as a file to keep, without encoding.
 func (s *Server) clip(w http.ResponseWriter, r *http.Request) {
-	files, from, to, err := s.part(r, maxSave)
+	l, b, err := s.asked(r, maxSave)
+	if err == nil && len(l.parts) > 1 {
+		err = &problem.Problem{Type: problem.Conflict, Title: "The picture changes", Status: http.StatusConflict,
+			Detail: "At " + l.parts[1].From.In(s.Zone).Format("15:04:05") + " the camera was set otherwise. Save the part before that, or the one after."}
+	}
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -193,12 +240,11 @@ func (s *Server) clip(w http.ResponseWriter, r *http.Request) {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "clip.mp4")
-	if _, err := video.Cut(r.Context(), files, from, to, path, video.CutOptions{}); err != nil {
+	if _, err := video.Cut(r.Context(), l.files, l.from, l.to, path, video.CutOptions{}); err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	at, _ := time.Parse(time.RFC3339, r.FormValue("from")) // part read it
-	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="porchlight-%s.mp4"`, at.In(s.Zone).Format("2006-01-02-150405")))
+	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="porchlight-%s.mp4"`, b.From.In(s.Zone).Format("2006-01-02-150405")))
 	w.Header().Set("Content-Type", "video/mp4")
 	http.ServeFile(w, r, path)
 }

@@ -41,6 +41,11 @@ type SendBody struct {
 	Words    string       `json:"words" maxLength:"1000"`
 }
 
+// LetterBody is a letter that only its reader and this house can open.
+type LetterBody struct {
+	Text string `json:"text" minLength:"1" maxLength:"4000"`
+}
+
 // TellBody tells an agency of a camera.
 type TellBody struct {
 	Camera  string           `json:"camera" maxLength:"40"`
@@ -96,6 +101,21 @@ func (s *Server) neighborRoutes() {
 				return err
 			})
 		})
+	route(s, paired, http.MethodGet, "/candidates/{id}/letters", "candidateLetters", "Letters with who posted, about a picture that was sent; asks the exchange",
+		func(ctx context.Context, in *ByID) (*struct{ Body []pets.Reply }, error) {
+			if s.Pets == nil {
+				return nil, errNoExchange
+			}
+			all, err := s.Pets.Replies(ctx, in.ID)
+			return &struct{ Body []pets.Reply }{all}, err
+		})
+	route(s, paired, http.MethodPost, "/candidates/{id}/letters", "writeAboutCandidate", "Write to who posted about a picture that was sent, sealed",
+		func(ctx context.Context, in *struct {
+			ByID
+			Body LetterBody
+		}) (*struct{}, error) {
+			return s.pet(func() error { return s.Pets.Reply(ctx, in.ID, in.Body.Text) })
+		})
 	s.handle(paired, "GET /api/v1/pets/{id}/photos/{n}", func(w http.ResponseWriter, r *http.Request) {
 		n, err := strconv.Atoi(r.PathValue("n"))
 		s.picture(w, r, func() ([]byte, error) {
@@ -147,6 +167,28 @@ func (s *Server) neighborRoutes() {
 			}
 			f, err := s.Register.Looks(ctx, in.ID)
 			return &struct{ Body register.Followed }{f}, err
+		})
+	route(s, paired, http.MethodPost, "/register/{id}", "changeTold", "Replace what an agency was told of a camera",
+		func(ctx context.Context, in *struct {
+			ByID
+			Body register.Details
+		}) (*struct{ Body register.Told }, error) {
+			if s.Register == nil {
+				return nil, errNoExchange
+			}
+			defer s.Changed("register")
+			t, err := s.Register.Change(ctx, in.ID, in.Body)
+			return &struct{ Body register.Told }{t}, err
+		})
+	route(s, paired, http.MethodPost, "/register/{id}/letters", "writeAboutTold", "Write to an agency about a camera it was told of, sealed",
+		func(ctx context.Context, in *struct {
+			ByID
+			Body LetterBody
+		}) (*struct{}, error) {
+			if s.Register == nil {
+				return nil, errNoExchange
+			}
+			return nil, s.Register.Write(ctx, in.ID, in.Body.Text)
 		})
 	route(s, paired, http.MethodPost, "/register/{id}/withdraw", "untell", "Take a camera out of an agency's register",
 		func(ctx context.Context, in *ByID) (*struct{}, error) {

@@ -326,9 +326,7 @@ func (s *Server) sendRoutes() {
 	route(s, paired, http.MethodPost, "/answers/{id}/write", "writeToAgency", "Send the agency a message that only it can open",
 		func(ctx context.Context, in *struct {
 			ByID
-			Body struct {
-				Text string `json:"text" minLength:"1" maxLength:"4000"`
-			}
+			Body LetterBody
 		}) (*answerOut, error) {
 			return s.followed(func() (send.Followed, error) { return s.Answers.Write(ctx, in.ID, in.Body.Text) })
 		})

@@ -72,6 +72,7 @@ var kinds = []struct {
 	{record.ErrFull, 507, problem.Full, "The disk is full"},
 	{video.ErrNoPicture, 422, problem.Invalid, "No film"},
 	{video.ErrNothing, 422, problem.Invalid, "Nothing can be cut there"},
+	{video.ErrMixed, 409, problem.Conflict, "The picture changes"},
 	{video.ErrNoFFmpeg, 503, problem.Unavailable, "ffmpeg is missing"},
 	{syscall.ENOSPC, 507, problem.Full, "The disk is full"},
 }

@@ -362,6 +362,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/candidates/{id}/letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Letters with who posted, about a picture that was sent; asks the exchange */
+        get: operations["candidateLetters"];
+        put?: never;
+        /** Write to who posted about a picture that was sent, sealed */
+        post: operations["writeAboutCandidate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/candidates/{id}/send": {
         parameters: {
             query?: never;
@@ -833,7 +851,25 @@ export interface paths {
         /** Who looked at a camera that was told; asks the exchange */
         get: operations["looks"];
         put?: never;
-        post?: never;
+        /** Replace what an agency was told of a camera */
+        post: operations["changeTold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/register/{id}/letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write to an agency about a camera it was told of, sealed */
+        post: operations["writeAboutTold"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1339,6 +1375,9 @@ export interface components {
             id: string;
             text: string;
         };
+        LetterBody: {
+            text: string;
+        };
         LimitsBody: {
             /**
              * Format: int64
@@ -1637,6 +1676,12 @@ export interface components {
             tls: "" | "starttls" | "tls" | "none";
             user: string;
         };
+        Reply: {
+            /** Format: date-time */
+            at: string;
+            from_home: boolean;
+            text: string;
+        };
         RequestView: {
             /** @description Its name. */
             agency: string;
@@ -1835,9 +1880,6 @@ export interface components {
              */
             part: number;
             trouble: string;
-        };
-        WriteToAgencyRequest: {
-            text: string;
         };
     };
     responses: never;
@@ -2315,7 +2357,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["WriteToAgencyRequest"];
+                "application/json": components["schemas"]["LetterBody"];
             };
         };
         responses: {
@@ -2543,6 +2585,70 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    candidateLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reply"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    writeAboutCandidate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LetterBody"];
+            };
+        };
         responses: {
             /** @description No Content */
             204: {
@@ -3469,6 +3575,74 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Followed"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeTold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Details"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Told"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    writeAboutTold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LetterBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
