@@ -97,6 +97,18 @@ func Offset(files []File, at time.Time) time.Duration {
 	return d
 }
 
+// TimeAt is when a part of files, played one after the other, was: Offset the other
+// way round.
+func TimeAt(files []File, d time.Duration) time.Time {
+	for i, f := range files {
+		if d < f.Length || i == len(files)-1 {
+			return f.Begin.Add(d)
+		}
+		d -= f.Length
+	}
+	return time.Time{}
+}
+
 // Health is how one camera does.
 type Health struct {
 	Recording bool      `json:"recording"`

@@ -78,9 +78,10 @@ func (s *Server) footageRoutes() {
 	route(s, paired, http.MethodGet, "/cameras/{id}/parts", "parts", "The parts in which footage can be saved: more than one where the camera was set otherwise in between",
 		func(ctx context.Context, in *struct {
 			ByID
-			between
+			From time.Time `query:"from" required:"true"`
+			To   time.Time `query:"to" required:"true"`
 		}) (*struct{ Body []Stretch }, error) {
-			l, err := s.reel(ctx, in.ID, in.between, maxSave)
+			l, err := s.reel(ctx, in.ID, between{in.From, in.To}, maxSave)
 			return &struct{ Body []Stretch }{l.parts}, err
 		})
 	s.handle(paired, "GET /api/v1/cameras/{id}/still", s.still)
