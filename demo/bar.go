@@ -35,6 +35,9 @@ type Bar struct {
 	Next http.Handler // the exchange
 	URL  string       // its base URL, the passkeys' origin
 	Page func() Page  // what /demo/ shows
+	// Enter is where a visitor goes who plays the household of Page.Home; an error
+	// while its house is not open. Needed where there is one.
+	Enter func(*http.Request) (string, error)
 	// Save keeps everybody's keys, after each use: a key whose counter went back
 	// with a restart would be refused as a copy. Nil keeps nothing.
 	Save func([]*Player) error
@@ -47,16 +50,23 @@ type Bar struct {
 type Page struct {
 	Town    string
 	Playing bool // the story is still being played
+	Home    *Home
 	Clips   []Clip
 	Answers []Follow
 	Refused []Refusal
 }
 
-// A Follow is a resident's link to what became of her clips.
+// A Home is a household that runs porchlight home.
+type Home struct {
+	Resident, Address string
+}
+
+// A Follow is a resident's link to what became of what she sent.
 type Follow struct {
 	Resident string `json:"resident"`
 	Address  string `json:"address"`
-	Link     string `json:"link"` // path and fragment
+	What     string `json:"what,omitempty"` // pet or camera; "" clips
+	Link     string `json:"link"`           // path and fragment
 }
 
 // A Refusal is a request of the story that was refused.
@@ -113,6 +123,7 @@ func (b *Bar) Handler() http.Handler {
 	mux.Handle("GET /demo/bar.css", files)
 	mux.HandleFunc("GET /demo/{$}", b.page)
 	mux.HandleFunc("GET /demo/clips/{file}", b.clip)
+	mux.HandleFunc("GET /demo/house", b.house)
 	mux.HandleFunc("POST /demo/enter", b.enter)
 	mux.HandleFunc("POST /demo/get", b.get)
 	mux.HandleFunc("POST /demo/create", b.create)
@@ -202,6 +213,7 @@ func (b *Bar) html(r *http.Request) []byte {
 	v := struct {
 		Lang   i18n.Lang
 		Now    string
+		Home   *Home
 		Groups []group
 		Clips  []Clip
 	}{Lang: i18n.FromRequest(r), Now: b.signedIn(r)}
@@ -213,7 +225,8 @@ func (b *Bar) html(r *http.Request) []byte {
 		}
 		v.Groups[i].Players = append(v.Groups[i].Players, p)
 	}
-	v.Clips = b.Page().Clips
+	p := b.Page()
+	v.Home, v.Clips = p.Home, p.Clips
 	var out bytes.Buffer
 	if err := pages.ExecuteTemplate(&out, "bar.html", v); err != nil {
 		return []byte("<!-- " + template.HTMLEscapeString(err.Error()) + " -->")
@@ -390,20 +403,40 @@ func (b *Bar) clip(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 }
 
+// house leads into the household's house, on its own port. Each visit shows a
+// pairing code that works once, for who follows a link of the demo's own pages.
+func (b *Bar) house(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Sec-Fetch-Site") == "cross-site" || b.Page().Home == nil {
+		http.NotFound(w, r)
+		return
+	}
+	to, err := b.Enter(r)
+	if err == nil {
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return
+	}
+	w.Header().Set("Refresh", "2")
+	b.show(w, r, "wait.html", http.StatusServiceUnavailable)
+}
+
 // page is the demo's own page.
-func (b *Bar) page(w http.ResponseWriter, r *http.Request) {
+func (b *Bar) page(w http.ResponseWriter, r *http.Request) { b.show(w, r, "page.html", http.StatusOK) }
+
+// show answers with a page of the demo's own.
+func (b *Bar) show(w http.ResponseWriter, r *http.Request, page string, status int) {
 	v := struct {
 		Page
 		Lang i18n.Lang
 		Bar  template.HTML
 	}{b.Page(), i18n.FromRequest(r), template.HTML(b.html(r))}
 	var out bytes.Buffer
-	if err := pages.ExecuteTemplate(&out, "page.html", v); err != nil {
+	if err := pages.ExecuteTemplate(&out, page, v); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	w.WriteHeader(status)
 	w.Write(out.Bytes())
 }
 

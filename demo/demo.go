@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"porchlight/exchange"
@@ -29,6 +30,9 @@ type Demo struct {
 	link      string // the operator's invitation, when New
 	logKey    string
 	witnesses []*http.Server
+
+	mu   sync.Mutex
+	home *Household // nil until it is known
 }
 
 // resultFile keeps the story's Result; with it the story has been played.
@@ -145,7 +149,7 @@ func (d *Demo) Play(ctx context.Context, say func(string, ...any)) (Result, erro
 		done <- rendered{clips, err}
 	}()
 	s := &Story{
-		Town: d.Town, Cast: d.Cast, URL: d.BaseURL, Link: d.link, Dir: d.dir, Evening: evening, Say: say,
+		Town: d.Town, Cast: d.Cast, URL: d.BaseURL, Ledger: d.verifier(), Link: d.link, Dir: d.dir, Evening: evening, Say: say,
 		Clips: func(ctx context.Context) ([]Clip, error) {
 			select {
 			case r := <-done:
@@ -217,7 +221,13 @@ func (d *Demo) up(ctx context.Context) error {
 // Handler is the exchange's site with the demo's bar before it. Passkeys are
 // kept after each use: one whose counter went back would pass for a copy.
 func (d *Demo) Handler() http.Handler {
-	b := &Bar{Next: d.Exchange.Handler(), URL: d.BaseURL, Page: d.page}
+	b := &Bar{Next: d.Exchange.Handler(), URL: d.BaseURL, Page: d.page, Enter: func(r *http.Request) (string, error) {
+		h, err := d.Household()
+		if err != nil {
+			return "", err
+		}
+		return h.Enter(r)
+	}}
 	for _, m := range d.Cast.People {
 		if err := b.Add(&Player{ID: m.ID, Name: m.Name, Roles: m.Roles, Agency: m.agencyName(), Key: m.Key}); err != nil {
 			panic(err) // nothing is saved yet
@@ -233,16 +243,33 @@ func (d *Demo) Handler() http.Handler {
 // page is what /demo/ shows now.
 func (d *Demo) page() Page {
 	p := Page{Town: d.Town.Name, Playing: true}
+	if r, err := d.result(); err == nil {
+		p.Playing, p.Clips, p.Answers, p.Refused = false, r.Clips, r.Answers, r.Refused
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.home != nil {
+		p.Home = &Home{d.home.Resident, d.home.Address}
+	}
+	return p
+}
+
+// result is what the story left.
+func (d *Demo) result() (r Result, err error) {
 	b, err := os.ReadFile(filepath.Join(d.dir, resultFile))
 	if err != nil {
-		return p
+		return r, err
 	}
-	var r Result
-	if err := json.Unmarshal(b, &r); err != nil {
-		return p
+	return r, json.Unmarshal(b, &r)
+}
+
+// verifier is what the exchange's receipts are checked with.
+func (d *Demo) verifier() ledger.Verifier {
+	v := ledger.Verifier{LogKey: d.logKey, Quorum: d.Quorum}
+	for _, w := range d.Witnesses {
+		v.Witnesses = append(v.Witnesses, w.VKey)
 	}
-	p.Playing, p.Clips, p.Answers, p.Refused = false, r.Clips, r.Answers, r.Refused
-	return p
+	return v
 }
 
 // Close closes the exchange, then its witnesses.

@@ -174,6 +174,9 @@ func (s *Story) cameras(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if err := s.putUp(ctx); err != nil {
+		return err
+	}
 	if err := openEyes(ctx, client.New(s.URL), s.eyes); err != nil {
 		return err
 	}
@@ -409,16 +412,24 @@ func visit(ctx context.Context, c *client.Client, method, path string, in url.Va
 	return page, err
 }
 
+// ripe returns once f may be sent.
+func (f form) ripe(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(formTakes - time.Since(f.opened)):
+		return nil
+	}
+}
+
 // formTakes is longer than a form needs to pass for one that a person filled in.
 const formTakes = 5 * time.Second
 
 // correct plays the driver whose plate was misread: she asks for correction, and
 // the police answer.
 func (s *Story) correct(ctx context.Context, driver *client.Client, f form) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(formTakes - time.Since(f.opened)):
+	if err := f.ripe(ctx); err != nil {
+		return err
 	}
 	police := s.Town.Agencies[0]
 	if _, err := visit(ctx, driver, http.MethodPost, "/correction", url.Values{

@@ -37,15 +37,17 @@ type Result struct {
 type Story struct {
 	Town    *Town
 	Cast    *Cast
-	URL     string    // of the running exchange
-	Link    string    // that the operator enrols with
-	Dir     string    // where results are left
-	Evening time.Time // of the incident, in the town's zone
+	URL     string          // of the running exchange
+	Ledger  ledger.Verifier // what its receipts are checked with
+	Link    string          // that the operator enrols with
+	Dir     string          // where results are left
+	Evening time.Time       // of the incident, in the town's zone
 	Clips   func(context.Context) ([]Clip, error)
 	Say     func(format string, args ...any) // progress
 
 	result Result
 	eyes   []eye // the town's plate cameras, once they stand
+	forms  forms
 }
 
 const chicago = "America/Chicago"
@@ -61,6 +63,7 @@ func (s *Story) Play(ctx context.Context) (Result, error) {
 		{"officers ask, and some are refused", s.ask},
 		{"residents share, custodians keep", s.answer},
 		{"cameras read plates, officers search, a driver asks for correction", s.plates},
+		{"a dog is lost, and the police are told of a camera", s.neighbors},
 	} {
 		s.Say("%s", step.what)
 		if err := step.do(ctx); err != nil {
@@ -275,6 +278,9 @@ func (s *Story) ask(ctx context.Context) error {
 }
 
 func (s *Story) answer(ctx context.Context) error {
+	if err := s.openForms(ctx); err != nil {
+		return err
+	}
 	clips, err := s.Clips(ctx)
 	if err != nil {
 		return err
@@ -355,11 +361,16 @@ func (s *Story) answer(ctx context.Context) error {
 	return s.receipts(ctx, first, declined, regretted)
 }
 
-// follow keeps a resident's link for the demo's page.
+// follow keeps the link of who shared a clip, for the demo's page.
 func (s *Story) follow(c Clip, a *client.Answer) {
-	f := Follow{Address: c.Address, Link: strings.TrimPrefix(a.Link, s.URL)}
+	s.followed(c.Address, "", strings.TrimPrefix(a.Link, s.URL))
+}
+
+// followed keeps the link of whoever lives at an address.
+func (s *Story) followed(address, what, link string) {
+	f := Follow{Address: address, What: what, Link: link}
 	for _, r := range s.Town.Residents {
-		if s.Town.Houses[r.House].Address() == c.Address {
+		if s.Town.Houses[r.House].Address() == address {
 			f.Resident = r.Name
 		}
 	}

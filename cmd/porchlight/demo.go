@@ -9,9 +9,11 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"sync"
 	"text/tabwriter"
 
 	"porchlight/demo"
+	"porchlight/lpr"
 
 	"github.com/spf13/cobra"
 )
@@ -25,8 +27,10 @@ func newDemoCmd() *cobra.Command {
 		Short: "A whole town on one machine: play every part in an ordinary browser",
 		Long: `Starts the exchange of a town that does not exist, plays its story (people enrol,
 police ask, residents share drawn videos, a custodian keeps and exports them, plate
-cameras read, officers search) and serves it while cars keep going by. A bar on each page lets you sign in as anybody; the demo's people have
-software passkeys, which exist only here. With --once it plays the story without a
+cameras read, officers search) and serves it while cars keep going by. One house runs
+porchlight home with drawn cameras, on a port of its own (8 above --port), and
+porchlight lpr reads the plates of a drawn film. A bar on each page lets you sign in
+as anybody; the demo's people have software passkeys, which exist only here. With --once it plays the story without a
 browser, leaves package, receipts and ledger in --dir and prints their paths as JSON.`,
 		Example: "  porchlight demo\n  porchlight demo --once --dir /tmp/town",
 		Args:    cobra.NoArgs,
@@ -91,11 +95,28 @@ func runDemo(cmd *cobra.Command, d *demo.Demo, once bool, log *slog.Logger) erro
 		return errors.New("this town's story was played already; give --dir a new directory")
 	}
 	printCast(out, d)
-	go func() {
-		if err := d.Drive(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("no cars go by the town's plate cameras", "err", err)
+	say := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
+	var living sync.WaitGroup
+	defer living.Wait()
+	defer stop()
+	live := func(what string, do func() error) {
+		living.Go(func() {
+			if err := do(); err != nil && ctx.Err() == nil {
+				say("%s: %v", what, err)
+			}
+		})
+	}
+	live("No cars go by the town's plate cameras", func() error { return d.Drive(ctx) })
+	furnished := make(chan struct{})
+	live("No house of the town is open", func() error { return d.Home(ctx, say, func() { close(furnished) }) })
+	live("No plates are read off a film", func() error {
+		select { // one after the other: both take a core
+		case <-furnished:
+			return d.Roadside(ctx, func() (lpr.Sight, func() error, error) { return openSight("") }, say)
+		case <-ctx.Done():
+			return nil
 		}
-	}()
+	})
 	return <-served
 }
 
@@ -107,13 +128,17 @@ func printCast(w io.Writer, d *demo.Demo) {
 		fmt.Fprintf(t, "  %s\t%s\t%s\n", p.Name, p.Title, p.Place)
 	}
 	fmt.Fprintf(t, "  you\ta resident\tno account: open a request and share a clip of the town's cameras\n")
+	if h, err := d.Household(); err == nil {
+		fmt.Fprintf(t, "  %s\ta resident with porchlight home\tat %s: %s/demo/house\n", h.Resident, h.Address, d.BaseURL)
+	}
 	t.Flush()
 	fmt.Fprint(w, "\nPlate cameras read as you watch. Look at\n\n")
 	for _, l := range d.Looks() {
 		fmt.Fprintf(t, "  %s\t%s\t%s\n", d.BaseURL+l.Path, l.As, l.What)
 	}
 	t.Flush()
-	fmt.Fprintln(w, "\nStop with Ctrl-C; start again and the town goes on.")
+	fmt.Fprint(w, "\nComing in the background: her house with its films, then porchlight lpr at Main Street.\n")
+	fmt.Fprintln(w, "Stop with Ctrl-C; start again and the town goes on.")
 }
 
 // freePort asks the system for one.
