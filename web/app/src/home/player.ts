@@ -18,24 +18,33 @@ export interface PlayOptions {
   onstart?: () => void;
 }
 
+/** This browser decodes H.265 of an ordinary camera. */
+export const playsH265 = (): boolean => sourceOf()?.isTypeSupported('video/mp4; codecs="hvc1.1.6.L120.90"') ?? false;
+
+const sourceOf = () => (globalThis as { ManagedMediaSource?: typeof MediaSource }).ManagedMediaSource ?? globalThis.MediaSource;
+
 const ahead = 30; // seconds
 const behind = 20;
 const lag = 3; // seconds that a live view may fall back before it catches up
 
-/** Plays what url answers in video until it ends or signal does. Throws Unplayable, a Problem, or what fetch throws. */
-export async function play(video: HTMLVideoElement, url: string, { signal, live = false, onstart }: PlayOptions): Promise<void> {
-  const Source = (globalThis as { ManagedMediaSource?: typeof MediaSource }).ManagedMediaSource ?? globalThis.MediaSource;
+/**
+ * Plays what url answers in video until it ends or signal does: the instant at which the footage it
+ * played ends, if the answer says so. Throws Unplayable, a Problem, or what fetch throws.
+ */
+export async function play(video: HTMLVideoElement, url: string, { signal, live = false, onstart }: PlayOptions): Promise<number | undefined> {
+  const Source = sourceOf();
   if (!Source) throw new Unplayable('');
   const response = await fetch(url, { signal, credentials: 'same-origin' });
   if (!response.ok || !response.body) throw await response.json().catch(() => new Error(`status ${response.status}`));
   const reader = response.body.getReader();
+  const to = Date.parse(response.headers.get('Porchlight-To') ?? '') || undefined;
 
   // Until the head is whole nobody can tell what the film is.
   let head = new Uint8Array();
   let codec: string | undefined;
   while (codec === undefined) {
     const { done, value } = await reader.read();
-    if (done) return;
+    if (done) return to;
     head = join(head, value);
     codec = codecsOf(head);
   }
@@ -83,6 +92,7 @@ export async function play(video: HTMLVideoElement, url: string, { signal, live 
     await settled();
     if (media.readyState === 'open') media.endOfStream();
     await once(video, 'ended', signal);
+    return to;
   } finally {
     void reader.cancel().catch(() => undefined);
     URL.revokeObjectURL(address);
