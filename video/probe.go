@@ -20,6 +20,7 @@ type Info struct {
 	Duration  time.Duration // 0 unknown or without end
 	Size      int64         // bytes; 0 live
 	Still     bool          // one picture
+	Begun     time.Time     // when its first picture was taken, as its tags say; zero: they do not
 
 	turned bool // it is stored lying on its side
 }
@@ -60,6 +61,7 @@ type probed struct {
 		Start    string `json:"start_time"`
 		Duration string
 		Size     string
+		Tags     map[string]string
 	}
 }
 
@@ -112,6 +114,7 @@ func parseProbe(b []byte, said *probed) (Info, error) {
 	if d, err := strconv.ParseFloat(said.Format.Duration, 64); err == nil && d > 0 && d < 1e9 {
 		i.Duration = time.Duration(math.Round(d * 1e9))
 	}
+	i.Begun = begun(said.Format.Tags, i.Duration)
 	for _, st := range said.Streams {
 		switch {
 		case st.Type == "video" && i.Video == "" && st.Attached.Picture == 0:
@@ -130,6 +133,21 @@ func parseProbe(b []byte, said *probed) (Info, error) {
 		return i, ErrNoPicture
 	}
 	return i, nil
+}
+
+// begun is when a film begins, as its tags tell. Apple's cameras say it with the
+// zone; Android writes creation_time when the film ends.
+func begun(tags map[string]string, length time.Duration) time.Time {
+	at, err := time.Parse("2006-01-02T15:04:05-0700", tags["com.apple.quicktime.creationdate"])
+	if err != nil {
+		if at, err = time.Parse(time.RFC3339, tags["creation_time"]); err == nil && tags["com.android.version"] != "" {
+			at = at.Add(-length)
+		}
+	}
+	if err != nil || at.Year() < 1990 { // 1904 and 1970 are clocks that were never set
+		return time.Time{}
+	}
+	return at.UTC()
 }
 
 // ratio reads "30000/1001"; 0 when it says nothing.

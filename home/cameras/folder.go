@@ -158,6 +158,12 @@ func (w *Folder) named(path string) time.Time {
 		t, _ := w.Pattern.Time(path, zone)
 		return t
 	}
+	return Named(path, zone)
+}
+
+// Named is when a film begins, as its name tells it in one of the ways of the cameras
+// we know, by clocks of a zone; zero: it does not.
+func Named(path string, zone *time.Location) time.Time {
 	for _, p := range known {
 		if t, ok := p.Time(path, zone); ok {
 			return t

@@ -75,6 +75,23 @@ CREATE TABLE home_record_limit (
 	days  INTEGER NOT NULL,
 	free  INTEGER NOT NULL
 );
+`, `
+-- Films that are brought by hand, until they are footage.
+CREATE TABLE home_record_film (
+	id      TEXT PRIMARY KEY,
+	camera  TEXT NOT NULL,
+	name    TEXT NOT NULL,
+	size    INTEGER NOT NULL,
+	mod     INTEGER NOT NULL,
+	named   INTEGER NOT NULL,
+	made    INTEGER NOT NULL,
+	began   INTEGER NOT NULL,
+	told    TEXT NOT NULL,
+	length  INTEGER NOT NULL, -- microseconds
+	codec   TEXT NOT NULL,
+	state   TEXT NOT NULL,
+	trouble TEXT NOT NULL
+);
 `}
 
 // segment is a file of the ring.

@@ -131,6 +131,7 @@ type Recorder struct {
 	clock *clock
 	still stills
 	light previews
+	films films
 
 	listeners wake.Listeners // of new footage
 
@@ -171,6 +172,9 @@ func Open(ctx context.Context, o Options) (*Recorder, error) {
 	}
 	if err := r.mend(ctx); err != nil {
 		return nil, fmt.Errorf("bringing footage and index together: %w", err)
+	}
+	if err := r.mendFilms(ctx); err != nil {
+		return nil, fmt.Errorf("looking at films that were brought: %w", err)
 	}
 	return r, nil
 }

@@ -53,28 +53,12 @@ func (r *Recorder) take(ctx context.Context, camera, file string, start time.Tim
 	if err != nil {
 		return fmt.Errorf("the film cannot be read: %s", plain(err, file))
 	}
-	var then home.Span
-	switch err := r.o.DB.Read().QueryRowContext(ctx, `SELECT began, ended FROM home_record_import WHERE camera = ? AND hash = ?`, camera, hash).Scan(db.Into(&then.From), db.Into(&then.To)); {
-	case errors.Is(err, sql.ErrNoRows):
-	case err != nil:
-		return fmt.Errorf("looking for earlier imports: %w", err)
-	case name != "":
-		return ErrTwice // what the ring took does not come back from the folder
-	default:
-		still, err := r.index.between(ctx, camera, then.From, then.To)
-		if err != nil {
-			return fmt.Errorf("looking for earlier imports: %w", err)
-		}
-		if len(still) > 0 {
-			return ErrTwice
-		}
+	if err := r.twice(ctx, camera, hash, name != ""); err != nil {
+		return err
 	}
-	info, err := video.Probe(ctx, video.Source(file))
+	info, err := filmInfo(ctx, file)
 	if err != nil {
-		return fmt.Errorf("the film cannot be read: %w", err)
-	}
-	if info.Video != "h264" && info.Video != "hevc" {
-		return fmt.Errorf("%w (it is %s)", cameras.ErrCodec, info.Video)
+		return err
 	}
 	if start.IsZero() {
 		start = was.ModTime().Add(-info.Duration)
@@ -118,6 +102,44 @@ func (r *Recorder) take(ctx context.Context, camera, file string, start time.Tim
 	}
 	r.listeners.Tell()
 	return r.eat(ctx, 0, 0)
+}
+
+// twice is ErrTwice when a film was imported before: what the ring took does not come
+// back from a folder, but may be brought again.
+func (r *Recorder) twice(ctx context.Context, camera, hash string, fromFolder bool) error {
+	var then home.Span
+	err := r.o.DB.Read().QueryRowContext(ctx, `SELECT began, ended FROM home_record_import WHERE camera = ? AND hash = ?`, camera, hash).Scan(db.Into(&then.From), db.Into(&then.To))
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err == nil && fromFolder:
+		return ErrTwice
+	}
+	var still []span
+	if err == nil {
+		still, err = r.index.between(ctx, camera, then.From, then.To)
+	}
+	if err != nil {
+		return fmt.Errorf("looking for earlier imports: %w", err)
+	}
+	if len(still) > 0 {
+		return ErrTwice
+	}
+	return nil
+}
+
+// filmInfo is what a film to import is. video.ErrNoPicture, cameras.ErrCodec.
+func filmInfo(ctx context.Context, file string) (video.Info, error) {
+	info, err := video.Probe(ctx, video.Source(file))
+	switch {
+	case err != nil:
+		return info, fmt.Errorf("the film cannot be read: %w", err)
+	case info.Still:
+		return info, fmt.Errorf("it is a picture: %w", video.ErrNoPicture)
+	case info.Video != "h264" && info.Video != "hevc":
+		return info, fmt.Errorf("%w (it is %s)", cameras.ErrCodec, info.Video)
+	}
+	return info, nil
 }
 
 func sum(file string) (string, error) {

@@ -16,8 +16,11 @@ import (
 type PrivacyView struct {
 	Exchange string         `json:"exchange" doc:"Address of the exchange; empty: none is set up."`
 	Ask      bool           `json:"ask" doc:"The feed of requests is read."`
+	Pets     bool           `json:"pets" doc:"The feed of lost animals is read."`
+	Faces    bool           `json:"faces" doc:"Faces of people who agreed are recognized, in the house."`
 	Seeing   bool           `json:"seeing" doc:"Networks on this computer look at the footage."`
-	Shared   int            `json:"shared" doc:"Answers that were sent."`
+	Shared   int            `json:"shared" doc:"Answers that were sent, and not destroyed since."`
+	Told     int            `json:"told" doc:"Cameras in registers of agencies."`
 	Mail     []string       `json:"mail" doc:"Addresses that get mails."`
 	Webhook  string         `json:"webhook" doc:"Of Home Assistant."`
 	Relay    RelayView      `json:"relay"`
@@ -123,10 +126,29 @@ func (s *Server) privacy(ctx context.Context, _ *struct{}) (*struct{ Body Privac
 			return nil, err
 		}
 		for _, d := range all {
-			if d.State == send.Sent {
+			if d.State == send.Sent && !d.Gone() {
 				v.Shared++
 			}
 		}
+	}
+	if s.Register != nil {
+		told, err := s.Register.All(ctx)
+		if err != nil {
+			return nil, err
+		}
+		v.Told = len(told)
+	}
+	if s.Pets != nil {
+		if v.Pets, err = s.Pets.On(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if s.Faces != nil {
+		st, err := s.Faces.Status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		v.Faces = st.On
 	}
 	return &struct{ Body PrivacyView }{v}, nil
 }

@@ -13,7 +13,7 @@ type hub struct {
 	open map[chan string]bool
 }
 
-// Changed tells open pages that something of a topic is new: cameras, moments,
+// Changed tells open pages that something of a topic is new: cameras, films, moments,
 // requests, shares, storage, faces, pets, register, devices, privacy. It does not
 // block; a page that is behind asks anew when it catches up.
 func (s *Server) Changed(topic string) {

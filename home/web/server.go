@@ -106,6 +106,7 @@ func New(o Options) (*Server, error) {
 	s.cameraRoutes()
 	s.footageRoutes()
 	s.liveRoutes()
+	s.filmRoutes()
 	s.storageRoutes()
 	s.askRoutes()
 	s.sendRoutes()

@@ -585,6 +585,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/films": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Films that are brought by hand */
+        get: operations["films"];
+        put?: never;
+        /** Begin to bring a film, or go on with one that broke off; its bytes follow */
+        post: operations["bringFilm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/films/{id}/keep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a film on the timeline */
+        post: operations["keepFilm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/films/{id}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Forget a film that is not on the timeline */
+        post: operations["dropFilm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/held": {
         parameters: {
             query?: never;
@@ -1308,6 +1360,37 @@ export interface components {
             /** @description The networks are on this computer. */
             there: boolean;
         };
+        FilmView: {
+            /**
+             * Format: date-time
+             * @description Once it is here: when it begins, as far as can be told.
+             */
+            begins?: string;
+            camera: string;
+            /**
+             * Format: int64
+             * @description Bytes of it that are here.
+             */
+            have: number;
+            id: string;
+            name: string;
+            /** Format: double */
+            seconds: number;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            size: number;
+            /** @enum {string} */
+            state: "coming" | "ready" | "taking" | "taken" | "failed";
+            /**
+             * @description How that is known: the device wrote it into the film, its name tells, it ended when the file was last written, or not at all.
+             * @enum {string}
+             */
+            told: "" | "tags" | "name" | "written" | "nothing";
+            /** @description Why it cannot be on the timeline. */
+            trouble: string;
+        };
         Followed: {
             looks: components["schemas"]["Look"][];
             messages: components["schemas"]["Message"][];
@@ -1372,6 +1455,10 @@ export interface components {
             /** @enum {string} */
             disclosure: "through-porchlight" | "email" | "address";
             email?: string;
+        };
+        KeepFilmRequest: {
+            /** Format: date-time */
+            begins: string;
         };
         Key: {
             /** Format: double */
@@ -1466,6 +1553,17 @@ export interface components {
             /** Format: int64 */
             reach: number;
             source: components["schemas"]["SourceBody"];
+        };
+        NewFilm: {
+            camera: string;
+            name: string;
+            /** Format: int64 */
+            size: number;
+            /**
+             * Format: date-time
+             * @description When the file was last written, as the device says.
+             */
+            written?: string;
         };
         News: {
             clips: components["schemas"]["FollowedClip"][];
@@ -1592,10 +1690,14 @@ export interface components {
             ask: boolean;
             /** @description Address of the exchange; empty: none is set up. */
             exchange: string;
+            /** @description Faces of people who agreed are recognized, in the house. */
+            faces: boolean;
             language: string;
             /** @description Addresses that get mails. */
             mail: string[];
             muted: string[];
+            /** @description The feed of lost animals is read. */
+            pets: boolean;
             /** @description What a phone subscribes with. */
             push_key: string;
             relay: components["schemas"]["RelayView"];
@@ -1603,9 +1705,14 @@ export interface components {
             seeing: boolean;
             /**
              * Format: int64
-             * @description Answers that were sent.
+             * @description Answers that were sent, and not destroyed since.
              */
             shared: number;
+            /**
+             * Format: int64
+             * @description Cameras in registers of agencies.
+             */
+            told: number;
             /** @description Of Home Assistant. */
             webhook: string;
         };
@@ -3057,6 +3164,130 @@ export interface operations {
         };
     };
     forgetPerson: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    films: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilmView"][];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bringFilm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFilm"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilmView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keepFilm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeepFilmRequest"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dropFilm: {
         parameters: {
             query?: never;
             header?: never;
