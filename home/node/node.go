@@ -27,6 +27,7 @@ import (
 	"porchlight/home/send"
 	"porchlight/home/watch"
 	"porchlight/home/web"
+	"porchlight/internal/wake"
 	"porchlight/vision/cover"
 	"porchlight/vision/nets"
 	"porchlight/web/basemap"
@@ -201,6 +202,11 @@ func (n *Node) Run(ctx context.Context) {
 	if n.Pets != nil {
 		rooms["pets"] = n.Pets.Run
 	}
+	if n.Faces != nil {
+		moved := wake.NewBell()
+		defer n.Cameras.Subscribe(moved.Ring)()
+		rooms["faces"] = func(ctx context.Context) error { return n.minding(ctx, moved) }
+	}
 	var running sync.WaitGroup
 	for name, run := range rooms {
 		running.Go(func() {
@@ -210,6 +216,22 @@ func (n *Node) Run(ctx context.Context) {
 		})
 	}
 	running.Wait()
+}
+
+// minding has the law on faces looked up whenever a camera may hang elsewhere,
+// until ctx ends.
+func (n *Node) minding(ctx context.Context, moved wake.Bell) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-moved:
+		}
+		if err := n.Faces.Check(ctx); err != nil && ctx.Err() == nil {
+			n.Logger.Warn("the law on faces could not be looked up", "err", err)
+		}
+		n.web.Changed("faces")
+	}
 }
 
 // Close closes the house; Run must have returned.

@@ -16,7 +16,7 @@ export async function enter(): Promise<void> {
   }
 }
 
-type Topic = 'cameras' | 'moments' | 'requests' | 'answers' | 'storage' | 'devices' | 'privacy' | 'faces' | 'pets' | 'register';
+type Topic = 'cameras' | 'films' | 'moments' | 'requests' | 'answers' | 'storage' | 'devices' | 'privacy' | 'faces' | 'pets' | 'register';
 const listeners = new Map<Topic, Set<() => void>>();
 const waiting = new Set<Topic>();
 let events: EventSource | undefined;
