@@ -70,8 +70,15 @@ func (v visit) me() string {
 
 const form = "application/x-www-form-urlencoded"
 
-func TestBar(t *testing.T) {
+// What stands before one exchange: the bar, a house beside it, and nothing at all.
+func TestBeforeAnExchange(t *testing.T) {
 	w := testworld.Start(t, nil)
+	t.Run("bar", func(t *testing.T) { testBar(t, w) })
+	t.Run("household", func(t *testing.T) { testHousehold(t, w) })
+	t.Run("serve knows no demo", func(t *testing.T) { testServeKnowsNoDemo(t, w) })
+}
+
+func testBar(t *testing.T, w *testworld.World) {
 	saved := 0
 	bar := &demo.Bar{Next: w.X.Handler(), URL: w.URL, Page: func() demo.Page { return demo.Page{Town: "Millbrook"} },
 		Save: func([]*demo.Player) error { saved++; return nil }}
@@ -182,10 +189,9 @@ func TestBar(t *testing.T) {
 }
 
 // What serves real people answers nothing below /demo/ and shows no bar.
-func TestServeKnowsNoDemo(t *testing.T) {
-	w := testworld.Start(t, nil)
+func testServeKnowsNoDemo(t *testing.T, w *testworld.World) {
 	v := visit{t, w.URL, http.DefaultClient}
-	for _, path := range []string{"/demo/", "/demo/bar.js", "/demo/bar.css", "/demo/clips/x.mp4"} {
+	for _, path := range []string{"/demo/", "/demo/bar.js", "/demo/bar.css", "/demo/clips/x.mp4", "/demo/house"} {
 		if resp, _ := v.get(path, "*/*"); resp.StatusCode != 404 {
 			t.Errorf("GET %s: %s", path, resp.Status)
 		}

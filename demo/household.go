@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -22,8 +23,9 @@ import (
 )
 
 // A Household runs porchlight home for one house of the town: the real program in
-// this process, over a data directory and a port of its own. Its cameras are
-// drawn, so their films are imported; all else is as in any house.
+// this process, over a data directory and a port of its own. Its cameras are of the
+// kind that uploads into a folder; what they recorded is drawn and imported. All
+// else is as in any house.
 type Household struct {
 	Resident string // who lives there
 	Address  string // also the house's name on its pages
@@ -118,13 +120,18 @@ func (h *Household) furnish(ctx context.Context, n *node.Node) error {
 		return err
 	}
 	for _, c := range h.Cameras {
+		folder := filepath.Join(h.Dir, "uploads", c.Name)
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return err
+		}
 		i := slices.IndexFunc(hung, func(o cameras.Camera) bool { return o.Name == c.Name })
 		if i < 0 {
 			place, err := geo.NewPoint(c.At[0], c.At[1])
 			if err != nil {
 				return err
 			}
-			new, err := n.Cameras.Add(ctx, household.Camera{Name: c.Name, Place: place, Facing: int(c.Bearing) % 360, Angle: 120}, cameras.Source{Kind: household.Import})
+			new, err := n.Cameras.Add(ctx, household.Camera{Name: c.Name, Place: place, Facing: int(c.Bearing) % 360, Angle: 120},
+				cameras.Source{Kind: household.Folder, Address: cameras.Secret(folder)})
 			if err != nil {
 				return err
 			}
