@@ -45,3 +45,36 @@ export function span(from: Date, to: Date, lang: string, zone?: string): string 
     timeZone: zone,
   }).formatRange(from, to);
 }
+
+/**
+ * The moment at which clocks of the zone show "2026-11-22T21:00", or with seconds; null when they
+ * never do or the text is no time. In the hour that an autumn night has twice,
+ * the first.
+ */
+export function moment(wall: string, zone: string): Date | null {
+  const seconds = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.exec(wall);
+  if (!seconds) return null;
+  const shown = (at: Date) => wallClock(at, zone, seconds[1] !== undefined);
+  const utc = Date.parse(wall + 'Z');
+  if (Number.isNaN(utc)) return null;
+  // Clocks are within 14 hours of UTC, and jump by at most a few hours in a day.
+  const offsets = new Set([-24, 0, 24].map((h) => utc - Date.parse(shown(new Date(utc + h * 3_600_000)) + 'Z') + h * 3_600_000));
+  const found = [...offsets].map((o) => new Date(utc + o)).filter((d) => shown(d) === wall);
+  return found.sort((a, b) => a.getTime() - b.getTime())[0] ?? null;
+}
+
+/** What clocks of the zone show, as an input of type datetime-local has it. */
+export function wallClock(at: Date, zone: string, seconds = false): string {
+  const parts = new Intl.DateTimeFormat('en-CA', {
+    timeZone: zone,
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+  }).formatToParts(at);
+  const get = (type: string) => parts.find((p) => p.type === type)?.value ?? '';
+  return `${get('year').padStart(4, '0')}-${get('month')}-${get('day')}T${get('hour')}:${get('minute')}${seconds ? `:${get('second')}` : ''}`;
+}
