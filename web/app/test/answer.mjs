@@ -41,7 +41,7 @@ const proxy = createServer((req, res) => {
 });
 await new Promise((done) => proxy.listen(0, '127.0.0.1', done));
 const base = `http://127.0.0.1:${proxy.address().port}`;
-const { browser, person, look, complaints, cutting } = await openBrowser(base, shots, { maps: false });
+const { browser, person, look, complaints, cutting } = await openBrowser(base, shots);
 const resident = await person('answer', { onPhone: true });
 const { context, page } = resident;
 page.setDefaultTimeout(60_000);

@@ -15,7 +15,7 @@ const [site, requestID, shots] = process.argv.slice(2);
 const dir = mkdtempSync(join(tmpdir(), 'porchlight-find-'));
 const at = (name) => join(dir, name);
 const ffmpeg = (...args) => execFileSync('ffmpeg', ['-v', 'error', '-y', ...args], { maxBuffer: 1 << 30 });
-const { browser, person, look, complaints } = await openBrowser(site, shots, { maps: false });
+const { browser, person, look, complaints } = await openBrowser(site, shots);
 
 // The clip. A person is drawn 1.5 times as high as wide; width and place go with the time.
 const width = 1920;

@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { openBrowser, words } from './lib/browser.mjs';
 
 const [site, link, road, shots] = process.argv.slice(2);
-const { browser, person, look, complaints } = await openBrowser(site, shots, { maps: false });
+const { browser, person, look, complaints } = await openBrowser(site, shots);
 const t = words('en');
 const drive = async (plate) => assert.equal((await fetch(`${road}?plate=${plate}`)).status, 200);
 

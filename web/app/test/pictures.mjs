@@ -11,7 +11,7 @@ const [site, adminLink, investigatorLink, shots] = process.argv.slice(2);
 const w = words();
 const told = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const until = async (what) => assert.equal((await told.next()).value, what);
-const { browser, person, look, complaints } = await openBrowser(site, shots, { maps: false });
+const { browser, person, look, complaints } = await openBrowser(site, shots);
 
 async function enrol(p, link) {
   await p.page.goto(link);

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { openBrowser, press, words } from './lib/browser.mjs';
 
 const [site, adminLink, auditorLink, shots] = process.argv.slice(2);
-const { browser, person, look, complaints } = await openBrowser(site, shots, { maps: false });
+const { browser, person, look, complaints } = await openBrowser(site, shots);
 const w = words();
 const settings = () => fetch(`${site}/api/v1/sharing`).then((r) => r.json());
 const ours = async () => (await settings()).find((v) => v.owner === 'IL0160000');

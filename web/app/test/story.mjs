@@ -4,7 +4,7 @@
 //   npm run story
 // STORY_QUICK=1 leaves out pictures and axe, to work on the story itself.
 // Plays with the finished ../../bin/porchlight (make build) and its witness.
-// Needs ffmpeg and /usr/bin/chromium. Pictures of each page: build/screenshots/.
+// Needs ffmpeg and /usr/bin/chromium. PORCHLIGHT_SHOTS=folder keeps a picture of each page.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ const t = words();
 const place = town();
 const dir = mkdtempSync(join(tmpdir(), 'porchlight-story-'));
 const x = await openExchange(dir, Number(process.env.STORY_PORT ?? 21800), place);
-const { browser, person, look, settled, complaints, shots, cutting } = await openBrowser(x.site, join(build, 'screenshots'));
+const { browser, person, look, settled, complaints, shots, cutting } = await openBrowser(x.site, process.env.PORCHLIGHT_SHOTS);
 
 const city = { ori: 'IL1030100', name: 'Maple Grove Police Department', kind: 'municipal', admin: 'Ada Admin', area: place.city };
 const county = { ori: 'IL1030000', name: 'Prairie County Sheriff’s Office', kind: 'county', admin: 'Sam Sheriff', area: JSON.parse(readFileSync(place.county, 'utf8')) };
@@ -666,7 +666,7 @@ async function everybody(request) {
     assert.equal(answer.status(), 200, path);
     assert.ok((await plain.page.locator('h1').innerText()).length > 3, `${path} has a heading`);
     assert.equal(await plain.page.locator('script').count(), 0, `${path} needs a script`);
-    await plain.page.screenshot({ path: join(shots, `no-script-${name}.png`), fullPage: true });
+    if (shots) await plain.page.screenshot({ path: join(shots, `no-script-${name}.png`), fullPage: true });
   }
   await plain.page.goto(`/agencies/${city.ori}`);
   await plain.page.getByRole('link', { name: new RegExp(t('incident.vehicle-break-in')) }).first().click();
@@ -722,12 +722,12 @@ try {
   const trouble = readFileSync(x.log, 'utf8').split('\n').filter((line) => line.includes('"level":"ERROR"'));
   assert.deepEqual(trouble, [], 'the server complained');
   assert.deepEqual(complaints, []);
-  say(`the whole story; ${readdirSync(shots).length} pictures in ${shots}`);
+  say('the whole story');
 } catch (e) {
   for (const context of browser.contexts())
     for (const page of context.pages()) {
       console.error(`--- ${page.url()}\n${(await page.locator('main').innerText({ timeout: 1000 }).catch(() => '')).slice(0, 1500)}`);
-      await page.screenshot({ path: join(shots, `failed-${browser.contexts().indexOf(context)}.png`) }).catch(() => undefined);
+      await page.screenshot({ path: join(build, `failed-${browser.contexts().indexOf(context)}.png`) }).catch(() => undefined);
     }
   console.error(complaints.join('\n'));
   throw e;

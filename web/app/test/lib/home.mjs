@@ -16,8 +16,8 @@ export function homeWords(lang = 'en') {
  * The browser of a walk through the house at site, where link lets the first device in.
  * enter lets somebody in and gives, beside what person of openBrowser does, her ways to look for things.
  */
-export async function openHouse(site, link, shots, options) {
-  const opened = await openBrowser(site, shots, options);
+export async function openHouse(site, link, shots) {
+  const opened = await openBrowser(site, shots);
   const t = homeWords();
 
   /** Somebody with a browser, who is not let in yet. */
