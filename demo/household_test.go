@@ -83,7 +83,9 @@ func testHousehold(t *testing.T, w *testworld.World) {
 		},
 	}
 	bar := &demo.Bar{Next: w.X.Handler(), URL: w.URL, Enter: h.Enter,
-		Page: func() demo.Page { return demo.Page{Town: "Millbrook", Home: &demo.Home{Resident: h.Resident, Address: h.Address}} }}
+		Page: func() demo.Page {
+			return demo.Page{Town: "Millbrook", Home: &demo.Home{Resident: h.Resident, Address: h.Address}}
+		}}
 	server := httptest.NewServer(bar.Handler())
 	defer server.Close()
 	jar, err := cookiejar.New(nil)
