@@ -194,6 +194,16 @@ func (s *Service) Unsubscribe(ctx context.Context, device string) error {
 	return s.DB.Write(ctx, func(tx *sql.Tx) error { return dropPhone(tx, device) })
 }
 
+// Phones are the devices that take notices, by id.
+func (s *Service) Phones(ctx context.Context) ([]string, error) {
+	all, err := s.phones(ctx)
+	ids := make([]string, len(all))
+	for i, p := range all {
+		ids[i] = p.Device
+	}
+	return ids, err
+}
+
 // Settings are the household's. The relay's password is left out.
 func (s *Service) Settings(ctx context.Context) (Settings, error) {
 	set, err := s.settings(ctx)

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type DeviceView struct {
 	Added time.Time `json:"added"`
 	Used  time.Time `json:"used" doc:"To the hour."`
 	This  bool      `json:"this" doc:"It is the one that asks."`
+	Told  bool      `json:"told" doc:"Notices go to it."`
 }
 
 // House is what a page needs to know at its start.
@@ -55,7 +57,7 @@ type named struct {
 }
 
 func viewDevice(d devices.Device, this string) DeviceView {
-	return DeviceView{d.ID, d.Name, d.By, d.Added, d.Used, d.ID == this}
+	return DeviceView{ID: d.ID, Name: d.Name, By: d.By, Added: d.Added, Used: d.Used, This: d.ID == this}
 }
 
 func (s *Server) deviceRoutes() {
@@ -105,9 +107,14 @@ func (s *Server) deviceRoutes() {
 	route(s, paired, http.MethodGet, "/devices", "devices", "Devices that may come in",
 		func(ctx context.Context, _ *struct{}) (*struct{ Body []DeviceView }, error) {
 			all, err := s.Devices.List(ctx)
+			if err != nil {
+				return nil, err
+			}
+			told, err := s.Notices.Phones(ctx)
 			views := make([]DeviceView, len(all))
 			for i, d := range all {
 				views[i] = viewDevice(d, visitorOf(ctx).device.ID)
+				views[i].Told = slices.Contains(told, d.ID)
 			}
 			return &struct{ Body []DeviceView }{views}, err
 		})
@@ -127,10 +134,8 @@ func (s *Server) deviceRoutes() {
 				return nil, err
 			}
 			s.streams.end(in.ID)
-			if s.Notices != nil {
-				if err := s.Notices.Unsubscribe(ctx, in.ID); err != nil {
-					return nil, err
-				}
+			if err := s.Notices.Unsubscribe(ctx, in.ID); err != nil {
+				return nil, err
 			}
 			s.Changed("devices")
 			return nil, nil

@@ -85,11 +85,13 @@ func (s *Server) privacyRoutes() {
 		})
 	route(s, paired, http.MethodPost, "/phone", "tellThisPhone", "Send notices to this device from now on",
 		func(ctx context.Context, in *struct{ Body PhoneBody }) (*struct{}, error) {
+			defer s.Changed("devices")
 			return nil, s.Notices.Subscribe(ctx, notify.Phone{Device: visitorOf(ctx).device.ID, Language: i18n.Lang(in.Body.Language),
 				Browser: push.Browser{Endpoint: in.Body.Endpoint, P256DH: in.Body.P256DH, Auth: in.Body.Auth}})
 		})
 	route(s, paired, http.MethodPost, "/phone/stop", "stopTellingThisPhone", "Send no more notices to this device",
 		func(ctx context.Context, _ *struct{}) (*struct{}, error) {
+			defer s.Changed("devices")
 			return nil, s.Notices.Unsubscribe(ctx, visitorOf(ctx).device.ID)
 		})
 	route(s, paired, http.MethodPost, "/notices/try", "tryNotice", "Send a test, and say what went wrong",

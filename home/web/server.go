@@ -44,13 +44,13 @@ type Options struct {
 	Zone    *time.Location // in which days begin, by its IANA name; nil: UTC
 	Basemap *basemap.Map   // nil: an empty sheet
 
-	Devices  *devices.Service // required
-	Cameras  *cameras.Service // required
-	Record   *record.Recorder // required
-	Moments  Moments          // nil: nobody looks at the footage
-	Asked    *ask.Service     // nil: no exchange
-	Answers  *send.Service    // nil: no exchange
-	Notices  *notify.Service
+	Devices  *devices.Service  // required
+	Cameras  *cameras.Service  // required
+	Record   *record.Recorder  // required
+	Moments  Moments           // nil: nobody looks at the footage
+	Asked    *ask.Service      // nil: no exchange
+	Answers  *send.Service     // nil: no exchange
+	Notices  *notify.Service   // required
 	Faces    *faces.Service    // nil: the networks are not there
 	Pets     *pets.Service     // nil: no exchange, or the networks are not there
 	Register *register.Service // nil: no exchange

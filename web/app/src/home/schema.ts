@@ -1297,6 +1297,8 @@ export interface components {
             name: string;
             /** @description It is the one that asks. */
             this: boolean;
+            /** @description Notices go to it. */
+            told: boolean;
             /**
              * Format: date-time
              * @description To the hour.

@@ -1,6 +1,7 @@
 // Hits of the own agency as they come: server-sent events while the page is open,
 // web push while it is not.
 import { get, post, type Schemas } from '$lib/api/client';
+import { reached, subscription } from '$lib/push';
 import type { Words } from '../../sw/notice';
 
 export type Hit = Schemas['HitView'];
@@ -59,21 +60,18 @@ export const alerted = (): boolean => localStorage.getItem(kept) === 'on';
 
 /** Asks to be told; false when she did not allow it. words is what a message will say; {list} stands for the list's name. Throws a Problem. */
 export async function startAlerts(key: string, words: Pick<Words, 'title' | 'body'>): Promise<boolean> {
-  if ((await Notification.requestPermission()) !== 'granted') return false;
-  await navigator.serviceWorker.register('/sw.js');
-  const { pushManager } = await navigator.serviceWorker.ready;
-  const { endpoint = '', keys = {} } = (await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key })).toJSON();
+  const here = await reached(key);
+  if (!here) return false;
   await (await caches.open('notice-words')).put('/alert-words', Response.json(words));
-  await post('/api/v1/plates/alerts/push', { body: { endpoint, p256dh: keys.p256dh ?? '', auth: keys.auth ?? '' } });
+  await post('/api/v1/plates/alerts/push', { body: here });
   localStorage.setItem(kept, 'on');
   return true;
 }
 
 /** Ends it. The browser's subscription stays: notices may need it. Throws a Problem. */
 export async function stopAlerts(): Promise<void> {
-  const { pushManager } = await navigator.serviceWorker.ready;
-  const subscription = await pushManager.getSubscription();
-  if (subscription) await post('/api/v1/plates/alerts/push/leave', { body: { endpoint: subscription.endpoint } });
+  const there = await subscription();
+  if (there) await post('/api/v1/plates/alerts/push/leave', { body: { endpoint: there.endpoint } });
   localStorage.removeItem(kept);
 }
 
