@@ -17,6 +17,7 @@ import (
 	"porchlight/home/notify"
 	"porchlight/home/record"
 	"porchlight/home/web"
+	"porchlight/internal/push/pushtest"
 )
 
 func check(t testing.TB, err error) {
@@ -31,6 +32,7 @@ type house struct {
 	*web.Server
 	devices *devices.Service
 	cameras *cameras.Service
+	notices *notify.Service
 }
 
 func newHouse(t *testing.T) *house {
@@ -46,10 +48,10 @@ func newHouse(t *testing.T) *house {
 	check(t, err)
 	r, err := record.Open(ctx, record.Options{DB: d, Dir: filepath.Join(dir, "footage"), Cameras: h.cameras})
 	check(t, err)
-	n, err := notify.Open(ctx, notify.Options{DB: d})
+	h.notices, err = notify.Open(ctx, notify.Options{DB: d, Local: true, Contact: pushtest.Contact})
 	check(t, err)
 	h.Server, err = web.New(web.Options{Name: "Elm Street 12", Hosts: []string{"porchlight.local"},
-		Devices: h.devices, Cameras: h.cameras, Record: r, Notices: n, Switches: switches{}})
+		Devices: h.devices, Cameras: h.cameras, Record: r, Notices: h.notices, Switches: switches{}})
 	check(t, err)
 	return h
 }

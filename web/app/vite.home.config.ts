@@ -44,6 +44,10 @@ export default defineConfig({
     assetsInlineLimit: 0, // data: URLs would need holes in the content policy
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1200,
-    rollupOptions: { input: here('home.html') },
+    rollupOptions: {
+      input: { home: here('home.html'), sw: here('src/home/sw.ts') },
+      // A service worker keeps its name and its place at the root; ours imports nothing, so it is a plain script.
+      output: { entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js') },
+    },
   },
 });
