@@ -67,10 +67,20 @@ type Server struct {
 	Options
 	mux     *http.ServeMux
 	api     huma.API
-	access  map[string]access // route pattern -> who may come in, for the matrix test
+	access  map[string]access // route pattern -> who may come in
 	streams streams
 	changed hub
 	works   works
+}
+
+// Access tells who may come in, by route pattern; the authorization matrix is
+// held against it.
+func (s *Server) Access() map[string]string {
+	out := map[string]string{}
+	for pattern, who := range s.access {
+		out[pattern] = string(who)
+	}
+	return out
 }
 
 // access says who may call a route. The zero value admits nobody.
