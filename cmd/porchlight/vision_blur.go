@@ -91,7 +91,7 @@ func (b blurring) run(ctx context.Context, w io.Writer, in, out string) error {
 			return err
 		}
 		defer r.Close()
-		with.Plates, with.Objects = r, n
+		with.Plates, with.Objects = plates.Places{Reader: r}, n
 	}
 	progress, done := shareBar("Looking")
 	tracks, err := cover.Find(ctx, in, with, cover.FindOptions{Progress: progress})

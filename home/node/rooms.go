@@ -49,7 +49,7 @@ func (n *Node) openEyes(ctx context.Context) error {
 			if err != nil {
 				return cover.Finders{}, err
 			}
-			return cover.Finders{Faces: n.nets, Plates: reader, Objects: n.nets}, nil
+			return cover.Finders{Faces: n.nets, Plates: plates.Places{Reader: reader}, Objects: n.nets}, nil
 		})
 	}
 	n.Watch, err = watch.Open(ctx, watch.Options{DB: n.db, Footage: n.Record, Cameras: n.Cameras, Objects: objects, Now: n.Now, Logger: n.Logger})

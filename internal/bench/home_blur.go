@@ -55,7 +55,7 @@ func blurring(ctx context.Context, f figures) error {
 	anew := frames / time.Since(begun).Seconds()
 
 	begun = time.Now()
-	tracks, err := cover.Find(ctx, in, cover.Finders{Faces: n, Plates: r, Objects: n}, cover.FindOptions{})
+	tracks, err := cover.Find(ctx, in, cover.Finders{Faces: n, Plates: platereader.Places{Reader: r}, Objects: n}, cover.FindOptions{})
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func alike(n *nets.Nets, r *platereader.Reader, f vision.Frame) ([]cover.Track, 
 	if err != nil {
 		return nil, err
 	}
-	text, err := r.Plates(f, append([]vision.Thing{}, things...))
+	text, err := platereader.Places{Reader: r}.Plates(f, append([]vision.Thing{}, things...))
 	if err != nil {
 		return nil, err
 	}

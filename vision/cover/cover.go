@@ -109,3 +109,9 @@ func byCertainty(a, b Doubt) int {
 func key(t float64, b vision.Box, w, h int) Key {
 	return Key{t, float64(b.X) / float64(w), float64(b.Y) / float64(h), float64(b.W) / float64(w), float64(b.H) / float64(h)}
 }
+
+// box is where k is in a frame.
+func (k Key) box(f vision.Frame) vision.Box {
+	w, h := float64(f.W), float64(f.H)
+	return vision.Box{X: float32(k.X * w), Y: float32(k.Y * h), W: float32(k.W * w), H: float32(k.H * h)}
+}

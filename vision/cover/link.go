@@ -33,11 +33,12 @@ type rule struct {
 	pad      float64 // a box is so much larger on each side, in parts of its own
 	sure     float64 // score that one of its sights needs
 	sureOnce float64 // score it needs when it is seen only once
+	searched float64 // score it needs to be looked for where it is not seen
 }
 
 var (
-	faceRule  = rule{Face, 0.4, 0.4, 0.5}
-	plateRule = rule{Plate, 0.25, 0, 0}
+	faceRule  = rule{Face, 0.4, 0.4, 0.5, 0.6}
+	plateRule = rule{Plate, 0.25, 0, 0, 0}
 )
 
 // path is one face or plate followed over time.
@@ -66,7 +67,7 @@ func (p path) fit(s sight) float64 {
 	if s.T-last.T > gap {
 		return 0
 	}
-	if size := s.W * s.H / (last.W * last.H); size < 0.3 || size > 3.3 {
+	if !alike(s.Key, last.Key) {
 		return 0
 	}
 	near := func(k Key) float64 {
@@ -75,6 +76,12 @@ func (p path) fit(s sight) float64 {
 		return max(0, 1-math.Hypot(dx, dy)/2) // 0 at two boxes' distance
 	}
 	return max(near(last.Key), near(p.expected(s.T)))
+}
+
+// alike says whether two boxes are about as large.
+func alike(a, b Key) bool {
+	size := a.W * a.H / (b.W * b.H)
+	return size > 0.3 && size < 3.3
 }
 
 // follow makes paths of sightings, which are in the order of time.
@@ -174,7 +181,7 @@ func (p path) doubts(start, end float64) []Doubt {
 	}
 	for i, s := range p {
 		note(s.T, s.score, Weak)
-		if i > 0 && s.T-p[i-1].T > gap/3 {
+		if i > 0 && s.T-p[i-1].T > gap/2 {
 			note((s.T+p[i-1].T)/2, min(s.score, p[i-1].score)*(1-(s.T-p[i-1].T)/(2*gap)), Bridged)
 		}
 	}

@@ -67,7 +67,7 @@ func TestStreet(t *testing.T) {
 	defer r.Close()
 	s, file := street(2), filepath.Join(t.TempDir(), "street.mp4")
 	truth := encode(t, s, file)
-	tracks, err := Find(t.Context(), file, Finders{Faces: n, Plates: r, Objects: n}, FindOptions{})
+	tracks, err := Find(t.Context(), file, Finders{Faces: n, Plates: plates.Places{Reader: r}, Objects: n}, FindOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,9 +34,15 @@ func (n *Nets) Faces(f vision.Frame) ([]vision.Face, error) {
 			}
 		}
 	}
+	return n.FacesIn(f, looks...)
+}
+
+// FacesIn finds the faces in squares of the frame, whose sides are 3 to 32 times as
+// long as they. A square may reach over the frame's edge.
+func (n *Nets) FacesIn(f vision.Frame, squares ...vision.Box) ([]vision.Face, error) {
 	var found []vision.Face
-	for _, look := range looks {
-		some, err := n.facesIn(f, look)
+	for _, square := range squares {
+		some, err := n.facesIn(f, square)
 		if err != nil {
 			return nil, err
 		}

@@ -153,6 +153,12 @@ func overlap(a, b vision.Box) float32 {
 	return max(0, w) * max(0, h)
 }
 
+// union is the smallest box around a and b.
+func union(a, b vision.Box) vision.Box {
+	x, y := min(a.X, b.X), min(a.Y, b.Y)
+	return vision.Box{X: x, Y: y, W: max(a.X+a.W, b.X+b.W) - x, H: max(a.Y+a.H, b.Y+b.H) - y}
+}
+
 // iou is what a and b share of what they cover together.
 func iou(a, b vision.Box) float32 {
 	shared := overlap(a, b)

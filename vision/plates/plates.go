@@ -3,8 +3,8 @@
 // What a picture does not show is not guessed: a plate that cannot be read has
 // an empty text.
 //
-// Reader reads one frame, Tracker makes one read of a passing vehicle out of
-// many frames, Eval measures a Reader against pictures with known plates. The
+// Reader reads one frame, Places only finds, Tracker makes one read of a passing
+// vehicle out of many frames, Eval measures a Reader against pictures with known plates. The
 // recogniser is trained on drawn plates only; train/README.md says how.
 package plates
 
@@ -65,12 +65,107 @@ func (r *Reader) Plates(f vision.Frame, vehicles []vision.Thing) ([]vision.Plate
 	if vehicles == nil {
 		return r.within(f, []vision.Box{whole}, nil, false, 24, wide)
 	}
-	vehicles = slices.DeleteFunc(slices.Clone(vehicles), func(t vision.Thing) bool { return !slices.Contains(motor, t.Kind) })
+	vehicles = onlyMotor(vehicles)
+	look := low(vehicles, whole)
+	return r.within(f, look, vehicles, false, 4*len(look), near)
+}
+
+// onlyMotor are the vehicles among things.
+func onlyMotor(things []vision.Thing) []vision.Thing {
+	return slices.DeleteFunc(slices.Clone(things), func(t vision.Thing) bool { return !slices.Contains(motor, t.Kind) })
+}
+
+// low are the areas of the vehicles without what lies above the windows, where no
+// plate hangs.
+func low(vehicles []vision.Thing, whole vision.Box) []vision.Box {
 	look := areas(vehicles, whole)
-	for i, b := range look { // no plate hangs above the windows
+	for i, b := range look {
 		look[i].Y, look[i].H = b.Y+0.2*b.H, 0.8*b.H
 	}
-	return r.within(f, look, vehicles, false, 4*len(look), near)
+	return look
+}
+
+// Places is a finder of plates that does not read them: their text is empty, their
+// confidence is that something is a plate, their corners are those of the box. It
+// takes a third of a Reader's time, and would rather find too much than too little.
+type Places struct{ Reader *Reader }
+
+var _ vision.Plates = Places{}
+
+// Plates looks within the vehicles, or everywhere when vehicles is nil.
+func (p Places) Plates(f vision.Frame, vehicles []vision.Thing) ([]vision.Plate, error) {
+	whole := vision.Box{W: float32(f.W), H: float32(f.H)}
+	look, most, side := []vision.Box{whole}, 24, wide
+	if vehicles != nil {
+		vehicles = onlyMotor(vehicles)
+		look, side = low(vehicles, whole), near
+		most = 4 * len(look)
+	}
+	found, err := p.Reader.text(f, look, side)
+	if err != nil {
+		return nil, err
+	}
+	list := candidates(found, most)
+	var places []vision.Plate
+	var told []vision.Box // areas whose plate is found surely
+	for left := list; len(left) > 0; {
+		// Those that look most like a plate first.
+		some := left[:min(len(left), 2*len(look))]
+		left = left[len(some):]
+		looks, err := p.Reader.look(firstCrops(f, some))
+		if err != nil {
+			return nil, err
+		}
+		for i, l := range looks {
+			if l.of[none] >= noPlace {
+				continue
+			}
+			v := reading{quad: some[i].quad, of: l.of}
+			places = joined(places, vision.Plate{Box: v.around(list), Confidence: float32(1 - l.of[none])})
+			if vehicles != nil && l.of[none] < surePlace {
+				told = append(told, slices.DeleteFunc(slices.Clone(look), func(a vision.Box) bool { return !within(a, v.quad.Bounds()) })...)
+			}
+		}
+		left = slices.DeleteFunc(slices.Clone(left), func(l line) bool {
+			return slices.ContainsFunc(told, func(a vision.Box) bool { return within(a, l.quad.Bounds()) })
+		})
+	}
+	for i := range places {
+		b := places[i].Box
+		x0, y0, x1, y1 := int(b.X), int(b.Y), int(b.X+b.W), int(b.Y+b.H)
+		places[i].Corners = [4]image.Point{{X: x0, Y: y0}, {X: x1, Y: y0}, {X: x1, Y: y1}, {X: x0, Y: y1}}
+		places[i].Vehicle = on(vehicles, b)
+	}
+	slices.SortStableFunc(places, func(a, b vision.Plate) int { return cmp.Compare(b.Confidence, a.Confidence) })
+	return places, nil
+}
+
+// How sure the recogniser is that a line is no plate where Places leaves it out, and
+// where it looks at no other line of a vehicle.
+const noPlace, surePlace = 0.7, 0.1
+
+// around is where the whole plate is of which v may be a group: with all lines that v
+// is joined to.
+func (v reading) around(list []line) vision.Box {
+	b := v.quad.Bounds()
+	whole := ofPlate(v.quad, v.kind()).Bounds()
+	for _, l := range list {
+		if o := l.quad.Bounds(); l.parts > 1 && overlap(o, b) > 0.8*b.W*b.H {
+			whole = union(whole, ofPlate(l.quad, v.kind()).Bounds())
+		}
+	}
+	return whole
+}
+
+// joined are the places and one more, which is one with those that it overlaps.
+func joined(places []vision.Plate, p vision.Plate) []vision.Plate {
+	for i, o := range places {
+		if overlap(o.Box, p.Box) > 0.3*min(o.Box.W*o.Box.H, p.Box.W*p.Box.H) {
+			p.Box, p.Confidence = union(o.Box, p.Box), max(o.Confidence, p.Confidence)
+			return joined(slices.Delete(places, i, i+1), p)
+		}
+	}
+	return append(places, p)
 }
 
 // Still reads a photograph as well as can be, in whatever time it takes: the whole
@@ -83,7 +178,7 @@ func (r *Reader) Still(f vision.Frame, finder vision.Objects) ([]vision.Plate, e
 			return nil, err
 		}
 	}
-	vehicles := slices.DeleteFunc(things, func(t vision.Thing) bool { return !slices.Contains(motor, t.Kind) })
+	vehicles := onlyMotor(things)
 	whole := vision.Box{W: float32(f.W), H: float32(f.H)}
 	look := []vision.Box{whole}
 	for _, b := range areas(vehicles, whole) {
@@ -109,8 +204,9 @@ const (
 	wide = 1280
 )
 
-// areas are where the vehicles are, each with a margin; those that overlap much
-// are one.
+// areas are where the vehicles are, each with a margin; those that are nearly the same
+// are one. A vehicle within another keeps its own: the finder takes a street for a
+// truck now and then, in which plates would be too small to be seen.
 func areas(vehicles []vision.Thing, whole vision.Box) []vision.Box {
 	var list []vision.Box
 	for _, v := range vehicles {
@@ -122,11 +218,8 @@ func areas(vehicles []vision.Thing, whole vision.Box) []vision.Box {
 		if b.W < 24 || b.H < 16 {
 			continue // a plate on it would be a few pixels
 		}
-		if i := slices.IndexFunc(list, func(a vision.Box) bool { return overlap(a, b) > 0.6*min(a.W*a.H, b.W*b.H) }); i >= 0 {
-			a := list[i]
-			x1, y1 = max(a.X+a.W, b.X+b.W), max(a.Y+a.H, b.Y+b.H)
-			list[i] = vision.Box{X: min(a.X, b.X), Y: min(a.Y, b.Y)}
-			list[i].W, list[i].H = x1-list[i].X, y1-list[i].Y
+		if i := slices.IndexFunc(list, func(a vision.Box) bool { return overlap(a, b) > 0.6*max(a.W*a.H, b.W*b.H) }); i >= 0 {
+			list[i] = union(list[i], b)
 			continue
 		}
 		list = append(list, b)
@@ -134,11 +227,9 @@ func areas(vehicles []vision.Thing, whole vision.Box) []vision.Box {
 	return list
 }
 
-// within looks in parts of a frame at one size or several: the longer side of each
-// part as the text finder sees it. It reads at most most lines, with a second
-// opinion when careful.
-func (r *Reader) within(f vision.Frame, parts []vision.Box, vehicles []vision.Thing, careful bool, most int, sides ...int) ([]vision.Plate, error) {
-	var found []nets.Text
+// text finds lines in parts of a frame at one size or several: the longer side of
+// each part as the text finder sees it.
+func (r *Reader) text(f vision.Frame, parts []vision.Box, sides ...int) (found []nets.Text, err error) {
 	for _, b := range parts {
 		last := 0
 		for _, side := range sides {
@@ -153,6 +244,16 @@ func (r *Reader) within(f vision.Frame, parts []vision.Box, vehicles []vision.Th
 			}
 			found = append(found, t...)
 		}
+	}
+	return found, nil
+}
+
+// within finds lines as text does and reads at most most of them, with a second
+// opinion when careful.
+func (r *Reader) within(f vision.Frame, parts []vision.Box, vehicles []vision.Thing, careful bool, most int, sides ...int) ([]vision.Plate, error) {
+	found, err := r.text(f, parts, sides...)
+	if err != nil {
+		return nil, err
 	}
 	read, err := r.lines(f, candidates(found, most), careful)
 	if err != nil {
@@ -179,11 +280,7 @@ func (r *Reader) lines(f vision.Frame, list []line, careful bool) ([]reading, er
 	if len(list) == 0 {
 		return nil, nil
 	}
-	first := make([]vision.Frame, len(list))
-	for i, l := range list {
-		first[i] = crop(f, l.quad, crops[0])
-	}
-	looks, err := r.look(first)
+	looks, err := r.look(firstCrops(f, list))
 	if err != nil {
 		return nil, err
 	}
@@ -276,6 +373,15 @@ var crops = []margin{
 
 func crop(f vision.Frame, q nets.Quad, m margin) vision.Frame {
 	return nets.Straighten(f, grow(q, m.left, m.top, m.right, m.bottom), StripWidth, nets.StripHeight)
+}
+
+// firstCrops are the lines as the recogniser sees them first.
+func firstCrops(f vision.Frame, list []line) []vision.Frame {
+	first := make([]vision.Frame, len(list))
+	for i, l := range list {
+		first[i] = crop(f, l.quad, crops[0])
+	}
+	return first
 }
 
 // look is what a recogniser sees in one crop.
@@ -382,12 +488,18 @@ func (v reading) plate(vehicles []vision.Thing) vision.Plate {
 	if p.Confidence < unread {
 		p.Text, p.Confidence, p.Region, p.Others = "", 0, "", nil
 	}
+	p.Vehicle = on(vehicles, p.Box)
+	return p
+}
+
+// on is the smallest vehicle that a plate hangs on; nil when there is none.
+func on(vehicles []vision.Thing, plate vision.Box) (v *vision.Thing) {
 	for i, t := range vehicles {
-		if within(t.Box, p.Box) && (p.Vehicle == nil || t.Box.W*t.Box.H < p.Vehicle.Box.W*p.Vehicle.Box.H) {
-			p.Vehicle = &vehicles[i]
+		if within(t.Box, plate) && (v == nil || t.Box.W*t.Box.H < v.Box.W*v.Box.H) {
+			v = &vehicles[i]
 		}
 	}
-	return p
+	return v
 }
 
 // unread is the confidence below which a plate is there but its text is not said.

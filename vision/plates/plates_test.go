@@ -83,6 +83,54 @@ func TestReadsAPlate(t *testing.T) {
 	}
 }
 
+// Places finds what a Reader finds, as a whole, and does not say what it reads.
+func TestPlacesAreFoundUnread(t *testing.T) {
+	e := open(t)
+	for i, text := range []string{"7KLM204", "HXW 5518", "ZZT 1306"} {
+		f := rear(t, uint64(i+1), text)
+		car := []vision.Thing{{Kind: "car", Box: vision.Box{W: float32(f.W), H: float32(f.H)}, Score: 1}}
+		want, err := e.reader.Plates(f, car)
+		if err != nil || len(want) == 0 {
+			t.Fatalf("%s: %v, %v", text, want, err)
+		}
+		got, err := plates.Places{Reader: e.reader}.Plates(f, car)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := slices.IndexFunc(got, func(p vision.Plate) bool {
+			a, b := p.Box, want[0].Box
+			return a.X < b.X+b.W/10 && a.Y < b.Y+b.H/5 && a.X+a.W > b.X+0.9*b.W && a.Y+a.H > b.Y+0.8*b.H && a.W*a.H < 3*b.W*b.H
+		})
+		if at < 0 {
+			t.Errorf("%s is at %v, found was %+v", text, want[0].Box, got)
+			continue
+		}
+		if p := got[at]; p.Text != "" || p.Confidence < 0.5 || p.Vehicle == nil {
+			t.Errorf("%s: %+v", text, p)
+		}
+		if none, err := (plates.Places{Reader: e.reader}).Plates(f, []vision.Thing{}); err != nil || len(none) > 0 {
+			t.Errorf("without vehicles there is %v, %v", none, err)
+		}
+	}
+}
+
+// A vehicle keeps its own look when the finder takes the whole street for one, too.
+func TestVehicleWithinAnother(t *testing.T) {
+	e := open(t)
+	rear := rear(t, 1, "7KLM204")
+	small := nets.Part(rear, vision.Box{W: float32(rear.W), H: float32(rear.H)}, 300, 300*rear.H/rear.W)
+	street := vision.Frame{Pix: bytes.Repeat([]byte{120}, 3*1920*1080), W: 1920, H: 1080}
+	for y := range small.H {
+		copy(street.Pix[3*((600+y)*street.W+400):], small.Pix[3*y*small.W:][:3*small.W])
+	}
+	car := vision.Thing{Kind: "car", Box: vision.Box{X: 400, Y: 600, W: 300, H: float32(small.H)}, Score: 0.5}
+	all := vision.Thing{Kind: "truck", Box: vision.Box{X: 20, Y: 10, W: 1880, H: 1060}, Score: 0.4}
+	found, err := e.reader.Plates(street, []vision.Thing{car, all})
+	if err != nil || len(found) == 0 || found[0].Text != "7KLM204" {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
 // Video looks nowhere but at vehicles: a time burnt into the picture is no plate.
 func TestOnlyWithinVehicles(t *testing.T) {
 	e := open(t)
