@@ -189,7 +189,9 @@ func TestNeighborsInABrowser(t *testing.T) {
 	// The dog got away: nobody holds its leash.
 	stray := streets.Walker{Dog: true, Height: .01, Route: streets.Path(0, -5, 4.6, 8, 3, 4.6)}
 	scene := streets.Scene{Seed: 4, Mood: "day", View: streets.Driveway, W: 640, H: 360, Rate: 4, Seconds: 8, Cast: []streets.Actor{stray}}
-	garden := film(t, scene)
+	again := scene
+	again.Seed = 5
+	garden := map[time.Duration]string{2 * time.Hour: film(t, scene), time.Hour: film(t, again)} // by how long ago
 	eyes, err := nets.Open(models)
 	check(t, err)
 	var photo []byte
@@ -211,8 +213,8 @@ func TestNeighborsInABrowser(t *testing.T) {
 		n = made
 		camera, err = n.Cameras.Add(t.Context(), home.Camera{Name: "Driveway", Place: place, Facing: 90, Angle: 120}, cameras.Source{Kind: home.Import})
 		check(t, err)
-		for _, ago := range []time.Duration{2 * time.Hour, time.Hour} {
-			check(t, n.Record.Import(t.Context(), camera.ID, garden, time.Now().Add(-ago)))
+		for ago, film := range garden {
+			check(t, n.Record.Import(t.Context(), camera.ID, film, time.Now().Add(-ago)))
 		}
 	})
 	by := gate.Caller{Who: identity.Resident()}

@@ -57,6 +57,7 @@ type Post struct {
 	Matched bool `json:"matched"`
 	Why     Why  `json:"why,omitempty"`
 	Found   int  `json:"found"` // candidates that wait for the household
+	Over    bool `json:"over"`  // it ended, or was closed; its photos are gone
 }
 
 // Why a post cannot be looked for.

@@ -153,9 +153,19 @@ func (s *Service) take(ctx context.Context, read map[string]received) error {
 					return err
 				}
 			}
+			if _, err := tx.Exec(`UPDATE pets_post SET ends = ?2 WHERE id = ?1 AND ends > ?2`, id, db.Micros(s.Clock.Now())); err != nil {
+				return err
+			}
 		}
-		_, err := tx.Exec(`DELETE FROM pets_run WHERE at < ?`, db.Micros(s.Clock.Now().Add(-runsKept)))
-		return err
+		// Who sent a picture can write about it for a while.
+		old := db.Micros(s.Clock.Now().Add(-runsKept))
+		for _, q := range []string{`DELETE FROM pets_candidate WHERE post IN (SELECT id FROM pets_post WHERE ends < ?)`,
+			`DELETE FROM pets_post WHERE ends < ?`, `DELETE FROM pets_run WHERE at < ?`} {
+			if _, err := tx.Exec(q, old); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
@@ -236,9 +246,11 @@ func (s *Service) query(ctx context.Context, where string, args ...any) ([]kept,
 	return ks, nil
 }
 
-// Posts are the lost animals around this house, nearest first.
+// Posts are the lost animals around this house, nearest first, and those over of
+// which it sent a picture.
 func (s *Service) Posts(ctx context.Context) ([]Post, error) {
-	ks, err := s.query(ctx, `ends > ?`, db.Micros(s.Clock.Now()))
+	now := s.Clock.Now()
+	ks, err := s.query(ctx, `ends > ? OR EXISTS (SELECT 1 FROM pets_candidate WHERE post = pets_post.id AND state = 'sent')`, db.Micros(now))
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +260,7 @@ func (s *Service) Posts(ctx context.Context) ([]Post, error) {
 	}
 	out := []Post{}
 	for _, k := range ks {
-		k.Metres = nearest(k.Content, cameras)
+		k.Metres, k.Over = nearest(k.Content, cameras), !k.Ends.After(now)
 		out = append(out, k.Post)
 	}
 	slices.SortFunc(out, func(a, b Post) int {

@@ -29,7 +29,8 @@ type PostView struct {
 	Seen       time.Time        `json:"seen"`
 	Ends       time.Time        `json:"ends"`
 	Metres     float64          `json:"metres" doc:"From the nearest camera, by the place as it was rounded."`
-	Photos     int              `json:"photos"`
+	Photos     int              `json:"photos" doc:"None once it is over."`
+	Over       bool             `json:"over" doc:"It ended or was closed, and this house sent a picture."`
 	Matched    bool             `json:"matched" doc:"It can be looked for."`
 	Why        string           `json:"why" doc:"Why not: no-animal, people, no-kind."`
 	Candidates []pets.Candidate `json:"candidates"`
@@ -71,7 +72,10 @@ func (s *Server) neighborRoutes() {
 			}
 			for _, p := range posts {
 				view := PostView{ID: p.Content.ID, Animal: string(p.Content.Animal), Words: p.Content.Words, Seen: p.Content.Seen, Ends: p.Ends,
-					Metres: p.Metres, Photos: len(p.Content.Photos), Matched: p.Matched, Why: string(p.Why), Colours: []string{}}
+					Metres: p.Metres, Photos: len(p.Content.Photos), Matched: p.Matched, Why: string(p.Why), Over: p.Over, Colours: []string{}}
+				if view.Over {
+					view.Photos = 0
+				}
 				for _, c := range p.Content.Colours {
 					view.Colours = append(view.Colours, string(c))
 				}

@@ -34,7 +34,7 @@ await walk(opened, async () => {
   await found.first().getByRole('button', { name: t('home.pet-no') }).tap();
   await text('home.pet-found.one', { n: 1 }).waitFor();
   await found.first().getByRole('button', { name: t('home.pet-send') }).tap();
-  await dialog.getByLabel(t('home.tell-place')).selectOption('500m');
+  await dialog.getByLabel(t('home.pet-place')).selectOption('500m');
   await dialog.getByLabel(t('home.pet-words')).fill('By the fence.');
   await look(ana, 'near-pets-send');
   await button('home.pet-send-do').tap();
@@ -47,6 +47,7 @@ await walk(opened, async () => {
   await page.getByText('I am glad.', { exact: true }).waitFor();
   await look(ana, 'near-pets-sent', { whole: true });
   await happen('found');
+  await text('home.pet-over').waitFor();
   await text('home.pets-none').waitFor();
   await page.getByText(t('home.pet-runs')).tap();
   await look(ana, 'near-pets-over', { whole: true });
@@ -73,7 +74,7 @@ await walk(opened, async () => {
   await button('home.tell-looks').tap();
   await told.getByText(t('home.role-investigator')).waitFor();
   await button('home.tell-change').tap();
-  await dialog.getByLabel(t('home.tell-place')).selectOption('500m');
+  await dialog.getByLabel(t('home.pet-place')).selectOption('500m');
   await dialog.getByLabel(t('home.films-driveway')).uncheck();
   await button('home.save').last().tap();
   await told.getByText(t('home.rounding-500m')).waitFor();

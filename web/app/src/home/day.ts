@@ -6,6 +6,9 @@ export function dayOf(at: number, zone: string): string {
   return `${parts['year']}-${parts['month']}-${parts['day']}`;
 }
 
+/** "Nov 22, 2026" of a day that somebody named: one that is stored as its noon in UTC. */
+export const named = (day: string, lang: string): string => new Intl.DateTimeFormat(lang, { dateStyle: 'medium', timeZone: 'UTC' }).format(Date.parse(day));
+
 /** When a day begins in a zone, in milliseconds; also where clocks change at midnight. */
 export function startOf(day: string, zone: string): number {
   const utc = Date.parse(`${day}T00:00:00Z`);

@@ -1670,7 +1670,12 @@ export interface components {
              * @description From the nearest camera, by the place as it was rounded.
              */
             metres: number;
-            /** Format: int64 */
+            /** @description It ended or was closed, and this house sent a picture. */
+            over: boolean;
+            /**
+             * Format: int64
+             * @description None once it is over.
+             */
             photos: number;
             /** Format: date-time */
             seen: string;

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { openBrowser, words } from './browser.mjs';
 
 /** How long a step of a walk may take: faces are looked for on machines that do more than that. */
-const patience = 180_000;
+const patience = Number(process.env.WALK_PATIENCE ?? 180_000); // ms
 
 /** A message of the house's catalogue, or of the shared one. */
 export function homeWords(lang = 'en') {
