@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,7 +48,7 @@ func (s *Service) Step(ctx context.Context) (next time.Time, err error) {
 		case d.State == Sending && !d.Due.After(now):
 			errs = append(errs, s.deliver(ctx, d.ID))
 		case d.State == Sent && !d.Due.After(now):
-			if _, err := s.Follow(ctx, d.ID); err != nil && !client.Temporary(err) {
+			if err := s.lookAfter(ctx, d); err != nil && !client.Temporary(err) {
 				errs = append(errs, err)
 			}
 		}
@@ -64,6 +65,19 @@ func (s *Service) Step(ctx context.Context) (next time.Time, err error) {
 		}
 	}
 	return next, errors.Join(errs...)
+}
+
+// lookAfter goes on with what was decided about an answer, then follows it.
+func (s *Service) lookAfter(ctx context.Context, d Draft) error {
+	var errs []error
+	for _, a := range d.Acts {
+		errs = append(errs, s.do(ctx, d.ID, a))
+	}
+	if err := errors.Join(errs...); client.Temporary(err) || ctx.Err() != nil {
+		return err
+	}
+	_, err := s.Follow(ctx, d.ID)
+	return errors.Join(append(errs, err)...)
 }
 
 // deliver sends a draft that is on its way, as far as it goes this time.
@@ -99,7 +113,7 @@ func (s *Service) deliver(outer context.Context, id string) error {
 	now := s.Now().UTC()
 	switch {
 	case sent == nil:
-		d.State, d.Trouble, d.Due = Sent, "", now.Add(followEvery)
+		d.State, d.Trouble, d.Tries, d.Due = Sent, "", 0, now.Add(followEvery)
 		if err := keep(); err != nil {
 			return err
 		}
@@ -111,8 +125,8 @@ func (s *Service) deliver(outer context.Context, id string) error {
 		}
 		return s.Tell(ctx, News{"sent/" + id, "sent", id, d.Asked.AgencyName})
 	case client.Temporary(sent):
-		pause := min(retryMost, retryFirst<<min(d.Tries, 10))
-		d.Tries, d.Trouble, d.Due = d.Tries+1, sent.Error(), now.Add(pause)
+		d.Trouble = sent.Error()
+		d.wait(now)
 		return keep()
 	}
 	d.State, d.Trouble = Stuck, sent.Error()
@@ -262,8 +276,11 @@ func (s *Service) Follow(ctx context.Context, id string) (Followed, error) {
 			return Followed{}, err
 		}
 	}
-	if err := s.note(ctx, id, func(d *Draft) {
+	if err := s.note(ctx, id, func(d *Draft) error {
 		d.News, d.Doubts = &news, doubts
+		if len(d.Acts) > 0 {
+			return nil // due before
+		}
 		wait := followEvery
 		if d.Gone() {
 			wait = followLong
@@ -271,6 +288,7 @@ func (s *Service) Follow(ctx context.Context, id string) (Followed, error) {
 			wait = followSoon
 		}
 		d.Due = s.Now().UTC().Add(wait)
+		return nil
 	}); err != nil {
 		return Followed{}, err
 	}
@@ -283,47 +301,129 @@ func (d Draft) Gone() bool {
 }
 
 // note changes what is kept of an answer.
-func (s *Service) note(ctx context.Context, id string, f func(*Draft)) error {
+func (s *Service) note(ctx context.Context, id string, f func(*Draft) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, err := s.answered(ctx, id)
 	if err != nil {
 		return err
 	}
-	f(&d)
-	defer s.Changed()
+	if err := f(&d); err != nil {
+		return err
+	}
 	return s.save(ctx, d)
 }
 
 func (s *Service) later(ctx context.Context, id string, d time.Duration) error {
-	return s.note(ctx, id, func(a *Draft) { a.Due = s.Now().UTC().Add(d) })
+	return s.note(ctx, id, func(a *Draft) error {
+		if len(a.Acts) == 0 {
+			a.Due = s.Now().UTC().Add(d)
+		}
+		return nil
+	})
 }
 
 // Withdraw takes a clip back: the agency destroys it, or must sign the lawful
-// ground on which it does not. ErrNotFound, ErrState, *client.Problem.
+// ground on which it does not. When the exchange cannot be reached it is asked
+// again by itself. ErrNotFound, ErrState, *client.Problem.
 func (s *Service) Withdraw(ctx context.Context, id, item string) (Followed, error) {
-	d, err := s.answered(ctx, id)
-	if err != nil {
+	return s.act(ctx, id, func(d *Draft) (Act, error) {
+		if !slices.ContainsFunc(d.Answer.Clips, func(c *client.Clip) bool { return c.Item == item }) {
+			return Act{}, ErrNotFound
+		}
+		for _, a := range d.Acts {
+			if a.Item == item {
+				return a, nil
+			}
+		}
+		return Act{ID: gate.NewActID(), Item: item}, nil
+	})
+}
+
+// Write sends the agency a message that only it and the house can open. When the
+// exchange cannot be reached it is sent later by itself; the same text once more
+// is the same message until then. ErrNotFound, ErrState, client.ErrTooLong,
+// *client.Problem.
+func (s *Service) Write(ctx context.Context, id, text string) (Followed, error) {
+	return s.act(ctx, id, func(d *Draft) (Act, error) {
+		for _, a := range d.Acts {
+			if kept, err := d.Answer.Read(client.Message{Sealed: a.Sealed}); a.Sealed != nil && err == nil && kept == text {
+				return a, nil
+			}
+		}
+		sealed, err := d.Answer.Compose(text)
+		return Act{ID: gate.NewActID(), Sealed: sealed}, err
+	})
+}
+
+// act keeps what was decided, does it, and looks what became of it. decide
+// returns an act that is kept already, or a new one.
+func (s *Service) act(ctx context.Context, id string, decide func(*Draft) (Act, error)) (Followed, error) {
+	var a Act
+	if err := s.note(ctx, id, func(d *Draft) (err error) {
+		if a, err = decide(d); err == nil && !slices.ContainsFunc(d.Acts, func(b Act) bool { return b.ID == a.ID }) {
+			d.Acts, d.Due = append(d.Acts, a), s.Now().UTC() // Run goes on with it if this ends here
+		}
+		return err
+	}); err != nil {
 		return Followed{}, err
 	}
-	if !slices.ContainsFunc(d.Answer.Clips, func(c *client.Clip) bool { return c.Item == item }) {
-		return Followed{}, ErrNotFound
-	}
-	if _, err := s.Exchange.Withdraw(ctx, d.Answer, gate.NewActID(), item); err != nil {
+	if err := s.do(ctx, id, a); err != nil {
 		return Followed{}, err
 	}
 	return s.Follow(ctx, id)
 }
 
-// Write sends the agency a message that only it and the house can open.
-// ErrNotFound, ErrState, client.ErrTooLong, *client.Problem.
-func (s *Service) Write(ctx context.Context, id, text string) (Followed, error) {
+// do does one act that is kept, and forgets it once the exchange proved or refused
+// it. Until then it is due again, less and less often.
+func (s *Service) do(ctx context.Context, id string, a Act) error {
 	d, err := s.answered(ctx, id)
 	if err != nil {
-		return Followed{}, err
+		return err
 	}
-	if _, err := s.Exchange.Write(ctx, d.Answer, gate.NewActID(), text); err != nil {
-		return Followed{}, err
+	err = s.perform(ctx, d.Answer, a)
+	if p := (*client.Problem)(nil); errors.As(err, &p) && p.Status == http.StatusConflict {
+		// The exchange crashed in the middle and voided the act: another one.
+		old := a.ID
+		a.ID = gate.NewActID()
+		if err := s.note(ctx, id, func(d *Draft) error {
+			for i := range d.Acts {
+				if d.Acts[i].ID == old {
+					d.Acts[i].ID = a.ID
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		err = s.perform(ctx, d.Answer, a)
 	}
-	return s.Follow(ctx, id)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	refused := (*client.Problem)(nil)
+	over := err == nil || errors.As(err, &refused) && !refused.Temporary()
+	return errors.Join(err, s.note(ctx, id, func(d *Draft) error {
+		if over {
+			d.Acts, d.Tries = slices.DeleteFunc(d.Acts, func(b Act) bool { return b.ID == a.ID }), 0
+		} else {
+			d.wait(s.Now())
+		}
+		return nil
+	}))
+}
+
+func (s *Service) perform(ctx context.Context, answer *client.Answer, a Act) (err error) {
+	if a.Item != "" {
+		_, err = s.Exchange.Withdraw(ctx, answer, a.ID, a.Item)
+	} else {
+		_, err = s.Exchange.Write(ctx, answer, a.ID, a.Sealed)
+	}
+	return err
+}
+
+// wait says when to try again.
+func (d *Draft) wait(now time.Time) {
+	d.Due = now.UTC().Add(min(retryMost, retryFirst<<min(d.Tries, 10)))
+	d.Tries++
 }

@@ -68,6 +68,16 @@ type Draft struct {
 	Due    time.Time        `json:"due"`            // of the next try to send, or look at what became of it
 	News   *client.Followed `json:"news,omitempty"` // as last asked
 	Doubts []uint64         `json:"doubts"`         // entries that the ledger does not prove
+	Acts   []Act            `json:"acts,omitempty"` // decided, and not known to be done
+}
+
+// Act is what the household decided about a sent answer: to take a clip back, or
+// to send a message. It is kept before it goes out and until the exchange proved
+// or refused it, so that it happens once whatever is cut short.
+type Act struct {
+	ID     string `json:"id"`               // of the act at the exchange
+	Item   string `json:"item,omitempty"`   // taken back
+	Sealed []byte `json:"sealed,omitempty"` // a message, as it is sent
 }
 
 // Clip is one film of a draft.

@@ -209,6 +209,7 @@ func TestHouse(t *testing.T) {
 	t.Run("what is previewed is what is sent", func(t *testing.T) { previewed(t, w, film) })
 	t.Run("nothing goes out before it is shared", func(t *testing.T) { silent(t, w, film) })
 	t.Run("a restart in the middle", func(t *testing.T) { restart(t, w, film) })
+	t.Run("what was decided is done once", func(t *testing.T) { once(t, w, film) })
 	t.Run("edits and review", func(t *testing.T) { edits(t, w, film) })
 	t.Run("drafts that are not sent", func(t *testing.T) { unsent(t, w, film) })
 }
@@ -531,4 +532,118 @@ func unsent(t *testing.T, w *testworld.World, film string) {
 	if _, err := h.New(ctx, "x", "en"); !errors.Is(err, ask.ErrNotFound) {
 		t.Errorf("a request that is none: %v", err)
 	}
+}
+
+// once: the house is killed right before, and right after, the exchange hears of
+// what the household decided; it goes on by itself, or she presses again. Each is
+// done once.
+func once(t *testing.T, w *testworld.World, film string) {
+	h, ctx := newHouse(t, w, film), t.Context()
+	d, seen := h.ready(h.begin())
+	_, err := h.Share(ctx, d.ID, seen)
+	must(t, err)
+	h.step()
+	d, err = h.Draft(ctx, d.ID)
+	must(t, err)
+	item := d.Answer.Clips[0].Item
+	u, err := url.Parse(w.URL)
+	must(t, err)
+	exchange := httputil.NewSingleHostReverseProxy(u)
+
+	message := func(ctx context.Context) error { _, err := h.Write(ctx, d.ID, "Who looks at it?"); return err }
+	withdraw := func(ctx context.Context) error { _, err := h.Withdraw(ctx, d.ID, item); return err }
+	for _, c := range []struct {
+		name, path, action string
+		decide             func(context.Context) error
+		heard              bool // by the exchange, before the house was killed
+		again              bool // she presses again; else Run goes on with it
+	}{
+		{"a message that did not go out", "/messages", "message.send", message, false, true},
+		{"a message whose answer was lost", "/messages", "message.send", message, true, false},
+		{"a withdrawal that did not go out", "/withdraw", "submission.withdraw", withdraw, false, false},
+	} {
+		acts, sent := map[string]bool{}, 0
+		before := done(t, w, c.action)
+		life, kill := context.WithCancel(ctx)
+		h.outside(func(rw http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasSuffix(r.URL.Path, c.path) {
+				return false
+			}
+			acts[r.Header.Get("Porchlight-Act")] = true
+			if sent++; sent > 1 {
+				return false
+			}
+			if c.heard {
+				exchange.ServeHTTP(httptest.NewRecorder(), r)
+			}
+			kill()
+			panic(http.ErrAbortHandler)
+		})
+		if err := c.decide(life); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		h.start(h.Options)
+		if d, err := h.Draft(ctx, d.ID); err != nil || len(d.Acts) != 1 || !acts[d.Acts[0].ID] {
+			t.Errorf("%s: kept %+v, sent %v, %v", c.name, d.Acts, acts, err)
+		}
+		if c.again {
+			must(t, c.decide(ctx))
+		} else {
+			h.step()
+		}
+		if n := done(t, w, c.action) - before; n != 1 || sent != 2 || len(acts) != 1 {
+			t.Errorf("%s is done %d times, in %d tries under the ids %v", c.name, n, sent, acts)
+		}
+		if d, err := h.Draft(ctx, d.ID); err != nil || len(d.Acts) > 0 {
+			t.Errorf("%s: still waits: %+v, %v", c.name, d.Acts, err)
+		}
+		h.step() // nothing is due
+		if sent != 2 {
+			t.Errorf("%s was sent again", c.name)
+		}
+	}
+
+	// With the exchange away it is tried again, less and less often; refused, it is over.
+	tries := 0
+	status := http.StatusBadGateway
+	h.outside(func(rw http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/messages") {
+			tries++
+			rw.WriteHeader(status)
+			return true
+		}
+		return false
+	})
+	if _, err := h.Write(ctx, d.ID, "Are you there?"); !client.Temporary(err) {
+		t.Errorf("with the exchange away: %v", err)
+	}
+	for range 3 {
+		h.step() // not yet due
+		kept, err := h.Draft(ctx, d.ID)
+		must(t, err)
+		h.ahead = time.Until(kept.Due) + time.Second
+		h.step()
+	}
+	if kept, err := h.Draft(ctx, d.ID); err != nil || tries != 4 || kept.Due.Sub(h.Now()) < 7*time.Minute {
+		t.Errorf("tried %d times, next in %s, %v", tries, kept.Due.Sub(h.Now()), err)
+	}
+	status = http.StatusNotFound
+	if _, err := h.Write(ctx, d.ID, "Are you there?"); err == nil {
+		t.Error("refused, but nobody is told")
+	}
+	if kept, err := h.Draft(ctx, d.ID); err != nil || tries != 5 || len(kept.Acts) > 0 {
+		t.Errorf("refused, and kept: %+v, %v", kept.Acts, err)
+	}
+}
+
+// done is how many acts of a name the ledger has.
+func done(t *testing.T, w *testworld.World, action string) (n int) {
+	t.Helper()
+	size, err := w.X.Log.Size(t.Context())
+	must(t, err)
+	for _, err := range w.X.Log.Select(t.Context(), 0, size, action) {
+		must(t, err)
+		n++
+	}
+	return n
 }

@@ -133,7 +133,11 @@ func (a *Answer) Withdraw(ctx context.Context, item string) (receipt string, err
 
 // Write sends the agency a sealed message.
 func (a *Answer) Write(ctx context.Context, text string) error {
-	_, err := a.exchange.Write(ctx, a.own, gate.NewActID(), text)
+	sealed, err := a.own.Compose(text)
+	if err != nil {
+		return err
+	}
+	_, err = a.exchange.Write(ctx, a.own, gate.NewActID(), sealed)
 	return problem(err)
 }
 

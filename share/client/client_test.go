@@ -211,7 +211,9 @@ func follow(t *testing.T, w *testworld.World) {
 	if _, err := client.Permitted(receipt, x.Ledger, "submission.withdraw"); err != nil {
 		t.Error(err)
 	}
-	_, err = x.Write(t.Context(), a, gate.NewActID(), "Please delete it.")
+	message, err := a.Compose("Please delete it.")
+	must(t, err)
+	_, err = x.Write(t.Context(), a, gate.NewActID(), message)
 	must(t, err)
 
 	f, err := x.Follow(t.Context(), a)
@@ -237,7 +239,7 @@ func follow(t *testing.T, w *testworld.World) {
 	if text != "Please delete it." {
 		t.Errorf("her message reads %q", text)
 	}
-	if _, err := x.Write(t.Context(), a, gate.NewActID(), strings.Repeat("x", 20_000)); !errors.Is(err, client.ErrTooLong) {
+	if _, err := a.Compose(strings.Repeat("x", 20_000)); !errors.Is(err, client.ErrTooLong) {
 		t.Errorf("a long message: %v", err)
 	}
 	// What this package reads is what the API says.

@@ -131,27 +131,29 @@ func (x *Exchange) Prove(ctx context.Context, a *Answer, item string, e Event) (
 	return r, nil
 }
 
-// Withdraw takes a clip back; act is a fresh id, kept so that to repeat is
-// harmless. The receipt proves that it was asked. ErrUnproved, *Problem.
+// Withdraw takes a clip back; act is a fresh id, kept before so that to repeat it
+// is harmless. The receipt proves that it was asked. ErrUnproved, *Problem.
 func (x *Exchange) Withdraw(ctx context.Context, a *Answer, act, item string) (receipt string, err error) {
 	return x.act(ctx, a, act, "/clips/"+item+"/withdraw", "submission.withdraw", nil)
 }
 
-// Write sends the agency a message that only it and she can open; act as with
-// Withdraw. ErrTooLong, ErrUnproved, *Problem.
-func (x *Exchange) Write(ctx context.Context, a *Answer, act, text string) (receipt string, err error) {
+// Compose seals a message that only the agency and she can open. No two seals of
+// one text are the same bytes, so what is to be repeated is kept sealed. ErrTooLong.
+func (a *Answer) Compose(text string) (sealed []byte, err error) {
 	vault, err := age.ParseX25519Recipient(a.Vault)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	own, err := a.Recipient()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	sealed, err := Seal([]byte(text), vault, own)
-	if err != nil {
-		return "", err
-	}
+	return Seal([]byte(text), vault, own)
+}
+
+// Write sends the agency a message of Compose; act as with Withdraw. ErrUnproved,
+// *Problem.
+func (x *Exchange) Write(ctx context.Context, a *Answer, act string, sealed []byte) (receipt string, err error) {
 	return x.act(ctx, a, act, "/clips/messages", "message.send", map[string]any{"sealed": sealed})
 }
 
