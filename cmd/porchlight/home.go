@@ -15,6 +15,7 @@ import (
 	"porchlight/home/node"
 	homeweb "porchlight/home/web"
 
+	"github.com/go-viper/mapstructure/v2"
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/providers/env/v2"
 	"github.com/knadh/koanf/providers/file"
@@ -41,6 +42,11 @@ func loadHome(dir string, f *pflag.FlagSet) (node.Config, error) {
 	path := filepath.Join(dir, node.ConfigFile)
 	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	// A setting misspelt would be lost silently.
+	strict := koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{ErrorUnused: true, WeaklyTypedInput: true}}
+	if err := k.UnmarshalWithConf("", new(node.Config), strict); err != nil {
+		return c, fmt.Errorf("%s: docs/home.md lists the settings: %w", path, err)
 	}
 	const prefix = "PORCHLIGHT_HOME_"
 	names := env.Opt{Prefix: prefix, TransformFunc: func(key, value string) (string, any) {
