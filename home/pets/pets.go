@@ -265,11 +265,7 @@ func (s *Service) Round(ctx context.Context) error {
 	if err := s.take(ctx, read); err != nil {
 		return err
 	}
-	ids, err := s.known(ctx)
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
+	for _, id := range slices.Sorted(maps.Keys(read)) {
 		if err := s.look(ctx, id, cameras); err != nil {
 			return fmt.Errorf("looking for %s: %w", id, err)
 		}
@@ -386,18 +382,6 @@ var plainHTTP = client.NewHTTP()
 
 // animal is a vector of an animal, which only describe makes.
 type animal struct{ vector vision.Embedding }
-
-// alike compares two animals: 1 the same, 0 nothing in common.
-func (a animal) alike(b animal) float32 {
-	if len(a.vector) != len(b.vector) {
-		return 0
-	}
-	var dot float32
-	for i, v := range a.vector {
-		dot += v * b.vector[i]
-	}
-	return max(0, min(1, dot))
-}
 
 // kinds are what the detector may call an animal that people call so: it takes
 // small dogs for cats, and the other way round.
@@ -545,7 +529,7 @@ func (s *Service) compare(ctx context.Context, camera string, at time.Time, kind
 	}
 	for _, a := range found {
 		for _, w := range wanted {
-			best = max(best, a.alike(w))
+			best = max(best, s.Likeness.Alike(a.vector, w.vector))
 		}
 	}
 	return best, nil
@@ -579,7 +563,7 @@ func (s *Service) Picture(ctx context.Context, id string) ([]byte, error) {
 	alike := float32(-1)
 	for _, a := range found {
 		for _, v := range k.vectors {
-			if x := a.alike(animal{v}); x > alike {
+			if x := s.Likeness.Alike(a.vector, v); x > alike {
 				best, alike = a, x
 			}
 		}
