@@ -38,7 +38,7 @@ type Film struct {
 	Length  time.Duration `json:"-"`
 	Codec   string        `json:"codec"`
 	State   FilmState     `json:"state"`
-	Trouble string        `json:"trouble"` // why it cannot be footage
+	Trouble Trouble       `json:"trouble"` // why it is not footage
 }
 
 // Told is how the begin of a film is known.
@@ -51,6 +51,32 @@ const (
 	ByNothing Told = "nothing" // it is now
 )
 
+// Trouble is why a film cannot be footage, or not yet.
+type Trouble string
+
+const (
+	NoTrouble    Trouble = ""
+	TroubleTwice Trouble = "twice" // it was imported before
+	TroubleCodec Trouble = "codec" // it is neither H.264 nor H.265, and nothing is encoded
+	TroubleFilm  Trouble = "film"  // it is no film, or a damaged one
+	TroubleFull  Trouble = "full"  // the disk is full; it may go later
+	TroubleOther Trouble = "other" // the log says
+)
+
+func troubleOf(err error) Trouble {
+	switch {
+	case errors.Is(err, ErrTwice):
+		return TroubleTwice
+	case errors.Is(err, cameras.ErrCodec):
+		return TroubleCodec
+	case errors.Is(err, video.ErrNoPicture):
+		return TroubleFilm
+	case isFull(err):
+		return TroubleFull
+	}
+	return TroubleOther
+}
+
 // FilmState is how far a film is.
 type FilmState string
 
@@ -59,7 +85,7 @@ const (
 	Ready  FilmState = "ready"  // all of it is here and can be footage
 	Taking FilmState = "taking" // it becomes footage
 	Taken  FilmState = "taken"  // it is footage
-	Failed FilmState = "failed" // it cannot be; Trouble says why
+	Failed FilmState = "failed" // it cannot be
 )
 
 const (
@@ -236,11 +262,11 @@ func (r *Recorder) lookAt(ctx context.Context, f Film) (Film, error) {
 	}
 	f.Length, f.Codec = info.Duration, info.Video
 	switch {
-	case errors.Is(err, ErrTwice) || errors.Is(err, cameras.ErrCodec) || errors.Is(err, video.ErrNoPicture):
-		f.State, f.Trouble = Failed, plain(err, path)
-		os.Remove(path)
-	case err != nil:
+	case err != nil && troubleOf(err) == TroubleOther:
 		return f, err
+	case err != nil:
+		f.State, f.Trouble = Failed, troubleOf(err)
+		os.Remove(path)
 	case !info.Begun.IsZero():
 		f.State, f.Begins, f.Told = Ready, info.Begun, ByTags
 	case !f.Named.IsZero():
@@ -274,7 +300,7 @@ func (r *Recorder) KeepFilm(ctx context.Context, id string, begins time.Time, do
 		err = ErrFilmState
 	}
 	if err == nil {
-		f.State, f.Begins = Taking, begins.UTC()
+		f.State, f.Trouble, f.Begins = Taking, NoTrouble, begins.UTC()
 		err = r.saveFilm(ctx, f)
 	}
 	if err != nil {
@@ -290,10 +316,12 @@ func (r *Recorder) KeepFilm(ctx context.Context, id string, begins time.Time, do
 		case err == nil:
 			f.State = Taken
 		case isFull(err): // it may go once there is room
-			f.State, f.Trouble = Ready, ErrFull.Error()
+			f.State, f.Trouble = Ready, TroubleFull
 		default:
-			f.State, f.Trouble = Failed, plain(err, path)
+			f.State, f.Trouble = Failed, troubleOf(err)
+			r.o.Logger.Warn("a film that was brought cannot be footage", "camera", f.Camera, "err", plain(err, path))
 		}
+		err = nil
 		if f.State != Ready {
 			err = os.Remove(path)
 		}

@@ -89,15 +89,16 @@ func TestBring(t *testing.T) {
 
 	// What cannot be footage says why, and leaves nothing.
 	for _, c := range []struct {
-		name, want string
-		b          []byte
+		name string
+		want Trouble
+		b    []byte
 	}{
-		{"IMG_0001 copy.mov", ErrTwice.Error(), b},
-		{"notes.mp4", "no picture in it", []byte("hello, this is no film at all")},
-		{"clip.webm", "vp8", phone(t, "c.webm", "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8")},
+		{"IMG_0001 copy.mov", TroubleTwice, b},
+		{"notes.mp4", TroubleFilm, []byte("hello, this is no film at all")},
+		{"clip.webm", TroubleCodec, phone(t, "c.webm", "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8")},
 	} {
 		f, err := h.Piece(ctx, begin(c.name, c.b).ID, 0, bytes.NewReader(c.b))
-		if err != nil || f.State != Failed || !bytes.Contains([]byte(f.Trouble), []byte(c.want)) {
+		if err != nil || f.State != Failed || f.Trouble != c.want {
 			t.Errorf("%s: %+v, %v", c.name, f, err)
 		}
 	}

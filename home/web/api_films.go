@@ -23,7 +23,8 @@ type FilmView struct {
 	Told    record.Told      `json:"told" enum:",tags,name,written,nothing" doc:"How that is known: the device wrote it into the film, its name tells, it ended when the file was last written, or not at all."`
 	Seconds float64          `json:"seconds"`
 	State   record.FilmState `json:"state" enum:"coming,ready,taking,taken,failed"`
-	Trouble string           `json:"trouble" doc:"Why it cannot be on the timeline."`
+	Codec   string           `json:"codec" example:"h264"`
+	Trouble record.Trouble   `json:"trouble" enum:",twice,codec,film,full,other" doc:"Why it is not on the timeline."`
 }
 
 // NewFilm is a film somebody wants to bring.
@@ -35,11 +36,7 @@ type NewFilm struct {
 }
 
 func viewFilm(f record.Film) FilmView {
-	v := FilmView{f.ID, f.Camera, f.Name, f.Size, f.Have, f.Begins, f.Told, f.Length.Seconds(), f.State, ""}
-	if f.Trouble != "" {
-		v.Trouble = sentence(f.Trouble)
-	}
-	return v
+	return FilmView{f.ID, f.Camera, f.Name, f.Size, f.Have, f.Begins, f.Told, f.Length.Seconds(), f.State, f.Codec, f.Trouble}
 }
 
 func (s *Server) filmRoutes() {

@@ -183,7 +183,6 @@ func (s *Server) reel(ctx context.Context, camera string, b between, most time.D
 	if l.parts == nil {
 		return reel{}, record.ErrNotFound
 	}
-	l.parts[len(l.parts)-1].To = b.To // what is asked for may end in a gap
 	return l, nil
 }
 
@@ -204,7 +203,7 @@ func (s *Server) asked(r *http.Request, most time.Duration) (l reel, b between, 
 // encode=WIDTH for a browser that cannot decode it. It ends where the camera was set
 // otherwise; Porchlight-To tells when that was.
 func (s *Server) play(w http.ResponseWriter, r *http.Request) {
-	l, _, err := s.asked(r, maxPlay)
+	l, b, err := s.asked(r, maxPlay)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -215,8 +214,12 @@ func (s *Server) play(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, done := s.streams.open(r.Context(), visitorOf(r.Context()).device.ID)
 	defer done()
+	to := b.To
+	if len(l.parts) > 1 {
+		to = l.parts[0].To
+	}
 	w.Header().Set("Content-Type", "video/mp4")
-	w.Header().Set("Porchlight-To", l.parts[0].To.UTC().Format(time.RFC3339Nano))
+	w.Header().Set("Porchlight-To", to.UTC().Format(time.RFC3339Nano))
 	if err := video.Play(ctx, l.files, flushing{w}, o); err != nil && ctx.Err() == nil {
 		s.Logger.Error("playing footage", "err", err)
 		panic(http.ErrAbortHandler) // a stream cut short must not look whole

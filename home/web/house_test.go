@@ -3,6 +3,7 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"embed"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"porchlight/home/record"
 	"porchlight/home/web"
 	"porchlight/internal/push/pushtest"
+	"porchlight/web/basemap"
 )
 
 func check(t testing.TB, err error) {
@@ -46,11 +48,13 @@ func newHouse(t *testing.T) *house {
 	check(t, err)
 	h.cameras, err = cameras.Open(ctx, d, nil)
 	check(t, err)
-	r, err := record.Open(ctx, record.Options{DB: d, Dir: filepath.Join(dir, "footage"), Cameras: h.cameras})
+	r, err := record.Open(ctx, record.Options{DB: d, Dir: filepath.Join(dir, "footage"), Cameras: h.cameras, Limits: record.Limits{Free: 64 << 20}})
 	check(t, err)
 	h.notices, err = notify.Open(ctx, notify.Options{DB: d, Local: true, Contact: pushtest.Contact})
 	check(t, err)
-	h.Server, err = web.New(web.Options{Name: "Elm Street 12", Hosts: []string{"porchlight.local"},
+	sheet, err := basemap.Load(embed.FS{})
+	check(t, err)
+	h.Server, err = web.New(web.Options{Name: "Elm Street 12", Basemap: sheet, Hosts: []string{"porchlight.local"},
 		Devices: h.devices, Cameras: h.cameras, Record: r, Notices: h.notices, Switches: switches{}})
 	check(t, err)
 	return h

@@ -1369,6 +1369,8 @@ export interface components {
              */
             begins?: string;
             camera: string;
+            /** @example h264 */
+            codec: string;
             /**
              * Format: int64
              * @description Bytes of it that are here.
@@ -1390,8 +1392,11 @@ export interface components {
              * @enum {string}
              */
             told: "" | "tags" | "name" | "written" | "nothing";
-            /** @description Why it cannot be on the timeline. */
-            trouble: string;
+            /**
+             * @description Why it is not on the timeline.
+             * @enum {string}
+             */
+            trouble: "" | "twice" | "codec" | "film" | "full" | "other";
         };
         Followed: {
             looks: components["schemas"]["Look"][];
