@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	household "porchlight/home"
 	"porchlight/home/cameras"
 	"porchlight/home/node"
+	"porchlight/home/pets"
 	"porchlight/home/record"
 	homeweb "porchlight/home/web"
 	"porchlight/internal/streets"
@@ -38,16 +40,19 @@ type Household struct {
 	// Films are what the cameras recorded, by name. It is called while the house
 	// runs, each time it starts; what was imported before is not imported again.
 	Films  func(context.Context) ([]Clip, error)
-	Logger *slog.Logger
+	Logger *slog.Logger // default discards
 
 	mu   sync.Mutex
 	node *node.Node // nil until it is open
 	url  string
 }
 
-// askEvery is how often the demo's house reads the feed. A real one does every
-// ten minutes.
-const askEvery = 15 * time.Second
+// How often the demo's house reads requests, and lost animals if it takes part. A
+// real one does every ten minutes, and every thirty.
+const (
+	askEvery  = 15 * time.Second
+	petsEvery = 2 * time.Minute
+)
 
 // errNotYet: the house is not open yet.
 var errNotYet = errors.New("the house is being opened")
@@ -55,6 +60,7 @@ var errNotYet = errors.New("the house is being opened")
 // Run opens the house on l and lives in it until ctx ends; then all of it has
 // stopped. ready is called once the films are in.
 func (h *Household) Run(ctx context.Context, l net.Listener, ready func()) (err error) {
+	h.Logger = cmp.Or(h.Logger, slog.New(slog.DiscardHandler))
 	c := node.Config{Dir: h.Dir, Name: h.Address, Listen: l.Addr().String(), Zone: h.Zone, Basemap: h.Basemap, Models: h.Models,
 		Exchange: h.Exchange, Logger: h.Logger}
 	if _, port, err := net.SplitHostPort(c.Listen); err == nil {
@@ -88,6 +94,9 @@ func (h *Household) Run(ctx context.Context, l net.Listener, ready func()) (err 
 	living.Go(func() { served <- srv.Serve(l) })
 	if err = h.furnish(ctx, n); err == nil { // without cameras it would ask for nothing
 		living.Go(func() { n.Run(ctx) })
+		if n.Pets != nil {
+			living.Go(func() { h.searchParty(ctx, n.Pets) })
+		}
 		n.Asked.Round(ctx)
 		ready()
 		select {
@@ -147,6 +156,28 @@ func (h *Household) furnish(ctx context.Context, n *node.Node) error {
 		}
 	}
 	return nil
+}
+
+// searchParty makes rounds for lost animals from when a visitor switches it on.
+func (h *Household) searchParty(ctx context.Context, p *pets.Service) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for last := (time.Time{}); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			switch on, err := p.On(ctx); {
+			case err != nil || !on:
+				last = time.Time{}
+			case now.Sub(last) > petsEvery:
+				last = now
+				if err := p.Round(ctx); err != nil && ctx.Err() == nil {
+					h.Logger.Warn("lost animals could not be read", "err", err)
+				}
+			}
+		}
+	}
 }
 
 // Seeing tells whether the networks are there: without them the house notices

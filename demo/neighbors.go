@@ -46,7 +46,7 @@ func (s *Story) neighbors(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pet := web.PetPosting{Form: s.forms.pet.token, Animal: "dog", Colours: []string{"brown"}, Place: at, Rounding: string(geo.Hundred), Seen: s.clock(17, 50).UTC(), Hours: 72,
+	pet := web.PetPosting{Form: s.forms.pet.token, Animal: "dog", Colours: []string{"brown"}, Place: at, Rounding: string(geo.Hundred), Seen: s.clock(17, 10).UTC(), Hours: 72,
 		Words:  "Biscuit slipped his lead on Cherry Street. He is shy of cars and comes for cheese.",
 		Photos: [][]byte{photo}}
 	secret := device.NewSecret()
