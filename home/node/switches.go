@@ -49,16 +49,20 @@ func (s *switches) Set(ctx context.Context, name string, on bool) error {
 		_, err := tx.ExecContext(ctx, query, name)
 		return err
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		s.turn(name, on)
 	}
+	return err
+}
+
+// turn is Set once it is durable, under the lock.
+func (s *switches) turn(name string, on bool) {
 	s.off = slices.DeleteFunc(s.off, func(o string) bool { return o == name })
 	if !on {
 		s.off = append(s.off, name)
 	}
 	close(s.changed)
 	s.changed = make(chan struct{})
-	return nil
 }
 
 // while runs f whenever the switch is on, until ctx ends.

@@ -145,7 +145,9 @@ func (s *Server) deviceRoutes() {
 // rooms are those that are there.
 func (s *Server) rooms() []string {
 	rooms := []string{}
-	for name, there := range map[string]bool{"watch": s.Moments != nil, "ask": s.Asked != nil} {
+	for name, there := range map[string]bool{
+		"watch": s.Moments != nil, "ask": s.Asked != nil, "faces": s.Faces != nil, "pets": s.Pets != nil, "register": s.Register != nil,
+	} {
 		if there {
 			rooms = append(rooms, name)
 		}
