@@ -444,6 +444,10 @@ func (r *Recorder) Health(ctx context.Context, camera string) (Health, error) {
 	now := r.o.Now()
 	spans, err := r.Spans(ctx, camera, now.Add(-24*time.Hour), now)
 	if err != nil || len(spans) == 0 {
+		// Films that were brought may be older.
+		if last := r.index.last(camera); h.Last.IsZero() {
+			h.Last, h.Codec = last.to, cmp.Or(h.Codec, last.codec)
+		}
 		return h, err
 	}
 	if last := spans[len(spans)-1].To; last.After(h.Last) {
