@@ -24,7 +24,7 @@ func TestAuditInTheBrowser(t *testing.T) {
 	if !app.Built() {
 		t.Skip("the app is not built: make build")
 	}
-	const rows, state = 200_000, "IL"
+	const rows, state = 40_000, "IL" // eight blocks of the reader
 	log := filepath.Join(t.TempDir(), "network-audit.csv")
 	f, err := os.Create(log)
 	check(t, err)

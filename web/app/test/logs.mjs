@@ -1,4 +1,4 @@
-// Somebody drops a search log of 200,000 rows on the audit page, on a desk; the
+// Somebody drops a search log of several blocks on the audit page, on a desk; the
 // report comes from her own device:
 //   node test/logs.mjs SITE LOG STATE [SCREENSHOT_DIR]
 // web/logs_test.go starts it and compares with the command line. Prints JSON:
@@ -12,7 +12,7 @@ import { openBrowser, words } from './lib/browser.mjs';
 const [site, log, state, shots] = process.argv.slice(2);
 const dir = mkdtempSync(join(tmpdir(), 'porchlight-logs-'));
 const say = words();
-const { browser, person, look, complaints } = await openBrowser(site, shots || join(dir, 'shots'));
+const { browser, person, look, complaints } = await openBrowser(site, shots);
 try {
   const reader = await person('reporter');
   const { page, context } = reader;

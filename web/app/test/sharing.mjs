@@ -39,6 +39,7 @@ try {
   await look(ada, 'sharing-preview', { whole: true });
   await press(page, sign);
   await page.locator('.receipt').first().waitFor();
+  await page.locator('strong', { hasText: w('sharing.audience.agencies') }).waitFor(); // the draft begins again with what is in force
   let now = await ours();
   assert.deepEqual([now.setting.audience, now.reaches, now.unproved], ['agencies', ['IL0160100', 'IL0160300'], false]);
 
