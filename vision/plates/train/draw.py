@@ -337,6 +337,22 @@ def sticker(r, p, x, y, size):
     p.word(r.pick(["16", "2014", "JAN", "12", "APR 13", "08", "DEC", "2012", "09", "T", "6483921", "3"]), r.pick(r.words), size * 0.9, x, y, ink, tight=size * 1.8)
 
 
+def frame(r, p, word):
+    """A dealer's frame over the plate's edge."""
+    d = ImageDraw.Draw(p.img)
+    c = r.pick([(20, 20, 20), (35, 35, 40), (175, 178, 182), (205, 205, 205), (120, 110, 100), (150, 30, 40), (30, 50, 110)])
+    low, high, side = r(4, 26), r(4, 24), r(2, 9)
+    d.rectangle((0, 0, p.w, high), fill=c)
+    d.rectangle((0, p.h - low, p.w, p.h), fill=c)
+    d.rectangle((0, 0, side, p.h), fill=c)
+    d.rectangle((p.w - side, 0, p.w, p.h), fill=c)
+    inkf = (235, 235, 235) if sum(c) < 380 else (30, 30, 30)
+    if low > 12 and r.chance(0.8):
+        p.word(r.pick(DEALERS), word, low * 0.6, 153, p.h - low / 2, inkf, tight=250)
+    if high > 12 and r.chance(0.6):
+        p.word(r.pick(DEALERS), word, high * 0.6, 153, high / 2, inkf, tight=250)
+
+
 def us(r, row, plate_fonts):
     region, _, pattern, letters = row
     p = Plate(r, 306, 152)
@@ -398,17 +414,7 @@ def us(r, row, plate_fonts):
     if r.chance(0.35):
         d.rectangle((1, 1, p.w - 2, p.h - 2), outline=vary(r, ink, 30), width=r.whole(1, 3))
     if r.chance(0.45):  # a frame over the edge
-        c = r.pick([(20, 20, 20), (35, 35, 40), (175, 178, 182), (205, 205, 205), (120, 110, 100), (150, 30, 40), (30, 50, 110)])
-        low, high, side = r(4, 26), r(4, 24), r(2, 9)
-        d.rectangle((0, 0, p.w, high), fill=c)
-        d.rectangle((0, p.h - low, p.w, p.h), fill=c)
-        d.rectangle((0, 0, side, p.h), fill=c)
-        d.rectangle((p.w - side, 0, p.w, p.h), fill=c)
-        inkf = (235, 235, 235) if sum(c) < 380 else (30, 30, 30)
-        if low > 12 and r.chance(0.8):
-            p.word(r.pick(DEALERS), word, low * 0.6, 153, p.h - low / 2, inkf, tight=250)
-        if high > 12 and r.chance(0.6):
-            p.word(r.pick(DEALERS), word, high * 0.6, 153, high / 2, inkf, tight=250)
+        frame(r, p, word)
     return p
 
 
@@ -539,7 +545,11 @@ def car(r, w, h):
 def scene(r, rows, plate_fonts, kind):
     """A plate before a piece of car: Plate whose img is the whole, box in it."""
     row = r.pick_row(kind)
-    p = {"us": us, "eu": eu, "br": br}[kind](r, row, plate_fonts)
+    return mounted(r, {"us": us, "eu": eu, "br": br}[kind](r, row, plate_fonts))
+
+
+def mounted(r, p):
+    """The plate before a piece of car."""
     pad = int(p.h * 0.5)
     body = car(r, p.w + 2 * pad, p.h + 2 * pad)
     if r.chance(0.5):  # the shadow it throws

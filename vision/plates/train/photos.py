@@ -15,12 +15,16 @@ from PIL import Image, ImageDraw
 import draw
 
 
-def photo(m, index, only):
-    """A picture of 960 by 720, the plate's box in it, its text."""
+def drawn(m, index, only):
+    """A drawn plate of one kind as photo wants it."""
     r = draw.Rand(7, 2, index, draw.KINDS.index(only))
     r.words = m.words
     r.pick_row = lambda kind: m.rows[kind][int(np.searchsorted(m.weights[kind], r.g.random()))]
-    p = draw.scene(r, None, m.plates, only)
+    return r, draw.scene(r, None, m.plates, only)
+
+
+def photo(r, p):
+    """A picture of 960 by 720 that shows a plate, and the plate's box in it."""
     w, h = 960, 720
     back = draw.car(r, w, h)
     for _ in range(r.whole(0, 3)):
@@ -59,7 +63,15 @@ def photo(m, index, only):
     xs, ys = [q[0] for q in plate], [q[1] for q in plate]
     a = draw.light(r, np.asarray(back, np.float32), pixels)
     img = Image.fromarray(np.clip(a, 0, 255).astype(np.uint8))
-    return img, (min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)), p.text, r.whole(35, 95)
+    return img, (min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
+
+
+def save(r, p, name):
+    """Writes the photo and, beside it, what porchlight vision eval is to compare."""
+    img, box = photo(r, p)
+    img.save(name + ".jpg", quality=r.whole(35, 95))
+    with open(name + ".txt", "w") as f:
+        f.write("\t".join([os.path.basename(name) + ".jpg"] + [str(round(v)) for v in box] + [p.text]) + "\n")
 
 
 def main():
@@ -70,11 +82,7 @@ def main():
     os.makedirs(out, exist_ok=True)
     for kind in sys.argv[4:] or ["us", "eu", "br"]:
         for i in range(count):
-            img, box, text, quality = photo(m, i, kind)
-            name = os.path.join(out, f"{kind}-{i:04d}")
-            img.save(name + ".jpg", quality=quality)
-            with open(name + ".txt", "w") as f:
-                f.write("\t".join([os.path.basename(name) + ".jpg"] + [str(round(v)) for v in box] + [text]) + "\n")
+            save(*drawn(m, i, kind), os.path.join(out, f"{kind}-{i:04d}"))
 
 
 if __name__ == "__main__":
