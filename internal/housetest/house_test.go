@@ -71,7 +71,7 @@ var arrows = []struct{ pkg, may string }{
 	{"home/pets", "db feed gate geo home internal/wake pets share/client vision"}, {"home/register", "db gate geo home share/client"},
 	{"home/devices", "db"},
 	{"home/web", "gate geo home home/ask home/cameras home/devices home/faces home/notify home/pets home/record home/register home/send internal/asset internal/problem internal/push internal/smtp internal/whole share/client video vision web/app web/basemap web/i18n"},
-	{"home/node", "db home home/ask home/cameras home/devices home/faces home/notify home/pets home/record home/register home/send home/watch home/web ledger share/client vision vision/cover vision/models vision/nets vision/plates web/basemap"},
+	{"home/node", "db home home/ask home/cameras home/devices home/faces home/notify home/pets home/record home/register home/send home/watch home/web internal/wake ledger share/client vision vision/cover vision/models vision/nets vision/plates web/basemap"},
 	{"internal/apidoc", "exchange home/web"},
 	{"internal/streets", "vision"},
 	{"internal/bench", "*"}, {"internal/bench/duckdb", ""},
