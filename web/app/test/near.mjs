@@ -95,6 +95,14 @@ await walk(opened, async () => {
   await text('home.leaves-ask', { exchange }).waitFor();
   await text('home.leaves-pets', { exchange }).waitFor();
   await look(ana, 'near-privacy', { whole: true });
+  const pets = page.getByLabel(t('home.notice.mail.pet'));
+  await pets.uncheck();
+  await button('home.save').tap();
+  await text('home.saved').waitFor();
+  await page.reload();
+  await pets.waitFor();
+  assert(!(await pets.isChecked()), 'what she does not want to hear of stays unsaid');
+  assert(await page.getByLabel(t('home.notice.mail.message')).isChecked());
   await toggle('home.switch-ask').tap();
   await text('home.leaves-ask', { exchange }).waitFor({ state: 'detached' });
   await toggle('home.pets-switch').tap();
