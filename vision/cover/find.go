@@ -71,8 +71,19 @@ type look struct {
 	faces, plates []sight
 }
 
-// closer is what a closer look is for.
-type closer struct{ faces, plates []spot }
+// closer is what a closer look is for, and what needs none: where that should be.
+type closer struct {
+	faces, plates               []spot
+	certainFaces, certainPlates []sight
+}
+
+// shown are the look's sights with those that were not looked for.
+func (l *look) shown() (faces, plates sighting) {
+	if l.closer == nil {
+		return sighting{l.t, l.faces}, sighting{l.t, l.plates}
+	}
+	return sighting{l.t, slices.Concat(l.faces, l.closer.certainFaces)}, sighting{l.t, slices.Concat(l.plates, l.closer.certainPlates)}
+}
 
 // spot is where something should be, and how far from there it is looked for, in
 // parts of its size.
@@ -210,15 +221,20 @@ func (f *finding) see(ctx context.Context, looks []*look) error {
 // doubtful is what must be looked for in the middle of a stretch; nil for nothing.
 func (f *finding) doubtful(s *stretch) *closer {
 	before := &look{t: s.from.t}
-	for _, l := range f.looks {
+	for _, l := range slices.Backward(f.looks) { // nearly in the order of time
 		if l.t < s.from.t && (before.t == s.from.t || l.t > before.t) {
 			before = l
 		}
+		if l.t < s.from.t-4*workers*f.every.Seconds() {
+			break
+		}
 	}
-	c := closer{
-		doubtful(faceRule, sighting{before.t, before.faces}, sighting{s.from.t, s.from.faces}, sighting{s.to.t, s.to.faces}),
-		doubtful(plateRule, sighting{before.t, before.plates}, sighting{s.from.t, s.from.plates}, sighting{s.to.t, s.to.plates}),
-	}
+	var c closer
+	faces, plates := before.shown()
+	fromFaces, fromPlates := s.from.shown()
+	toFaces, toPlates := s.to.shown()
+	c.faces, c.certainFaces = doubtful(faceRule, faces, fromFaces, toFaces)
+	c.plates, c.certainPlates = doubtful(plateRule, plates, fromPlates, toPlates)
 	if len(c.faces)+len(c.plates) == 0 {
 		return nil
 	}
@@ -228,8 +244,8 @@ func (f *finding) doubtful(s *stretch) *closer {
 // doubtful is where things may be in the middle between b and c: those that did not go
 // on as they went from a to b, or may have, and so may have gone another way than
 // straight; and those that only one of b and c shows, if they are sure or may be the
-// same.
-func doubtful(r rule, a, b, c sighting) (spots []spot) {
+// same. The others of both are certainly where they should be.
+func doubtful(r rule, a, b, c sighting) (spots []spot, certain []sight) {
 	const off = 1.5 // times its size; in the middle it is an eighth of that
 	var gone, come []sight
 	paths := follow([]sighting{a, b, c})
@@ -244,9 +260,11 @@ func doubtful(r rule, a, b, c sighting) (spots []spot) {
 			spots = append(spots, spot{last.Key, 3})
 		case last.T == c.t && from.T == b.t && len(p) > 1:
 			k := p[:len(p)-1].expected(c.t)
+			mid, _ := Track{From: b.t, To: c.t, Keys: []Key{from.Key, last.Key}}.At((b.t + c.t) / 2)
 			if math.Abs(k.X+k.W/2-last.X-last.W/2) > off*max(k.W, last.W) || math.Abs(k.Y+k.H/2-last.Y-last.H/2) > off*max(k.H, last.H) {
-				mid, _ := Track{From: b.t, To: c.t, Keys: []Key{from.Key, last.Key}}.At((b.t + c.t) / 2)
 				spots = append(spots, spot{mid, 1})
+			} else {
+				certain = append(certain, sight{mid, last.score})
 			}
 		case last.T == b.t && last.score >= r.sure:
 			gone = append(gone, last)
@@ -263,7 +281,7 @@ func doubtful(r rule, a, b, c sighting) (spots []spot) {
 	}
 	lost(gone, come)
 	lost(come, gone)
-	return spots
+	return spots, certain
 }
 
 // look looks at a frame: at all of it that changed, or closer.
