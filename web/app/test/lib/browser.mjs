@@ -75,6 +75,16 @@ export async function openBrowser(site, shots) {
     await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))); // what is drawn is on the screen a frame later
   }
 
+  /** Looks at the whole page once: what comes as it comes into sight comes. */
+  const leaf = (page) =>
+    page.evaluate(async () => {
+      for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight) {
+        scrollTo(0, y);
+        await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+      }
+      scrollTo(0, 0);
+    });
+
   async function ask(page, where) {
     await page.evaluate(axe); // through the debugger: the page's own policy would refuse it
     const violations = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations));
@@ -97,9 +107,11 @@ export async function openBrowser(site, shots) {
         const asked = !whole || (viewport === phone) === (colorScheme === 'light');
         if (!asked && !shots) continue;
         if (colorScheme) await page.emulateMedia({ colorScheme });
+        const fullPage = !top && !(await page.locator('dialog[open]').count());
+        if (shots && fullPage) await leaf(page);
         await settled(page);
         const where = [what, viewport.width, colorScheme].filter(Boolean).join('-');
-        if (shots) await page.screenshot({ path: join(shots, `${where}.png`), fullPage: !top && !(await page.locator('dialog[open]').count()) });
+        if (shots) await page.screenshot({ path: join(shots, `${where}.png`), fullPage });
         if (asked) await ask(page, where);
       }
     }
