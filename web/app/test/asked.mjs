@@ -89,7 +89,7 @@ await walk(opened, async () => {
   await keep('answer.event.submission.share', 'share');
 
   // A word to the agency.
-  await page.getByLabel(t('answer.write')).fill('Tell me what came of it.');
+  await page.getByLabel(t('home.write-to', { other: agency })).fill('Tell me what came of it.');
   await button('answer.write-send').tap();
   await page.getByText('Tell me what came of it.', { exact: true }).waitFor();
 
