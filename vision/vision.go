@@ -83,12 +83,15 @@ type Plates interface {
 	Plates(f Frame, vehicles []Thing) ([]Plate, error)
 }
 
-// Embedding is what a face or an animal looks like, as a vector of length 1.
+// Embedding is what a face or an animal looks like, as a vector: a face's has
+// length 1.
 type Embedding []float32
 
-// Embedder describes what is in a part of a frame so that two can be compared.
+// Embedder describes what is in a part of a frame, and compares two that it
+// described: 1 the same, 0 nothing in common.
 type Embedder interface {
 	Embed(f Frame, box Box) (Embedding, error)
+	Alike(a, b Embedding) float32
 }
 
 // FaceEmbedder describes a face.

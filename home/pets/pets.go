@@ -162,8 +162,8 @@ const (
 	keptPerPost = 12               // candidates
 	before      = time.Hour        // of what was seen before the animal was missed, for a clock that is off
 	longestBack = 72 * time.Hour   // of what is looked at
-	alikeEnough = 0.60             // below, a candidate is not shown
-	tellAbove   = 0.75             // from here on the household is told
+	alikeEnough = 0.50             // below, a candidate is not shown; docs/acts/pets.md says what it was measured on
+	tellAbove   = 0.70             // from here on the household is told
 	countWithin = 3 * time.Hour    // of a run; drawn at random
 	stillWidth  = 1280             // pixels
 	sendSide    = 640              // pixels of the longer side of what is sent

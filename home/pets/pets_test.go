@@ -105,6 +105,8 @@ func (eyes) Embed(f vision.Frame, b vision.Box) (vision.Embedding, error) {
 	return vision.Embedding{float32(r / n), float32(g / n), float32(bl / n)}, nil
 }
 
+func (eyes) Alike(a, b vision.Embedding) float32 { return max(0, a[0]*b[0]+a[1]*b[1]+a[2]*b[2]) }
+
 // house is a house with one camera, whose stills are drawn.
 type house struct {
 	*Service

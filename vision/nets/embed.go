@@ -49,8 +49,10 @@ var likenessNorm = norm{dev: [3]float32{1, 1, 1}}
 // How much of two animals' likeness is shape and how much is fur.
 const shapeShare, furShare = 0.65, 0.35
 
-// Embed describes the animal in a box by what a network sees and by its colours.
-// It ranks candidates; it never proves that two are the same animal.
+// Embed describes the animal in a box by what a network sees and by its colours:
+// two vectors of length 1, one after the other, the second all zeros where the
+// picture has no colours, as in infrared. It ranks candidates; it never proves
+// that two are the same animal.
 func (n *Nets) Embed(f vision.Frame, box vision.Box) (vision.Embedding, error) {
 	box = inside(box, f)
 	if box.W < 1 || box.H < 1 {
@@ -58,28 +60,65 @@ func (n *Nets) Embed(f vision.Frame, box vision.Box) (vision.Embedding, error) {
 	}
 	side := max(box.W, box.H)
 	square := vision.Box{X: box.X + (box.W-side)/2, Y: box.Y + (box.H-side)/2, W: side, H: side}
-	small := Part(f, square, likenessSide, likenessSide)
+	small := lit(Part(f, square, likenessSide, likenessSide))
 	out, err := n.run(models.Likeness, ort.Floats(likenessNorm.pixels(make([]float32, 0, len(small.Pix)), small), 1, likenessSide, likenessSide, 3))
 	if err != nil {
 		return nil, err
 	}
-	shape, fur := unit(out[0].Float), unit(colours(Part(f, box, 64, 64)))
-	whole := make(vision.Embedding, 0, len(shape)+len(fur))
-	for _, v := range shape {
-		whole = append(whole, v*float32(math.Sqrt(shapeShare)))
-	}
-	for _, v := range fur {
-		whole = append(whole, v*float32(math.Sqrt(furShare)))
-	}
-	return unit(whole), nil
+	return append(unit(out[0].Float), unit(colours(lit(Part(f, box, 64, 64))))...), nil
 }
+
+// Alike is how alike two animals are by what Embed says of them, 0 to 1. Colours
+// count where both pictures have some.
+func (n *Nets) Alike(a, b vision.Embedding) float32 {
+	if len(a) != len(b) || len(a) < colourBins {
+		return 0
+	}
+	fur := len(a) - colourBins
+	alike := dot(a[:fur], b[:fur])
+	if dot(a[fur:], a[fur:]) > 0 && dot(b[fur:], b[fur:]) > 0 {
+		alike = shapeShare*alike + furShare*dot(a[fur:], b[fur:])
+	}
+	return max(0, min(1, alike))
+}
+
+func dot(a, b []float32) (sum float32) {
+	for i, v := range a {
+		sum += v * b[i]
+	}
+	return sum
+}
+
+// lit makes a dark picture as light as one by day, colours as they are: its
+// lightest parts, but for one pixel in fifty, nearly white.
+func lit(f vision.Frame) vision.Frame {
+	var counts [256]int
+	for i := 0; i < len(f.Pix); i += 3 {
+		counts[(299*int(f.Pix[i])+587*int(f.Pix[i+1])+114*int(f.Pix[i+2]))/1000]++
+	}
+	light := 255
+	for above := counts[light]; light > 36 && above*50 < f.W*f.H; above += counts[light] {
+		light--
+	}
+	if light >= 220 {
+		return f
+	}
+	out := vision.Frame{W: f.W, H: f.H, At: f.At, Pix: make([]byte, len(f.Pix))}
+	for i, v := range f.Pix {
+		out.Pix[i] = uint8(min(255, int(v)*220/light))
+	}
+	return out
+}
+
+const hues, strengths, greys = 12, 2, 6
+const colourBins = hues*strengths + greys
 
 // colours is how often each colour is in a picture, the middle counting more: 12
 // hues in 2 strengths, 6 greys. The root of each share, so that much of one colour
-// does not hide the rest.
+// does not hide the rest. All zeros when less than a twentieth has a colour.
 func colours(f vision.Frame) []float32 {
-	const hues, strengths, greys = 12, 2, 6
-	counts := make([]float32, hues*strengths+greys)
+	counts := make([]float32, colourBins)
+	var all, coloured float32
 	for i := range f.W * f.H {
 		x, y := 2*(float64(i%f.W)+0.5)/float64(f.W)-1, 2*(float64(i/f.W)+0.5)/float64(f.H)-1
 		weight := float32(math.Exp(-1.5 * (x*x + y*y)))
@@ -88,7 +127,12 @@ func colours(f vision.Frame) []float32 {
 			counts[hues*strengths+min(greys-1, int(v*greys))] += weight
 		} else {
 			counts[min(hues-1, int(h*hues))*strengths+min(strengths-1, int(s*strengths))] += weight
+			coloured += weight
 		}
+		all += weight
+	}
+	if coloured < all/20 {
+		clear(counts)
 	}
 	for i, c := range counts {
 		counts[i] = float32(math.Sqrt(float64(c)))

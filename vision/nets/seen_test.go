@@ -179,14 +179,37 @@ func TestLikenessOfAnimals(t *testing.T) {
 	}
 	ginger, white, black, brown := color.RGBA{205, 120, 50, 255}, color.RGBA{230, 228, 220, 255}, color.RGBA{30, 28, 28, 255}, color.RGBA{110, 75, 45, 255}
 	lost := look(300, 240, 120, ginger, white, true)
-	same := cosine(lost, look(360, 300, 80, ginger, white, true))
+	same := n.Alike(lost, look(360, 300, 80, ginger, white, true))
 	for name, other := range map[string]vision.Embedding{
 		"black and white": look(330, 260, 100, black, white, true),
 		"brown":           look(300, 240, 110, brown, brown, false),
 		"white and black": look(280, 250, 90, white, black, false),
 	} {
-		if c := cosine(lost, other); c > same-0.02 {
-			t.Errorf("the %s one has a cosine of %v, the same animal %v", name, c, same)
+		if c := n.Alike(lost, other); c > same-0.02 {
+			t.Errorf("the %s one is alike by %v, the same animal %v", name, c, same)
+		}
+	}
+	// At night, and in infrared, where no colour is left to compare.
+	for name, light := range map[string]func(r, g, b int) (int, int, int){
+		"at night":    func(r, g, b int) (int, int, int) { return r / 4, g / 4, b / 4 },
+		"in infrared": func(r, g, b int) (int, int, int) { v := (r + g + b) / 6; return v, v, v },
+	} {
+		under := func(fur, spots color.RGBA, ears bool) vision.Embedding {
+			f := animal(300, 240, 120, fur, spots, ears)
+			for i := 0; i < len(f.Pix); i += 3 {
+				r, g, b := light(int(f.Pix[i]), int(f.Pix[i+1]), int(f.Pix[i+2]))
+				f.Pix[i], f.Pix[i+1], f.Pix[i+2] = uint8(r), uint8(g), uint8(b)
+			}
+			e, err := n.Embed(f, vision.Box{X: 126, Y: 120, W: 300, H: 240})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e
+		}
+		if own := n.Alike(lost, under(ginger, white, true)); own < 0.6 {
+			t.Errorf("%s the same animal is alike by %v", name, own)
+		} else if other := n.Alike(lost, under(black, white, true)); name == "at night" && own < other+0.02 {
+			t.Errorf("%s another animal is alike by %v, the same by %v", name, other, own)
 		}
 	}
 	if _, err := n.Embed(animal(300, 240, 100, ginger, white, true), vision.Box{X: 900, Y: 900, W: 10, H: 10}); err == nil {
