@@ -1,61 +1,9 @@
 package main
 
 import (
-	"encoding/json"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"porchlight/policy"
 )
-
-// operatorsPacks copies the built-in packs to a folder, edited.
-func operatorsPacks(t *testing.T, old, new string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, policy.Packs()); err != nil {
-		t.Fatal(err)
-	}
-	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || filepath.Ext(name) != ".cedar" {
-			return err
-		}
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(name, []byte(strings.Replace(string(data), old, new, 1)), 0o600)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-func TestPolicyTest(t *testing.T) {
-	code, out := runCmd(t, t.Context(), newPolicyCmd(), "test", "--json")
-	var r policy.TestReport
-	if err := json.Unmarshal([]byte(out), &r); err != nil || code != 0 {
-		t.Fatalf("exit %d, %v: %s", code, err, out)
-	}
-	if r.Cases < 150 || r.Assignments < 1_000_000 || len(r.Packs) < 2 || len(r.Failures) > 0 {
-		t.Errorf("%+v", r)
-	}
-
-	// An operator's packs with a limit moved do not hold.
-	dir := operatorsPacks(t, "posts_for_case >= 2", "posts_for_case >= 9")
-	code, out = runCmd(t, t.Context(), newPolicyCmd(), "test", "--packs", dir)
-	if code != 1 || !strings.Contains(out, "promise broken") || !strings.Contains(out, "cases.json") {
-		t.Errorf("exit %d: %s", code, out)
-	}
-	// Packs that cannot be read do not hold either.
-	code, out = runCmd(t, t.Context(), newPolicyCmd(), "test", "--packs", filepath.Join(dir, "nowhere"))
-	if code != 1 || !strings.Contains(out, "law packs") {
-		t.Errorf("exit %d: %s", code, out)
-	}
-}
 
 func TestPolicyRead(t *testing.T) {
 	for _, c := range []struct {
