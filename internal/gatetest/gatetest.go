@@ -75,6 +75,9 @@ type World struct {
 	agencies map[string]gate.AgencyFacts
 }
 
+// law is read once: nothing changes it.
+var law = sync.OnceValues(func() (*policy.Engine, error) { return policy.Load(policy.Packs()) })
+
 // New makes a World.
 func New(t testing.TB, o Options) *World {
 	t.Helper()
@@ -108,7 +111,7 @@ func New(t testing.TB, o Options) *World {
 	w.Log, err = ledger.Open(ctx, ledger.Options{Dir: cmp.Or(o.Dir, filepath.Join(t.TempDir(), "log")), Signer: w.Signer, LogKey: vkey})
 	w.Must(err)
 	t.Cleanup(func() { w.Log.Close() })
-	engine, err := policy.Load(policy.Packs())
+	engine, err := law()
 	w.Must(err)
 	w.People, err = identity.New(ctx, w.DB, identity.Config{Name: "Elm County", BaseURL: Site, Now: w.Now})
 	w.Must(err)
