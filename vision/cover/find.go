@@ -246,7 +246,7 @@ func (f *finding) doubtful(s *stretch) *closer {
 // straight; and those that only one of b and c shows, if they are sure or may be the
 // same. The others of both are certainly where they should be.
 func doubtful(r rule, a, b, c sighting) (spots []spot, certain []sight) {
-	const off = 1.5 // times its size; in the middle it is an eighth of that
+	const off = 1 // times its size; in the middle it is an eighth of that
 	var gone, come []sight
 	paths := follow([]sighting{a, b, c})
 	// new says whether a path may have come from far away since a.

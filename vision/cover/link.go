@@ -37,7 +37,7 @@ type rule struct {
 }
 
 var (
-	faceRule  = rule{Face, 0.4, 0.4, 0.5, 0.6}
+	faceRule  = rule{Face, 0.45, 0.4, 0.5, 0.6}
 	plateRule = rule{Plate, 0.25, 0, 0, 0}
 )
 
