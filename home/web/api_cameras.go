@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"time"
 
 	"porchlight/geo"
 	"porchlight/home"
 	"porchlight/home/cameras"
+	"porchlight/home/record"
 )
 
 // CameraView is a camera as its household sees it.
@@ -31,7 +33,27 @@ type CameraView struct {
 	Audio     bool      `json:"audio" doc:"Sound is kept."`
 	Bits      int64     `json:"bits" doc:"A second, lately."`
 	Missing   int64     `json:"missing" doc:"Seconds of the last day without footage."`
-	Trouble   string    `json:"trouble" doc:"What is wrong and what to do; empty: nothing."`
+	Trouble   string    `json:"trouble" doc:"What is wrong and what to do, in English; empty: nothing."`
+	Why       string    `json:"why" enum:",password,address,path,video,silent,codec,folder,full" doc:"The same for those who speak another language; empty: it is no such thing."`
+}
+
+// whys are the troubles of a camera that pages say in their own language.
+var whys = []struct {
+	err error
+	why string
+}{
+	{cameras.ErrPassword, "password"}, {cameras.ErrNoRoute, "address"}, {cameras.ErrNoPath, "path"}, {cameras.ErrNoVideo, "video"},
+	{cameras.ErrSilent, "silent"}, {cameras.ErrCodec, "codec"}, {cameras.ErrFolder, "folder"}, {record.ErrFull, "full"},
+}
+
+// whyOf is which trouble a camera's health tells of.
+func whyOf(trouble string) string {
+	for _, w := range whys {
+		if strings.Contains(trouble, w.err.Error()) {
+			return w.why
+		}
+	}
+	return ""
 }
 
 // Place is a point on the map.
@@ -112,6 +134,7 @@ func (s *Server) viewCamera(ctx context.Context, c cameras.Camera) CameraView {
 		s.Logger.Error("health of a camera", "err", err)
 	}
 	v.Recording, v.Last, v.Codec, v.Audio, v.Bits, v.Missing, v.Trouble = h.Recording, h.Last, h.Codec, h.Audio, h.Bits, h.Missing, h.Trouble
+	v.Why = whyOf(h.Trouble)
 	return v
 }
 

@@ -1235,9 +1235,14 @@ export interface components {
              */
             reach: number;
             recording: boolean;
-            /** @description What is wrong and what to do; empty: nothing. */
+            /** @description What is wrong and what to do, in English; empty: nothing. */
             trouble: string;
             user: string;
+            /**
+             * @description The same for those who speak another language; empty: it is no such thing.
+             * @enum {string}
+             */
+            why: "" | "password" | "address" | "path" | "video" | "silent" | "codec" | "folder" | "full";
         };
         Candidate: {
             /** Format: float */
