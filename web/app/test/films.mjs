@@ -34,8 +34,8 @@ await walk(opened, async () => {
   cutting(false);
   await input.setInputFiles(path('second.mp4', 'old.webm', 'notes.mp4'));
   await film('failed').nth(1).waitFor();
-  assert.match(await film('failed').nth(0).innerText(), /VP8/);
-  assert.match(await film('failed').nth(1).innerText(), /no film/);
+  await film('failed').filter({ hasText: 'old.webm' }).getByText(t('home.bring-codec', { codec: 'VP8' })).waitFor();
+  await film('failed').filter({ hasText: 'notes.mp4' }).getByText(t('home.bring-film')).waitFor();
   await film('ready').nth(1).waitFor();
   await look(ana, 'home-bring', { whole: true });
 

@@ -24,11 +24,11 @@ export const refused = new SvelteMap<string, unknown>();
 const piece = 8 << 20; // bytes sent at once
 let turn: Promise<unknown> = Promise.resolve();
 
-/** Brings files to a camera's timeline. */
-export function bring(camera: string, files: readonly File[]): void {
+/** Brings files to a camera's timeline, in their order. */
+export async function bring(camera: string, files: readonly File[]): Promise<void> {
   for (const file of files) {
     refused.delete(file.name);
-    void begin(camera, file).catch((error: unknown) => refused.set(file.name, error));
+    await begin(camera, file).catch((error: unknown) => refused.set(file.name, error));
   }
 }
 
