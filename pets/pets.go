@@ -16,13 +16,11 @@ import (
 	"image"
 	"image/jpeg"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"porchlight/feed"
 	"porchlight/geo"
+	"porchlight/internal/form"
 )
 
 // Animal is what is lost, from a closed list. A home looks for what its detector
@@ -87,7 +85,7 @@ func (d Draft) check(now time.Time) error {
 		return &Invalid{"animal", "is not in the list of animals"}
 	case len(d.Colours) > 3 || slices.ContainsFunc(d.Colours, func(c Colour) bool { return !slices.Contains(Colours(), c) }):
 		return &Invalid{"colours", "must be at most three of the list"}
-	case utf8.RuneCountInString(d.Words) > MaxWords || !utf8.ValidString(d.Words) || strings.ContainsFunc(d.Words, unprintable):
+	case !form.Line(d.Words, MaxWords):
 		return &Invalid{"words", fmt.Sprintf("are more than %d characters or no plain line of text", MaxWords)}
 	case d.Rounding != geo.Hundred && d.Rounding != geo.Half || !d.Rounding.Keeps(d.Place):
 		return &Invalid{"place", "is not rounded to 100 or 500 metres"}
@@ -95,12 +93,6 @@ func (d Draft) check(now time.Time) error {
 		return &Invalid{"seen", "must be a time of the last 30 days"}
 	}
 	return nil
-}
-
-// unprintable reports control characters, line breaks among them, and those that
-// reorder the text around them.
-func unprintable(r rune) bool {
-	return unicode.IsControl(r) || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }
 
 // Photo is one picture of an animal as it is kept: drawn again from its pixels,

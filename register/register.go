@@ -14,11 +14,11 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"porchlight/canvass"
 	"porchlight/geo"
+	"porchlight/internal/form"
 )
 
 // Films is what a camera sees, from a closed list.
@@ -65,18 +65,12 @@ func (d Details) check() error {
 		return &Invalid{"place", "is not rounded as it says"}
 	case len(d.Films) == 0 || slices.ContainsFunc(d.Films, func(f Films) bool { return !known(f) }) || len(slices.Compact(sorted)) < len(d.Films):
 		return &Invalid{"films", "must name one or more of: " + words(AllFilms())}
-	case utf8.RuneCountInString(d.Note) > MaxNote || !utf8.ValidString(d.Note) || strings.ContainsFunc(d.Note, unprintable):
+	case !form.Line(d.Note, MaxNote):
 		return &Invalid{"note", fmt.Sprintf("is longer than %d characters or no plain line of text", MaxNote)}
 	case d.Days < 0 || d.Days > MaxDays:
 		return &Invalid{"days", fmt.Sprintf("must be from 0 to %d", MaxDays)}
 	}
 	return nil
-}
-
-// unprintable reports control characters, line breaks among them, and those that
-// reorder the text around them.
-func unprintable(r rune) bool {
-	return unicode.IsControl(r) || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }
 
 func words[T ~string](list []T) string {
@@ -120,7 +114,7 @@ func (a Ask) check() error {
 	switch {
 	case !slices.Contains(canvass.Incidents(), a.Incident):
 		return &Invalid{"incident", "is not in the list of incidents"}
-	case utf8.RuneCountInString(a.Case) > canvass.MaxCase || strings.ContainsFunc(a.Case, unprintable) || !utf8.ValidString(a.Case):
+	case !form.Line(a.Case, canvass.MaxCase):
 		return &Invalid{"case", fmt.Sprintf("is longer than %d characters or no plain text", canvass.MaxCase)}
 	case utf8.RuneCountInString(a.Note) > 500 || !utf8.ValidString(a.Note):
 		return &Invalid{"note", "is longer than 500 characters or no text"}
