@@ -297,7 +297,7 @@ func lies(t *testing.T, w *testworld.World) {
 		"names no vault":               {change: func(a *client.Asked) { a.VaultEntry = 0 }},
 		"changed the request":          {change: func(a *client.Asked) { a.Content.Narrative += " Everything helps." }},
 		"moved the window":             {change: func(a *client.Asked) { a.Content.From = a.Content.From.Add(-time.Hour) }},
-		"has another key":              {change: func(a *client.Asked) { a.Receipt = strings.Replace(a.Receipt, "+", "-", 1) }},
+		"has another key":              {change: func(a *client.Asked) { a.Receipt = strings.Replace(a.Receipt, "\n— ", "\n— x", 1) }},
 	} {
 		var sent atomic.Int64
 		x := at(w, proxy(t, w.URL, func(rw http.ResponseWriter, r *http.Request) bool {
