@@ -237,6 +237,12 @@ func (n *Node) minding(ctx context.Context, moved wake.Bell) error {
 // Close closes the house; Run must have returned.
 func (n *Node) Close() error {
 	var errs []error
+	if n.web != nil {
+		n.web.Close()
+	}
+	if n.Record != nil {
+		n.Record.Close()
+	}
 	if n.nets != nil {
 		errs = append(errs, n.nets.Close())
 	}

@@ -110,8 +110,11 @@ const byHand = "by-hand"
 
 // films are those that come.
 type films struct {
-	mu   sync.Mutex
-	busy map[string]bool // a piece comes, or it becomes footage
+	mu     sync.Mutex
+	busy   map[string]bool // a piece comes, or it becomes footage
+	taking sync.WaitGroup  // those that become footage
+	life   context.Context // until Close
+	end    context.CancelFunc
 }
 
 func (f *films) take(id string) bool {
@@ -307,12 +310,14 @@ func (r *Recorder) KeepFilm(ctx context.Context, id string, begins time.Time, do
 		r.films.give(id)
 		return err
 	}
-	ctx = context.WithoutCancel(ctx)
-	go func() {
+	ctx = r.films.life
+	r.films.taking.Go(func() {
 		defer r.films.give(id)
 		path := r.filmPath(id)
 		err := r.take(ctx, f.Camera, path, f.Begins, "")
 		switch {
+		case err != nil && ctx.Err() != nil:
+			return // it is Ready again at the next start
 		case err == nil:
 			f.State = Taken
 		case isFull(err): // it may go once there is room
@@ -331,8 +336,15 @@ func (r *Recorder) KeepFilm(ctx context.Context, id string, begins time.Time, do
 		if done != nil {
 			done()
 		}
-	}()
+	})
 	return nil
+}
+
+// Close ends what goes on without Run: films that are becoming footage. They can be
+// kept again at the next start.
+func (r *Recorder) Close() {
+	r.films.end()
+	r.films.taking.Wait()
 }
 
 // DropFilm forgets a film, and what is here of it; what is footage stays. ErrFilm,

@@ -67,6 +67,15 @@ func TestBring(t *testing.T) {
 		t.Fatalf("%+v, %v", f, err)
 	}
 	said := begun.Add(-time.Hour) // the phone was set to another zone
+	// The program ends while the film becomes footage: it can be kept again.
+	h.Close()
+	must(t, h.KeepFilm(ctx, f.ID, said, nil))
+	h.Close()
+	h.close()
+	h = newHouse(t, dir)
+	if got, err := h.brought(ctx, f.ID); err != nil || got.State != Ready || len(h.spans(id)) != 0 {
+		t.Fatalf("cut short: %+v, %v", got, err)
+	}
 	done := make(chan struct{})
 	must(t, h.KeepFilm(ctx, f.ID, said, func() { close(done) }))
 	<-done

@@ -164,6 +164,7 @@ func Open(ctx context.Context, o Options) (*Recorder, error) {
 		return nil, fmt.Errorf("the folder of the footage: %w", err)
 	}
 	r := &Recorder{o: o, clock: newClock(o.Now), cameras: map[string]*state{}, remote: map[string][]home.Span{}}
+	r.films.life, r.films.end = context.WithCancel(context.Background())
 	if r.index, err = openIndex(ctx, o.DB, o.Dir); err != nil {
 		return nil, fmt.Errorf("opening the index of the footage: %w", err)
 	}

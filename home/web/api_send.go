@@ -92,8 +92,10 @@ type ShareBody struct {
 
 // works are what takes time: it goes on when the page that began it is closed.
 type works struct {
-	mu  sync.Mutex
-	all map[string][]*work // by draft
+	mu     sync.Mutex
+	all    map[string][]*work // by draft
+	under  sync.WaitGroup
+	closed bool
 }
 
 type work struct {
@@ -119,7 +121,7 @@ func (s *Server) begin(draft, clip, doing string, f func(ctx context.Context, pr
 	ws := &s.works
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	if slices.ContainsFunc(ws.all[draft], func(w *work) bool { return w.Clip == clip && !w.Failed }) {
+	if ws.closed || slices.ContainsFunc(ws.all[draft], func(w *work) bool { return w.Clip == clip && !w.Failed }) {
 		stop()
 		return
 	}
@@ -140,7 +142,7 @@ func (s *Server) begin(draft, clip, doing string, f func(ctx context.Context, pr
 			s.Changed("answers")
 		}
 	}
-	go func() {
+	ws.under.Go(func() {
 		defer stop()
 		err := f(ctx, progress)
 		ws.mu.Lock()
@@ -151,7 +153,21 @@ func (s *Server) begin(draft, clip, doing string, f func(ctx context.Context, pr
 		}
 		ws.mu.Unlock()
 		s.Changed("answers")
-	}()
+	})
+}
+
+// Close stops what goes on without a request, and waits until it has.
+func (s *Server) Close() {
+	ws := &s.works
+	ws.mu.Lock()
+	ws.closed = true
+	for _, all := range ws.all {
+		for _, w := range all {
+			w.stop()
+		}
+	}
+	ws.mu.Unlock()
+	ws.under.Wait()
 }
 
 // halt stops what is done to a clip.

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { openHouse, walk } from './lib/home.mjs';
 
 const [site, link, picture, assistant, stage, shots] = process.argv.slice(2);
-const opened = await openHouse(site, link, shots, { maps: false });
+const opened = await openHouse(site, link, shots);
 const { t, enter, stranger, look } = opened;
 
 await walk(opened, async () => {

@@ -8,7 +8,7 @@ import { openBrowser } from './lib/browser.mjs';
 import { homeWords } from './lib/home.mjs';
 
 const [site, link, endpoint, p256dh, auth, heard, shots] = process.argv.slice(2);
-const { browser, person, look, complaints } = await openBrowser(site, shots, { maps: false });
+const { browser, person, look, complaints } = await openBrowser(site, shots);
 
 try {
   const ana = await person('homepush', { onPhone: true, locale: 'es-US' });
