@@ -11,7 +11,7 @@ func TestNone(t *testing.T) { both(t, testNone) }
 func testNone(t *testing.T, source func(testing.TB) string) {
 	d, none, broken := open(t, source(t)), errors.New("none"), errors.New("broken")
 	values := func(where string) ([]string, error) {
-		return All(One[string])(d.Read().Query(`SELECT k FROM items WHERE ` + where + ` ORDER BY k`))
+		return All(One[string])(d.Read().Query(`SELECT k FROM t WHERE ` + where + ` ORDER BY k`))
 	}
 	if err := errors.Join(d.Write(t.Context(), insert("a")), d.Write(t.Context(), insert("b"))); err != nil {
 		t.Fatal(err)
@@ -26,7 +26,7 @@ func testNone(t *testing.T, source func(testing.TB) string) {
 		t.Errorf("of what could not be read: %v", err)
 	}
 	remove := func(k string) error {
-		return d.Write(t.Context(), func(tx *sql.Tx) error { return Changed(none)(tx.Exec(`DELETE FROM items WHERE k = ?`, k)) })
+		return d.Write(t.Context(), func(tx *sql.Tx) error { return Changed(none)(tx.Exec(`DELETE FROM t WHERE k = ?`, k)) })
 	}
 	if err := remove("a"); err != nil {
 		t.Errorf("a row that is there: %v", err)

@@ -27,6 +27,7 @@ import (
 	"porchlight/identity"
 	"porchlight/internal/streets"
 	"porchlight/internal/testworld"
+	"porchlight/internal/wake"
 	posts "porchlight/pets"
 	"porchlight/share/client"
 	"porchlight/vision"
@@ -219,7 +220,26 @@ func TestNeighborsInABrowser(t *testing.T) {
 	})
 	by := gate.Caller{Who: identity.Resident()}
 	walk(t, "near.mjs", site, link, camera.ID, w.Police.Name, w.Sheriff.Name, stage(t, map[string]func(context.Context) error{
-		"round": func(ctx context.Context) error { return n.Pets.Round(ctx) },
+		"round": func(ctx context.Context) error {
+			// Both films are looked through first.
+			seen := wake.NewBell()
+			defer n.Watch.Subscribe(seen.Ring)()
+			for {
+				all, err := n.Watch.Moments(ctx, camera.ID, time.Now().Add(-3*time.Hour), time.Now())
+				if err != nil {
+					return err
+				}
+				animals := slices.DeleteFunc(slices.Clone(all), func(m *home.Moment) bool { return !slices.Contains(m.What, home.Animal) })
+				if len(animals) >= len(garden) {
+					return n.Pets.Round(ctx)
+				}
+				select {
+				case <-seen:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+		},
 		"thank": func(ctx context.Context) error {
 			got, err := w.X.Pets.Follow(ctx, token(t, poster))
 			if err != nil || len(got.Sightings) != 1 {

@@ -476,37 +476,41 @@ func (s *Service) look(ctx context.Context, id string, cameras []home.Camera) er
 		wanted = append(wanted, animal{v})
 	}
 	now := s.Clock.Now()
-	from := k.looked
-	if from.IsZero() {
-		from = k.Content.Seen.Add(-before)
+	done, err := s.looked(ctx, id)
+	if err != nil {
+		return err
 	}
+	from := k.Content.Seen.Add(-before)
 	if oldest := now.Add(-longestBack); from.Before(oldest) {
 		from = oldest
 	}
 	run := Run{At: now, Post: id}
 	var better []Candidate
+	var looked []still
 	for _, c := range cameras {
 		moments, err := s.Moments.Moments(ctx, c.ID, from, now)
 		if err != nil {
 			return err
 		}
 		for _, m := range moments {
-			if !slices.Contains(m.What, home.Animal) || m.Still.Before(from) {
+			here := still{c.ID, db.Micros(m.Still)}
+			if !slices.Contains(m.What, home.Animal) || m.Still.Before(from) || done[here] {
 				continue
 			}
-			run.Moments++
 			alike, err := s.compare(ctx, c.ID, m.Still, k.Content.Animal, wanted)
 			if err != nil {
 				s.Logger.Debug("a still could not be looked at", "camera", c.ID, "err", err)
 				continue // the ring took it
 			}
+			run.Moments++
+			looked = append(looked, here)
 			if alike >= alikeEnough {
 				better = append(better, Candidate{ID: gate.NewActID(), Post: id, Camera: c.ID, At: m.Still, Alike: alike, State: New})
 			}
 		}
 	}
 	run.Found = len(better)
-	best, err := s.keepRun(ctx, k, run, better)
+	best, err := s.keepRun(ctx, k, run, looked, better)
 	if err != nil || best == nil || best.Alike < tellAbove || k.told {
 		return err
 	}

@@ -214,6 +214,29 @@ func (w *town) house() *house {
 	return h
 }
 
+// Footage that comes, or is looked through, after a round is compared in the next,
+// and once.
+func TestFootageThatComesLate(t *testing.T) {
+	w := newTown(t)
+	ctx := t.Context()
+	id, _ := w.lose(picture(t, thing{image.Rect(200, 200, 400, 350), biscuit}))
+	h := w.house()
+	for round, want := range []int{0, 1, 0} {
+		if round == 1 {
+			h.stills[w.now().Add(-2*time.Hour).UTC().Truncate(time.Second)] = picture(t, thing{image.Rect(100, 250, 250, 350), biscuit})
+		}
+		check(t, h.Round(ctx))
+		runs, err := h.Runs(ctx, 1)
+		check(t, err)
+		if len(runs) != 1 || runs[0].Moments != want || runs[0].Found != want {
+			t.Errorf("round %d: %+v, want %d", round, runs, want)
+		}
+	}
+	if cs, err := h.Candidates(ctx, id); err != nil || len(cs) != 1 {
+		t.Errorf("candidates %+v, %v", cs, err)
+	}
+}
+
 // The whole walk: read, looked for, shown to the household, sent, answered.
 func TestWalk(t *testing.T) {
 	w := newTown(t)

@@ -33,7 +33,7 @@ CREATE TABLE pets_post (
 	ends    INTEGER NOT NULL,
 	why     TEXT NOT NULL,
 	vectors TEXT NOT NULL,    -- JSON, of the animals in its photos
-	looked  INTEGER NOT NULL, -- until when what was seen was compared
+	looked  INTEGER NOT NULL,
 	count   INTEGER NOT NULL, -- when its run is to be counted; 0: it was, or there was none
 	told    INTEGER NOT NULL  -- the household was told
 );
@@ -61,6 +61,14 @@ CREATE TABLE pets_run (
 	counted INTEGER NOT NULL,
 	PRIMARY KEY (at, post)
 );
+`, `
+CREATE TABLE pets_looked ( -- stills that were compared: footage may come, or be looked through, late
+	post   TEXT NOT NULL REFERENCES pets_post (id) ON DELETE CASCADE,
+	camera TEXT NOT NULL,
+	at     INTEGER NOT NULL,
+	PRIMARY KEY (post, camera, at)
+);
+ALTER TABLE pets_post DROP COLUMN looked;
 `}
 
 const runsKept = 30 * 24 * time.Hour
@@ -69,7 +77,6 @@ const runsKept = 30 * 24 * time.Hour
 type kept struct {
 	Post
 	vectors []vision.Embedding
-	looked  time.Time
 	told    bool
 }
 
@@ -201,7 +208,7 @@ func (s *Service) insert(ctx context.Context, r received, vectors []vision.Embed
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.Exec(`INSERT INTO pets_post (id, content, ends, why, vectors, looked, count, told) VALUES (?, ?, ?, ?, ?, 0, ?, 0)`,
+		if _, err := tx.Exec(`INSERT INTO pets_post (id, content, ends, why, vectors, count, told) VALUES (?, ?, ?, ?, ?, ?, 0)`,
 			r.Post.ID, string(content), db.Micros(r.Ends), why, string(likeness), db.Micros(s.drawCount())); err != nil {
 			return err
 		}
@@ -233,12 +240,12 @@ func (s *Service) kept(ctx context.Context, id string) (kept, error) {
 func (s *Service) query(ctx context.Context, where string, args ...any) ([]kept, error) {
 	ks, err := db.All(func(row db.Row) (k kept, err error) {
 		var id, content, vectors string
-		if err := row.Scan(&id, &content, db.Into(&k.Ends), &k.Why, &vectors, db.Into(&k.looked), &k.told, &k.Found); err != nil {
+		if err := row.Scan(&id, &content, db.Into(&k.Ends), &k.Why, &vectors, &k.told, &k.Found); err != nil {
 			return k, err
 		}
 		k.Matched = k.Why == ""
 		return k, errors.Join(json.Unmarshal([]byte(content), &k.Content), json.Unmarshal([]byte(vectors), &k.vectors))
-	})(s.DB.Read().QueryContext(ctx, `SELECT id, content, ends, why, vectors, looked, told,
+	})(s.DB.Read().QueryContext(ctx, `SELECT id, content, ends, why, vectors, told,
 		(SELECT count(*) FROM pets_candidate c WHERE c.post = pets_post.id AND c.state = 'new') FROM pets_post WHERE `+where, args...))
 	if err != nil {
 		return nil, fmt.Errorf("reading posts: %w", err)
@@ -348,7 +355,7 @@ func (s *Service) setState(ctx context.Context, id string, to State) error {
 }
 
 // keepRun logs a run and keeps the most alike candidates; it returns the best new one.
-func (s *Service) keepRun(ctx context.Context, k kept, r Run, found []Candidate) (best *Candidate, err error) {
+func (s *Service) keepRun(ctx context.Context, k kept, r Run, looked []still, found []Candidate) (best *Candidate, err error) {
 	for i := range found {
 		if best == nil || found[i].Alike > best.Alike {
 			best = &found[i]
@@ -369,9 +376,30 @@ func (s *Service) keepRun(ctx context.Context, k kept, r Run, found []Candidate)
 			db.Micros(r.At), r.Post, r.Moments, r.Found); err != nil {
 			return err
 		}
-		_, err := tx.Exec(`UPDATE pets_post SET looked = ? WHERE id = ?`, db.Micros(r.At), k.Content.ID)
-		return err
+		for _, l := range looked {
+			if _, err := tx.Exec(`INSERT INTO pets_looked (post, camera, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, k.Content.ID, l.camera, l.at); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+}
+
+// still is a picture of the footage; at is in microseconds since 1970.
+type still struct {
+	camera string
+	at     int64
+}
+
+// looked are the stills that were compared with a post's animal.
+func (s *Service) looked(ctx context.Context, post string) (map[still]bool, error) {
+	all, err := db.All(func(row db.Row) (l still, err error) { return l, row.Scan(&l.camera, &l.at) })(
+		s.DB.Read().QueryContext(ctx, `SELECT camera, at FROM pets_looked WHERE post = ?`, post))
+	set := make(map[still]bool, len(all))
+	for _, l := range all {
+		set[l] = true
+	}
+	return set, err
 }
 
 func (s *Service) setTold(ctx context.Context, id string) error {
