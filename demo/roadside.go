@@ -103,15 +103,7 @@ func roadsideFilm(ctx context.Context, s streets.Scene, path string) error {
 	tmp := path + ".part"
 	cmd := exec.CommandContext(ctx, "ffmpeg", "-nostdin", "-loglevel", "error", "-f", "yuv4mpegpipe", "-i", "pipe:0",
 		"-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-g", "16", "-threads", "1", "-f", "mp4", "-y", tmp)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	_, err = s.Y4M(ctx, in, time.Time{})
-	if err := errors.Join(err, in.Close(), cmd.Wait()); err != nil {
+	if _, err := s.Into(ctx, cmd, time.Time{}); err != nil {
 		return errors.Join(err, os.Remove(tmp))
 	}
 	return os.Rename(tmp, path)

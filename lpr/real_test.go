@@ -20,19 +20,8 @@ func encoded(t *testing.T, s streets.Scene) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "street.mp4")
 	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "yuv4mpegpipe", "-i", "-", "-c:v", "libx264", "-preset", "veryfast", "-crf", "22", "-bf", "0", "-g", "10", path)
-	in, err := cmd.StdinPipe()
-	if err != nil {
+	if _, err := s.Into(t.Context(), cmd, time.Time{}); err != nil {
 		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Skipf("SKIPPED: ffmpeg: %v", err)
-	}
-	_, err = s.Y4M(t.Context(), in, time.Time{})
-	if err := in.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if wait := cmd.Wait(); err != nil || wait != nil {
-		t.Fatal(err, wait)
 	}
 	return path
 }

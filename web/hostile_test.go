@@ -35,7 +35,7 @@ type hostile struct {
 	*testworld.World
 	t       *testing.T
 	logs    *safeBuffer
-	clock   *clock
+	clock   testworld.Clock   // the server's
 	secrets map[string]string // what must appear nowhere, by what it is
 	routes  []string
 }
@@ -57,30 +57,12 @@ func (s *safeBuffer) String() string {
 	return s.b.String()
 }
 
-// clock is the server's, to be turned.
-type clock struct {
-	mu    sync.Mutex
-	ahead time.Duration
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Now().Add(c.ahead)
-}
-
-func (c *clock) turn(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ahead += d
-}
-
 func newHostile(t *testing.T) *hostile {
 	t.Parallel()
-	h := &hostile{t: t, logs: &safeBuffer{}, clock: &clock{}}
+	h := &hostile{t: t, logs: &safeBuffer{}}
 	h.World = testworld.Start(t, func(c *exchange.Config) {
 		c.Logger = slog.New(slog.NewJSONHandler(h.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-		c.Now = h.clock.now
+		c.Now = h.clock.Now
 	})
 	key, err := os.ReadFile(filepath.Join(h.Config.Dir, "ledger.key"))
 	check(t, err)
@@ -457,7 +439,7 @@ func TestPasskeyAttacks(t *testing.T) {
 	q = h.challenge(cara, path, late, body)
 	signed, err = cara.Sign(&q.Problem)
 	check(t, err)
-	h.clock.turn(6 * time.Minute)
+	h.clock.Sleep(6 * time.Minute)
 	h.unchanged("a late answer", func() {
 		if r := h.answer(cara, path, late, body, signed, 401); r.Type != "/problems/signature-required" || r.Nonce == q.Nonce {
 			t.Errorf("a late answer: %+v", r.Problem)
@@ -493,7 +475,7 @@ func TestPasskeyAttacks(t *testing.T) {
 	signIn(once, 200)
 	signIn(once, 401)
 	tooLate := begin()
-	h.clock.turn(11 * time.Minute)
+	h.clock.Sleep(11 * time.Minute)
 	signIn(respond(cara.Key, tooLate), 401)
 	stranger := softkey.New()
 	if _, err := stranger.Get(begin(), h.URL); err == nil {
@@ -510,7 +492,7 @@ func TestPasskeyAttacks(t *testing.T) {
 	h.do(ivan, attack{name: "a cloned passkey's session", method: "GET", path: "/api/v1/items", want: []int{401}})
 
 	// A session nobody uses ends.
-	h.clock.turn(31 * time.Minute)
+	h.clock.Sleep(31 * time.Minute)
 	h.do(cara, attack{name: "an idle session", method: "GET", path: "/api/v1/items", want: []int{401}})
 }
 
@@ -670,7 +652,7 @@ func TestOpenViewsEnd(t *testing.T) {
 		t.Helper()
 		h.do(p, attack{name: p.Name, method: "GET", path: path, want: []int{want}})
 	}
-	check(t, cara.ShareItem(ctx, item, h.Sheriff.ORI, purposeOfShare, h.clock.now().Add(48*time.Hour), true))
+	check(t, cara.ShareItem(ctx, item, h.Sheriff.ORI, purposeOfShare, h.clock.Now().Add(48*time.Hour), true))
 	theirs := open(sam)
 	look(sam, theirs, 200)
 	_, err := cara.Act(ctx, "/items/"+item+"/shares/end", web.UnshareInput{From: h.Sheriff.ORI}, nil)

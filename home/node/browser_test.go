@@ -133,11 +133,8 @@ func street(t *testing.T) string {
 	file := filepath.Join(t.TempDir(), "street.mp4")
 	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-nostdin", "-v", "error", "-i", "pipe:0", "-f", "lavfi", "-i", "sine=frequency=440:duration=16", "-shortest",
 		"-c:v", "libx264", "-preset", "ultrafast", "-g", "6", "-pix_fmt", "yuv420p", "-c:a", "aac", file)
-	in, err := cmd.StdinPipe()
+	_, err := s.Into(t.Context(), cmd, time.Time{})
 	check(t, err)
-	check(t, cmd.Start())
-	_, err = s.Y4M(t.Context(), in, time.Time{})
-	check(t, errors.Join(err, in.Close(), cmd.Wait()))
 	return file
 }
 

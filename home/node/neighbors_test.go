@@ -60,11 +60,8 @@ func film(t *testing.T, s streets.Scene) (file string) {
 	file = filepath.Join(t.TempDir(), "film.mp4")
 	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-nostdin", "-v", "error", "-i", "pipe:0",
 		"-c:v", "libx264", "-preset", "ultrafast", "-crf", "16", "-g", "4", "-pix_fmt", "yuv420p", file)
-	in, err := cmd.StdinPipe()
+	_, err := s.Into(t.Context(), cmd, time.Time{})
 	check(t, err)
-	check(t, cmd.Start())
-	_, err = s.Y4M(t.Context(), in, time.Time{})
-	check(t, errors.Join(err, in.Close(), cmd.Wait()))
 	return file
 }
 
@@ -141,14 +138,7 @@ func TestFacesInABrowser(t *testing.T) {
 // town is an exchange whose clock can be put on.
 type town struct {
 	*testworld.World
-	mu  sync.Mutex
-	off time.Duration
-}
-
-func (w *town) now() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return time.Now().Add(w.off)
+	testworld.Clock
 }
 
 // lose posts a dog and has the post let in.
@@ -158,11 +148,9 @@ func (w *town) lose(t *testing.T, near geo.Point, photos ...[]byte) (id string, 
 	hash, recipient, err := poster.Holder()
 	check(t, err)
 	form := w.X.Pets.Posting.Token()
-	w.mu.Lock()
-	w.off += 5 * time.Second // nobody fills in a form sooner
-	w.mu.Unlock()
+	w.Sleep(5 * time.Second) // nobody fills in a form sooner
 	g, err := w.X.Pets.Post(t.Context(), gate.Caller{Who: identity.Resident(), ActID: gate.NewActID()}, posts.Lost{Form: form, OwnerHash: hash, Recipient: recipient,
-		Draft: posts.Draft{Animal: "dog", Place: geo.Half.Of(near), Rounding: geo.Half, Seen: w.now().Add(-3 * time.Hour), Hours: 24,
+		Draft: posts.Draft{Animal: "dog", Place: geo.Half.Of(near), Rounding: geo.Half, Seen: w.Now().Add(-3 * time.Hour), Hours: 24,
 			Words: "Biscuit slipped out of the gate. She is shy, and comes for cheese.", Photos: photos}})
 	check(t, err)
 	_, err = w.Moderator.Act(t.Context(), "/pets/"+g.ActID+"/moderate", web.PetVerdict{Verdict: "approve"}, nil)
@@ -184,7 +172,7 @@ func token(t *testing.T, s client.Secret) string {
 func TestNeighborsInABrowser(t *testing.T) {
 	models := modelstest.Dir(t)
 	w := &town{}
-	w.World = testworld.Start(t, func(c *exchange.Config) { c.Now = w.now })
+	w.World = testworld.Start(t, func(c *exchange.Config) { c.Now = w.Now })
 	place := geo.Point{Lon: -896480000, Lat: 397520000}
 
 	// The dog got away: nobody holds its leash.

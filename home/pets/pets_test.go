@@ -150,21 +150,8 @@ func (h *house) RoundTrip(r *http.Request) (*http.Response, error) {
 
 type town struct {
 	*testworld.World
-	t   *testing.T
-	mu  sync.Mutex
-	off time.Duration
-}
-
-func (w *town) now() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return time.Now().Add(w.off)
-}
-
-func (w *town) sleep(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.off += d
+	testworld.Clock
+	t *testing.T
 }
 
 func check(t testing.TB, err error) {
@@ -176,7 +163,7 @@ func check(t testing.TB, err error) {
 
 func newTown(t *testing.T) *town {
 	w := &town{t: t}
-	w.World = testworld.Start(t, func(c *exchange.Config) { c.Now = w.now })
+	w.World = testworld.Start(t, func(c *exchange.Config) { c.Now = w.Now })
 	return w
 }
 
@@ -187,9 +174,9 @@ func (w *town) lose(photos ...[]byte) (string, client.Secret) {
 	hash, recipient, err := secret.Holder()
 	check(w.t, err)
 	form := w.X.Pets.Posting.Token()
-	w.sleep(5 * time.Second)
+	w.Sleep(5 * time.Second)
 	g, err := w.X.Pets.Post(w.t.Context(), gate.Caller{Who: identity.Resident(), ActID: gate.NewActID()}, posts.Lost{Form: form, OwnerHash: hash, Recipient: recipient,
-		Draft: posts.Draft{Animal: "dog", Place: geo.Half.Of(geo.Point{Lon: -896500000, Lat: 397500000}), Rounding: geo.Half, Seen: w.now().Add(-3 * time.Hour), Hours: 24, Photos: photos}})
+		Draft: posts.Draft{Animal: "dog", Place: geo.Half.Of(geo.Point{Lon: -896500000, Lat: 397500000}), Rounding: geo.Half, Seen: w.Now().Add(-3 * time.Hour), Hours: 24, Photos: photos}})
 	check(w.t, err)
 	_, err = w.Moderator.Act(w.t.Context(), "/pets/"+g.ActID+"/moderate", web.PetVerdict{Verdict: "approve"}, nil)
 	check(w.t, err)
@@ -201,9 +188,9 @@ func (w *town) house() *house {
 	d, err := db.Open(w.t.Context(), w.t.TempDir()+"/house.db")
 	check(w.t, err)
 	w.t.Cleanup(func() { d.Close() })
-	h := &house{stills: map[time.Time][]byte{}, now: w.now}
+	h := &house{stills: map[time.Time][]byte{}, now: w.Now}
 	x := &client.Exchange{URL: w.URL, Ledger: ledger.Verifier{LogKey: w.LogKey}, HTTP: &http.Client{Transport: h},
-		Wait: func(context.Context, time.Duration) error { w.sleep(5 * time.Second); return nil }}
+		Wait: func(context.Context, time.Duration) error { w.Sleep(5 * time.Second); return nil }}
 	h.Service, err = Open(w.t.Context(), Options{DB: d, Exchange: x, Moments: h, Stills: h, Objects: eyes{}, Faces: eyes{}, Likeness: eyes{}, Clock: h,
 		Cameras: func(context.Context) ([]home.Camera, error) {
 			return []home.Camera{{ID: "front", Place: geo.Point{Lon: -896512345, Lat: 397512345}}}, nil
@@ -223,7 +210,7 @@ func TestFootageThatComesLate(t *testing.T) {
 	h := w.house()
 	for round, want := range []int{0, 1, 0} {
 		if round == 1 {
-			h.stills[w.now().Add(-2*time.Hour).UTC().Truncate(time.Second)] = picture(t, thing{image.Rect(100, 250, 250, 350), biscuit})
+			h.stills[w.Now().Add(-2*time.Hour).UTC().Truncate(time.Second)] = picture(t, thing{image.Rect(100, 250, 250, 350), biscuit})
 		}
 		check(t, h.Round(ctx))
 		runs, err := h.Runs(ctx, 1)
@@ -244,7 +231,7 @@ func TestWalk(t *testing.T) {
 	dog := thing{image.Rect(200, 200, 400, 350), biscuit}
 	id, poster := w.lose(picture(t, dog))
 	h := w.house()
-	there := w.now().Add(-2 * time.Hour).UTC().Truncate(time.Second)
+	there := w.Now().Add(-2 * time.Hour).UTC().Truncate(time.Second)
 	other := there.Add(10 * time.Minute)
 	h.stills[there] = picture(t, thing{image.Rect(100, 250, 250, 350), biscuit}, thing{image.Rect(240, 100, 330, 400), coat}, thing{image.Rect(150, 230, 175, 255), skin})
 	h.stills[other] = picture(t, thing{image.Rect(100, 250, 250, 350), smoke})
@@ -321,7 +308,7 @@ func TestWalk(t *testing.T) {
 	// The run is counted once, some time later, and says the post alone.
 	h.asked = nil
 	check(t, h.Count(ctx))
-	w.sleep(countWithin)
+	w.Sleep(countWithin)
 	check(t, h.Count(ctx))
 	check(t, h.Count(ctx))
 	if want := []string{"POST /api/v1/pets/" + id + "/runs"}; !slices.Equal(h.asked, want) {
@@ -372,7 +359,7 @@ func TestPeopleAreRefused(t *testing.T) {
 		ids[id] = People
 	}
 	h := w.house()
-	at := w.now().Add(-time.Hour).UTC().Truncate(time.Second)
+	at := w.Now().Add(-time.Hour).UTC().Truncate(time.Second)
 	h.stills[at] = picture(t, person)
 	check(t, h.Round(ctx))
 	ps, err := h.Posts(ctx)
@@ -400,7 +387,7 @@ func TestWire(t *testing.T) {
 	check(t, h.Round(ctx))
 	quiet := h.asked
 	w.lose(picture(t, thing{image.Rect(200, 200, 400, 350), biscuit}))
-	h.stills[w.now().Add(-time.Hour).UTC().Truncate(time.Second)] = picture(t, thing{image.Rect(100, 250, 250, 350), biscuit})
+	h.stills[w.Now().Add(-time.Hour).UTC().Truncate(time.Second)] = picture(t, thing{image.Rect(100, 250, 250, 350), biscuit})
 	h.asked = nil
 	check(t, h.Round(ctx))
 	if !slices.Equal(h.asked, quiet) || len(quiet) != 3 {
@@ -409,7 +396,7 @@ func TestWire(t *testing.T) {
 	if ps, err := h.Posts(ctx); err != nil || len(ps) != 1 || ps[0].Found != 1 {
 		t.Errorf("%+v, %v", ps, err)
 	}
-	next := h.Next(w.now())
+	next := h.Next(w.Now())
 	if again := h.Next(next.Add(-time.Millisecond)); !again.Equal(next) || h.Next(next).Sub(next) != h.Every {
 		t.Errorf("rounds at %v, then %v", next, again)
 	}

@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -523,15 +522,7 @@ func TestStreet(t *testing.T) {
 	scene.W, scene.H, scene.Rate = 640, 360, 4
 	file := filepath.Join(t.TempDir(), "road.mp4")
 	ffmpeg := exec.CommandContext(t.Context(), "ffmpeg", "-loglevel", "error", "-i", "-", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", file)
-	in, err := ffmpeg.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ffmpeg.Start(); err != nil {
-		t.Skip("ffmpeg is not here:", err)
-	}
-	_, err = scene.Y4M(t.Context(), in, start)
-	if err := cmp.Or(err, in.Close(), ffmpeg.Wait()); err != nil {
+	if _, err := scene.Into(t.Context(), ffmpeg, start); err != nil {
 		t.Fatal(err)
 	}
 	tp := &tape{}

@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,19 +9,12 @@ import (
 
 	"porchlight/home"
 	"porchlight/home/cameras"
-	"porchlight/home/web"
-	"porchlight/web/app"
 )
 
 // Films are brought by hand, in a real browser, and footage of a camera that was set
 // otherwise in between is played and saved: web/app/test/films.mjs says how.
 func TestFilmsInABrowser(t *testing.T) {
-	if !app.HomeBuilt() {
-		t.Skip("SKIPPED: the house's app is not built (make build)")
-	}
 	h := newHouse(t)
-	site := httptest.NewServer(h.Handler())
-	defer site.Close()
 	_, err := h.cameras.Add(t.Context(), home.Camera{Name: "Dashcam", Facing: -1}, cameras.Source{Kind: home.Import})
 	check(t, err)
 	dir := t.TempDir()
@@ -39,11 +31,5 @@ func TestFilmsInABrowser(t *testing.T) {
 	film("second.mp4", "160x96", append(h264, "-metadata", "creation_time="+at.Add(12*time.Second).Format(time.RFC3339))...)
 	film("old.webm", "160x96", "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8")
 	check(t, os.WriteFile(filepath.Join(dir, "notes.mp4"), []byte("no film"), 0o600))
-	code, err := h.devices.NewCode(t.Context(), "")
-	check(t, err)
-	cmd := exec.CommandContext(t.Context(), "node", "test/films.mjs", site.URL, web.PairLink(site.URL, code.Text), dir, at.Format(time.RFC3339), os.Getenv("PORCHLIGHT_SHOTS"))
-	cmd.Dir = "../../web/app"
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	h.walk(t, "films.mjs", dir, at.Format(time.RFC3339))
 }

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -19,6 +21,7 @@ import (
 	"porchlight/home/record"
 	"porchlight/home/web"
 	"porchlight/internal/push/pushtest"
+	"porchlight/web/app"
 	"porchlight/web/basemap"
 )
 
@@ -58,6 +61,25 @@ func newHouse(t *testing.T) *house {
 		Devices: h.devices, Cameras: h.cameras, Record: r, Notices: h.notices, Switches: switches{}})
 	check(t, err)
 	return h
+}
+
+// walk runs a story of web/app/test in a browser that can be paired. It needs node,
+// the app's packages and chromium, as `make test` has.
+func (h *house) walk(t *testing.T, story string, args ...string) {
+	t.Helper()
+	if !app.HomeBuilt() {
+		t.Skip("SKIPPED: the house's app is not built (make build)")
+	}
+	site := httptest.NewServer(h.Handler())
+	defer site.Close()
+	code, err := h.devices.NewCode(t.Context(), "")
+	check(t, err)
+	args = append(append([]string{"test/" + story, site.URL, web.PairLink(site.URL, code.Text)}, args...), os.Getenv("PORCHLIGHT_SHOTS"))
+	cmd := exec.CommandContext(t.Context(), "node", args...)
+	cmd.Dir = "../../web/app"
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 }
 
 type switches map[string]bool

@@ -109,19 +109,7 @@ func crowded() streets.Scene {
 // encoded writes a scene as a film and returns what is in each frame.
 func encoded(ctx context.Context, s streets.Scene, file string) ([][]streets.Seen, error) {
 	c := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-i", "pipe:0", "-c:v", "libx264", "-preset", "veryfast", "-crf", "22", file)
-	in, err := c.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := c.Start(); err != nil {
-		return nil, err
-	}
-	seen, err := s.Y4M(ctx, in, time.Time{})
-	in.Close()
-	if wait := c.Wait(); err == nil {
-		err = wait
-	}
-	return seen, err
+	return s.Into(ctx, c, time.Time{})
 }
 
 // alike is what Find would make of one frame alone.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"image"
 	"io"
@@ -58,6 +59,27 @@ func (s Scene) RGB(f Frame) vision.Frame {
 func (s Scene) whole() Scene {
 	s.W, s.H, s.Rate = cmp.Or(s.W, 1280), cmp.Or(s.H, 720), cmp.Or(s.Rate, 15)
 	return s
+}
+
+// Program reads a film on its standard input; *exec.Cmd is one.
+type Program interface {
+	StdinPipe() (io.WriteCloser, error)
+	Start() error
+	Wait() error
+}
+
+// Into has a program, such as ffmpeg with -i pipe:0, read the scene as Y4M writes
+// it, and returns once the program has ended.
+func (s Scene) Into(ctx context.Context, p Program, start time.Time) ([][]Seen, error) {
+	in, err := p.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Start(); err != nil {
+		return nil, err
+	}
+	seen, err := s.Y4M(ctx, in, start)
+	return seen, errors.Join(err, in.Close(), p.Wait())
 }
 
 // Y4M writes the scene as YUV4MPEG2, which ffmpeg reads, and returns what is in

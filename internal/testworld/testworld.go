@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,6 +60,15 @@ const (
 	Case      = "26-004711"
 	Narrative = "A parcel was taken from a porch on Maple Street."
 )
+
+// Clock is this computer's, put on by what was slept. Safe for concurrent use.
+type Clock struct{ ahead atomic.Int64 }
+
+// Now is for Config.Now.
+func (c *Clock) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+// Sleep puts it on, at once.
+func (c *Clock) Sleep(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // Start runs an exchange over httptest until the test ends. change, if not nil,
 // sets its configuration first.

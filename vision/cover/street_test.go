@@ -33,19 +33,8 @@ func street(seconds float64) streets.Scene {
 func encode(t testing.TB, s streets.Scene, file string) [][]streets.Seen {
 	t.Helper()
 	c := exec.Command("ffmpeg", "-v", "error", "-i", "pipe:0", "-c:v", "libx264", "-preset", "veryfast", "-crf", "22", file)
-	in, err := c.StdinPipe()
+	seen, err := s.Into(context.Background(), c, time.Time{})
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	seen, err := s.Y4M(context.Background(), in, time.Time{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	in.Close()
-	if err := c.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	return seen
