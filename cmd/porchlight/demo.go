@@ -35,7 +35,7 @@ browser, leaves package, receipts and ledger in --dir and prints their paths as 
 		Example: "  porchlight demo\n  porchlight demo --once --dir /tmp/town",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := newLogger(level)
+			log, err := newLogger(cmd.ErrOrStderr(), level)
 			if err != nil {
 				return err
 			}
@@ -112,7 +112,10 @@ func runDemo(cmd *cobra.Command, d *demo.Demo, once bool, log *slog.Logger) erro
 	live("No plates are read off a film", func() error {
 		select { // one after the other: both take a core
 		case <-furnished:
-			return d.Roadside(ctx, func() (lpr.Sight, func() error, error) { return openSight("") }, say)
+			return d.Roadside(ctx, func() (lpr.Sight, func() error, error) {
+				e, err := openEyes("")
+				return e.sight(), e.Close, err
+			}, say)
 		case <-ctx.Done():
 			return nil
 		}

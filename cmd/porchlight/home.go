@@ -4,23 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"log/slog"
 	"net"
-	"net/http"
+	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"porchlight/home/node"
 	homeweb "porchlight/home/web"
 
-	"github.com/go-viper/mapstructure/v2"
-	"github.com/knadh/koanf/parsers/yaml"
-	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/providers/file"
-	"github.com/knadh/koanf/providers/posflag"
-	"github.com/knadh/koanf/v2"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -34,36 +25,15 @@ func homeFlags(f *pflag.FlagSet) {
 	f.String("log", "", "debug, info, warn or error (default info)")
 }
 
-// loadHome reads porchlight-home.yaml, then the environment (PORCHLIGHT_HOME_LISTEN,
-// PORCHLIGHT_HOME_EXCHANGE__URL), then flags.
+// loadHome reads porchlight-home.yaml, the environment (PORCHLIGHT_HOME_LISTEN,
+// PORCHLIGHT_HOME_EXCHANGE__URL) and flags.
 func loadHome(dir string, f *pflag.FlagSet) (node.Config, error) {
-	var c node.Config
-	k := koanf.New(".")
-	path := filepath.Join(dir, node.ConfigFile)
-	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return c, fmt.Errorf("%s: %w", path, err)
-	}
-	// A setting misspelt would be lost silently.
-	strict := koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{ErrorUnused: true, WeaklyTypedInput: true}}
-	if err := k.UnmarshalWithConf("", new(node.Config), strict); err != nil {
-		return c, fmt.Errorf("%s: docs/home.md lists the settings: %w", path, err)
-	}
-	const prefix = "PORCHLIGHT_HOME_"
-	names := env.Opt{Prefix: prefix, TransformFunc: func(key, value string) (string, any) {
-		return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(key, prefix)), "__", "."), value
-	}}
-	if err := k.Load(env.Provider(".", names), nil); err != nil {
-		return c, fmt.Errorf("environment: %w", err)
-	}
-	if err := k.Load(posflag.Provider(f, ".", k), nil); err != nil {
-		return c, fmt.Errorf("flags: %w", err)
-	}
-	if err := k.Unmarshal("", &c); err != nil {
-		return c, fmt.Errorf("%s: %w", path, err)
+	c, err := readSettings[node.Config](settings{file: filepath.Join(dir, node.ConfigFile), prefix: "PORCHLIGHT_HOME_", guide: "docs/home.md", flags: f})
+	if err != nil {
+		return c, err
 	}
 	c.Dir, c.Version = dir, version()
-	var err error
-	c.Logger, err = newLogger(c.Log)
+	c.Logger, err = newLogger(os.Stderr, c.Log)
 	return c, err
 }
 
@@ -159,36 +129,24 @@ func runHome(ctx context.Context, n *node.Node) error {
 		return err
 	}
 	n.Logger.Info("listening", "address", l.Addr().String())
-	// Streams to pages end with the house.
-	open, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
-	srv := &http.Server{
-		Handler: n.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog:    slog.NewLogLogger(n.Logger.Handler(), slog.LevelDebug),
-		BaseContext: func(net.Listener) context.Context { return open },
-	}
-	ended := make(chan error, 1)
-	go func() {
-		if n.TLS.Cert != "" {
-			ended <- srv.ServeTLS(l, n.TLS.Cert, n.TLS.Key)
-		} else {
-			ended <- srv.Serve(l)
-		}
-	}()
 	jobs, stop := context.WithCancel(ctx)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
 		n.Run(jobs)
 	}()
-	select {
-	case err = <-ended:
-	case <-ctx.Done():
-		end()
-		deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		err = srv.Shutdown(deadline)
-	}
+	// Streams to pages end with the house.
+	open, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	srv := newServer(n.Handler(), n.Logger)
+	srv.BaseContext = func(net.Listener) context.Context { return open }
+	srv.RegisterOnShutdown(end)
+	err = serveUntil(ctx, srv, 10*time.Second, func() error {
+		if n.TLS.Cert != "" {
+			return srv.ServeTLS(l, n.TLS.Cert, n.TLS.Key)
+		}
+		return srv.Serve(l)
+	})
 	stop()
 	<-stopped
 	return err

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -15,12 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-viper/mapstructure/v2"
-	"github.com/knadh/koanf/parsers/yaml"
-	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/providers/file"
-	"github.com/knadh/koanf/providers/posflag"
-	"github.com/knadh/koanf/v2"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -28,7 +20,6 @@ import (
 	"porchlight/lpr"
 	"porchlight/video"
 	"porchlight/vision/nets"
-	"porchlight/vision/plates"
 )
 
 // lprConfig is the file of porchlight lpr.
@@ -79,37 +70,15 @@ func lprFlags(f *pflag.FlagSet) {
 	f.String("start", "", "of a file or folder: when its first frame was taken, RFC 3339")
 }
 
-// loadLPR reads the file, then the environment (PORCHLIGHT_LPR_SPOOL_MB), then flags.
+// loadLPR reads the file, the environment (PORCHLIGHT_LPR_SPOOL_MB) and flags.
 func loadLPR(f *pflag.FlagSet) (lprConfig, lpr.Config, error) {
-	var c lprConfig
 	path, err := f.GetString("config")
 	if err != nil {
+		return lprConfig{}, lpr.Config{}, err
+	}
+	c, err := readSettings[lprConfig](settings{file: path, needed: f.Changed("config"), prefix: "PORCHLIGHT_LPR_", guide: "docs/lpr.md", flags: f})
+	if err != nil {
 		return c, lpr.Config{}, err
-	}
-	k := koanf.New(".")
-	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil && (!errors.Is(err, fs.ErrNotExist) || f.Changed("config")) {
-		return c, lpr.Config{}, fmt.Errorf("%s: %w", path, err)
-	}
-	// A setting misspelt would be lost silently.
-	strict := koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{ErrorUnused: true, WeaklyTypedInput: true,
-		DecodeHook: mapstructure.StringToTimeDurationHookFunc()}}
-	if err := k.UnmarshalWithConf("", new(lprConfig), strict); err != nil {
-		return c, lpr.Config{}, fmt.Errorf("%s: %w", path, err)
-	}
-	names := env.Opt{Prefix: "PORCHLIGHT_LPR_", TransformFunc: func(key, value string) (string, any) {
-		return strings.ToLower(strings.TrimPrefix(key, "PORCHLIGHT_LPR_")), value
-	}}
-	if err := k.Load(env.Provider(".", names), nil); err != nil {
-		return c, lpr.Config{}, fmt.Errorf("environment: %w", err)
-	}
-	flags := posflag.ProviderWithValue(f, ".", k, func(key, value string) (string, any) {
-		return strings.ReplaceAll(key, "-", "_"), value
-	})
-	if err := k.Load(flags, nil); err != nil {
-		return c, lpr.Config{}, fmt.Errorf("flags: %w", err)
-	}
-	if err := k.Unmarshal("", &c); err != nil {
-		return c, lpr.Config{}, fmt.Errorf("%s: %w", path, err)
 	}
 	if one := c.One; one.Camera != "" {
 		if one.Key != "" {
@@ -156,21 +125,9 @@ func (in lprCamera) camera(dir string) (c lpr.Camera, err error) {
 	return c, err
 }
 
-// openSight loads what a station sees with.
-func openSight(dir string) (sight lpr.Sight, closing func() error, err error) {
-	if dir, err = modelsDir(dir); err != nil {
-		return sight, nil, err
-	}
-	n, err := nets.Open(dir)
-	if err != nil {
-		return sight, nil, err
-	}
-	r, err := plates.Open(n)
-	if err != nil {
-		return sight, nil, errors.Join(err, n.Close())
-	}
-	closing = func() error { return errors.Join(r.Close(), n.Close()) }
-	return lpr.Sight{Objects: n, Faces: n, Plates: r, Look: nets.Vehicle}, closing, nil
+// sight is what a station sees with.
+func (e eyes) sight() lpr.Sight {
+	return lpr.Sight{Objects: e, Faces: e, Plates: e.plates, Look: nets.Vehicle}
 }
 
 func newLPRCmd() *cobra.Command {
@@ -203,16 +160,16 @@ func runLPR(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	logger, err := lprLogger(cmd.ErrOrStderr(), c.Log)
+	logger, err := newLogger(cmd.ErrOrStderr(), c.Log)
 	if err != nil {
 		return err
 	}
-	sight, closeSight, err := openSight(c.Models)
+	e, err := openEyes(c.Models)
 	if err != nil {
 		return err
 	}
-	defer closeSight()
-	s, err := lpr.Open(station, lpr.Options{Sight: sight, Logger: logger})
+	defer e.Close()
+	s, err := lpr.Open(station, lpr.Options{Sight: e.sight(), Logger: logger})
 	if err != nil {
 		return err
 	}
@@ -227,16 +184,6 @@ func runLPR(cmd *cobra.Command, _ []string) error {
 	defer server.Close()
 	logger.Info("looking", "cameras", len(station.Cameras), "exchange", station.Exchange, "health", l.Addr().String())
 	return s.Run(cmd.Context())
-}
-
-func lprLogger(w io.Writer, level string) (*slog.Logger, error) {
-	var l slog.Level
-	if level != "" {
-		if err := l.UnmarshalText([]byte(level)); err != nil {
-			return nil, usageError(fmt.Errorf("log is %q; debug, info, warn or error", level))
-		}
-	}
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})), nil
 }
 
 // listenHealth listens where only this machine can ask.
@@ -281,11 +228,13 @@ Exit status: 0 all is well, 1 something is not.`,
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Minute)
 			defer cancel()
-			sight, closeSight, seen := openSight(c.Models)
+			var o lpr.Options
+			e, seen := openEyes(c.Models)
 			if seen == nil {
-				defer closeSight()
+				defer e.Close()
+				o.Sight = e.sight()
 			}
-			all, err := lpr.Check(ctx, station, lpr.Options{Sight: sight}, seen)
+			all, err := lpr.Check(ctx, station, o, seen)
 			if err != nil {
 				return err
 			}

@@ -5,22 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"porchlight/exchange"
 
-	"github.com/knadh/koanf/parsers/yaml"
-	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/providers/file"
-	"github.com/knadh/koanf/providers/posflag"
-	"github.com/knadh/koanf/v2"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -36,37 +29,16 @@ func configFlags(f *pflag.FlagSet) {
 	f.String("log", "", "debug, info, warn or error (default info)")
 }
 
-// loadConfig reads porchlight.yaml in the data directory, then the environment
-// (PORCHLIGHT_BASE_URL, PORCHLIGHT_SMTP__HOST: two underscores step into a
-// group), then flags.
+// loadConfig reads porchlight.yaml in the data directory, the environment
+// (PORCHLIGHT_BASE_URL, PORCHLIGHT_SMTP__HOST) and flags.
 func loadConfig(f *pflag.FlagSet) (exchange.Config, error) {
 	dir, err := f.GetString("dir")
 	if err != nil {
 		return exchange.Config{}, err
 	}
-	k := koanf.New(".")
-	path := filepath.Join(dir, exchange.ConfigFile)
-	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return exchange.Config{}, fmt.Errorf("%s: %w", path, err)
-	}
-	names := env.Opt{Prefix: "PORCHLIGHT_", TransformFunc: func(key, value string) (string, any) {
-		return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(key, "PORCHLIGHT_")), "__", "."), value
-	}}
-	if err := k.Load(env.Provider(".", names), nil); err != nil {
-		return exchange.Config{}, fmt.Errorf("environment: %w", err)
-	}
-	flags := posflag.ProviderWithValue(f, ".", k, func(key, value string) (string, any) {
-		return strings.ReplaceAll(key, "-", "_"), value
-	})
-	if err := k.Load(flags, nil); err != nil {
-		return exchange.Config{}, fmt.Errorf("flags: %w", err)
-	}
-	var c exchange.Config
-	if err := k.Unmarshal("", &c); err != nil {
-		return c, fmt.Errorf("%s: %w", path, err)
-	}
+	c, err := readSettings[exchange.Config](settings{file: filepath.Join(dir, exchange.ConfigFile), prefix: "PORCHLIGHT_", guide: "docs/operating.md", flags: f})
 	c.Dir = dir
-	return c, nil
+	return c, err
 }
 
 func newInitCmd() *cobra.Command {
@@ -121,7 +93,7 @@ func newServeCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c.Logger, err = newLogger(c.Log)
+			c.Logger, err = newLogger(cmd.ErrOrStderr(), c.Log)
 			if err != nil {
 				return err
 			}
@@ -143,12 +115,6 @@ func serve(ctx context.Context, x *exchange.Exchange, h http.Handler, log *slog.
 		return err
 	}
 	log.Info("listening", "address", l.Addr().String(), "url", x.BaseURL)
-	srv := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
 	jobs, stop := context.WithCancel(ctx)
 	defer stop()
 	go x.RunJobs(jobs)
@@ -157,24 +123,7 @@ func serve(ctx context.Context, x *exchange.Exchange, h http.Handler, log *slog.
 			log.Error("the command line cannot reach this exchange", "err", err)
 		}
 	}()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	log.Info("stopping: waiting for requests under way")
-	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	return srv.Shutdown(deadline)
-}
-
-// newLogger writes JSON lines to standard error.
-func newLogger(level string) (*slog.Logger, error) {
-	var l slog.Level
-	if level != "" {
-		if err := l.UnmarshalText([]byte(level)); err != nil {
-			return nil, usageError(fmt.Errorf("log level %q: want debug, info, warn or error", level))
-		}
-	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: l})), nil
+	srv := newServer(h, log)
+	srv.RegisterOnShutdown(func() { log.Info("stopping: waiting for requests under way") })
+	return serveUntil(ctx, srv, 30*time.Second, func() error { return srv.Serve(l) })
 }

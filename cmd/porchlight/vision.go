@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"porchlight/vision/models"
+	"porchlight/vision/nets"
+	"porchlight/vision/plates"
 )
 
 func newVisionCmd() *cobra.Command {
@@ -33,6 +36,32 @@ func modelsDir(flag string) (string, error) {
 	}
 	return models.Dir()
 }
+
+// eyes are the networks, and the reader of plates over them.
+type eyes struct {
+	*nets.Nets
+	plates *plates.Reader
+}
+
+// openEyes opens the models of the folder that the flag names.
+func openEyes(models string) (eyes, error) {
+	dir, err := modelsDir(models)
+	if err != nil {
+		return eyes{}, err
+	}
+	n, err := nets.Open(dir)
+	if err != nil {
+		return eyes{}, err
+	}
+	r, err := plates.Open(n)
+	if err != nil {
+		return eyes{}, errors.Join(err, n.Close())
+	}
+	return eyes{n, r}, nil
+}
+
+// Close frees both.
+func (e eyes) Close() error { return errors.Join(e.plates.Close(), e.Nets.Close()) }
 
 func newVisionSetupCmd() *cobra.Command {
 	var dir string

@@ -14,7 +14,6 @@ import (
 
 	"porchlight/video"
 	"porchlight/vision/cover"
-	"porchlight/vision/nets"
 	"porchlight/vision/plates"
 )
 
@@ -72,26 +71,17 @@ func (b blurring) run(ctx context.Context, w io.Writer, in, out string) error {
 		return err
 	}
 	both := b.faces == b.plates
-	dir, err := modelsDir(b.models)
+	e, err := openEyes(b.models)
 	if err != nil {
 		return err
 	}
-	n, err := nets.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer n.Close()
+	defer e.Close()
 	var with cover.Finders
 	if both || b.faces {
-		with.Faces = n
+		with.Faces = e
 	}
 	if both || b.plates {
-		r, err := plates.Open(n)
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		with.Plates, with.Objects = plates.Places{Reader: r}, n
+		with.Plates, with.Objects = plates.Places{Reader: e.plates}, e
 	}
 	progress, done := shareBar("Looking")
 	tracks, err := cover.Find(ctx, in, with, cover.FindOptions{Progress: progress})

@@ -10,28 +10,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"porchlight/vision"
-	"porchlight/vision/nets"
 	"porchlight/vision/plates"
 )
 
 // withReader runs do with a reader of the plates in photographs.
 func withReader(models string, do func(func(vision.Frame) ([]vision.Plate, error)) error) error {
-	dir, err := modelsDir(models)
+	e, err := openEyes(models)
 	if err != nil {
 		return err
 	}
-	n, err := nets.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer n.Close()
-	r, err := plates.Open(n)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	finder, _ := any(n).(vision.Objects)
-	return do(func(f vision.Frame) ([]vision.Plate, error) { return r.Still(f, finder) })
+	defer e.Close()
+	return do(func(f vision.Frame) ([]vision.Plate, error) { return e.plates.Still(f, e) })
 }
 
 func newVisionEvalCmd() *cobra.Command {

@@ -77,14 +77,5 @@ func serveWitness(ctx context.Context, l net.Listener, w *ledger.Witness) error 
 		WriteTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 16 << 10,
 	}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(l) }()
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		return srv.Shutdown(stop)
-	}
+	return serveUntil(ctx, srv, 10*time.Second, func() error { return srv.Serve(l) })
 }
