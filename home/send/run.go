@@ -2,15 +2,15 @@ package send
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
-	"porchlight/gate"
+	"porchlight/home/outbox"
 	"porchlight/internal/wake"
 	"porchlight/share/client"
 )
@@ -33,12 +33,20 @@ func (s *Service) Run(ctx context.Context) error {
 
 // Step does what is due, and returns when the next is; zero when nothing waits.
 func (s *Service) Step(ctx context.Context) (next time.Time, err error) {
+	var errs []error
+	over, due, err := s.acts.Step(ctx)
+	if ctx.Err() != nil {
+		return next, ctx.Err()
+	}
+	errs = append(errs, err)
+	for _, a := range over {
+		errs = append(errs, s.later(ctx, a.Thing, 0)) // look what became of it
+	}
 	all, err := s.load(ctx, "")
 	if err != nil {
-		return next, err
+		return next, errors.Join(append(errs, err)...)
 	}
 	now := s.Now()
-	var errs []error
 	for _, d := range all {
 		switch {
 		case d.State == Open && d.Changed.Before(now.Add(-abandoned)):
@@ -48,7 +56,7 @@ func (s *Service) Step(ctx context.Context) (next time.Time, err error) {
 		case d.State == Sending && !d.Due.After(now):
 			errs = append(errs, s.deliver(ctx, d.ID))
 		case d.State == Sent && !d.Due.After(now):
-			if err := s.lookAfter(ctx, d); err != nil && !client.Temporary(err) {
+			if _, err := s.Follow(ctx, d.ID); err != nil && !client.Temporary(err) {
 				errs = append(errs, err)
 			}
 		}
@@ -59,25 +67,13 @@ func (s *Service) Step(ctx context.Context) (next time.Time, err error) {
 	if all, err = s.load(ctx, ""); err != nil {
 		return next, errors.Join(append(errs, err)...)
 	}
+	next = due
 	for _, d := range all {
 		if (d.State == Sending || d.State == Sent) && (next.IsZero() || d.Due.Before(next)) {
 			next = d.Due
 		}
 	}
 	return next, errors.Join(errs...)
-}
-
-// lookAfter goes on with what was decided about an answer, then follows it.
-func (s *Service) lookAfter(ctx context.Context, d Draft) error {
-	var errs []error
-	for _, a := range d.Acts {
-		errs = append(errs, s.do(ctx, d.ID, a))
-	}
-	if err := errors.Join(errs...); client.Temporary(err) || ctx.Err() != nil {
-		return err
-	}
-	_, err := s.Follow(ctx, d.ID)
-	return errors.Join(append(errs, err)...)
 }
 
 // deliver sends a draft that is on its way, as far as it goes this time.
@@ -278,9 +274,6 @@ func (s *Service) Follow(ctx context.Context, id string) (Followed, error) {
 	}
 	if err := s.note(ctx, id, func(d *Draft) error {
 		d.News, d.Doubts = &news, doubts
-		if len(d.Acts) > 0 {
-			return nil // due before
-		}
 		wait := followEvery
 		if d.Gone() {
 			wait = followLong
@@ -315,28 +308,18 @@ func (s *Service) note(ctx context.Context, id string, f func(*Draft) error) err
 }
 
 func (s *Service) later(ctx context.Context, id string, d time.Duration) error {
-	return s.note(ctx, id, func(a *Draft) error {
-		if len(a.Acts) == 0 {
-			a.Due = s.Now().UTC().Add(d)
-		}
-		return nil
-	})
+	return s.note(ctx, id, func(a *Draft) error { a.Due = s.Now().UTC().Add(d); return nil })
 }
 
 // Withdraw takes a clip back: the agency destroys it, or must sign the lawful
 // ground on which it does not. When the exchange cannot be reached it is asked
 // again by itself. ErrNotFound, ErrState, *client.Problem.
 func (s *Service) Withdraw(ctx context.Context, id, item string) (Followed, error) {
-	return s.act(ctx, id, func(d *Draft) (Act, error) {
+	return s.act(ctx, outbox.Act{Thing: id, Action: "submission.withdraw", Decision: item, Path: "/clips/" + item + "/withdraw"}, func(d Draft, _ *outbox.Act) error {
 		if !slices.ContainsFunc(d.Answer.Clips, func(c *client.Clip) bool { return c.Item == item }) {
-			return Act{}, ErrNotFound
+			return ErrNotFound
 		}
-		for _, a := range d.Acts {
-			if a.Item == item {
-				return a, nil
-			}
-		}
-		return Act{ID: gate.NewActID(), Item: item}, nil
+		return nil
 	})
 }
 
@@ -345,81 +328,34 @@ func (s *Service) Withdraw(ctx context.Context, id, item string) (Followed, erro
 // is the same message until then. ErrNotFound, ErrState, client.ErrTooLong,
 // *client.Problem.
 func (s *Service) Write(ctx context.Context, id, text string) (Followed, error) {
-	return s.act(ctx, id, func(d *Draft) (Act, error) {
-		for _, a := range d.Acts {
-			if kept, err := d.Answer.Read(client.Message{Sealed: a.Sealed}); a.Sealed != nil && err == nil && kept == text {
-				return a, nil
-			}
-		}
+	return s.act(ctx, outbox.Act{Thing: id, Action: "message.send", Decision: text, Path: "/clips/messages"}, func(d Draft, a *outbox.Act) error {
 		sealed, err := d.Answer.Compose(text)
-		return Act{ID: gate.NewActID(), Sealed: sealed}, err
+		if err == nil {
+			a.Body, err = json.Marshal(map[string]any{"sealed": sealed})
+		}
+		return err
 	})
 }
 
-// act keeps what was decided, does it, and looks what became of it. decide
-// returns an act that is kept already, or a new one.
-func (s *Service) act(ctx context.Context, id string, decide func(*Draft) (Act, error)) (Followed, error) {
-	var a Act
-	if err := s.note(ctx, id, func(d *Draft) (err error) {
-		if a, err = decide(d); err == nil && !slices.ContainsFunc(d.Acts, func(b Act) bool { return b.ID == a.ID }) {
-			d.Acts, d.Due = append(d.Acts, a), s.Now().UTC() // Run goes on with it if this ends here
-		}
-		return err
-	}); err != nil {
-		return Followed{}, err
-	}
-	if err := s.do(ctx, id, a); err != nil {
-		return Followed{}, err
-	}
-	return s.Follow(ctx, id)
-}
-
-// do does one act that is kept, and forgets it once the exchange proved or refused
-// it. Until then it is due again, less and less often.
-func (s *Service) do(ctx context.Context, id string, a Act) error {
-	d, err := s.answered(ctx, id)
+// act does what was decided about an answer, and looks what became of it.
+func (s *Service) act(ctx context.Context, a outbox.Act, prepare func(Draft, *outbox.Act) error) (Followed, error) {
+	d, err := s.answered(ctx, a.Thing)
 	if err != nil {
-		return err
+		return Followed{}, err
 	}
-	err = s.perform(ctx, d.Answer, a)
-	if p := (*client.Problem)(nil); errors.As(err, &p) && p.Status == http.StatusConflict {
-		// The exchange crashed in the middle and voided the act: another one.
-		old := a.ID
-		a.ID = gate.NewActID()
-		if err := s.note(ctx, id, func(d *Draft) error {
-			for i := range d.Acts {
-				if d.Acts[i].ID == old {
-					d.Acts[i].ID = a.ID
-				}
-			}
-			return nil
-		}); err != nil {
-			return err
-		}
-		err = s.perform(ctx, d.Answer, a)
+	if _, err := s.acts.Do(ctx, a, func(a *outbox.Act) error { return prepare(d, a) }); err != nil {
+		return Followed{}, err
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	refused := (*client.Problem)(nil)
-	over := err == nil || errors.As(err, &refused) && !refused.Temporary()
-	return errors.Join(err, s.note(ctx, id, func(d *Draft) error {
-		if over {
-			d.Acts, d.Tries = slices.DeleteFunc(d.Acts, func(b Act) bool { return b.ID == a.ID }), 0
-		} else {
-			d.wait(s.Now())
-		}
-		return nil
-	}))
+	return s.Follow(ctx, a.Thing)
 }
 
-func (s *Service) perform(ctx context.Context, answer *client.Answer, a Act) (err error) {
-	if a.Item != "" {
-		_, err = s.Exchange.Withdraw(ctx, answer, a.ID, a.Item)
-	} else {
-		_, err = s.Exchange.Write(ctx, answer, a.ID, a.Sealed)
+// secret is what shows whose an answer is.
+func (s *Service) secret(ctx context.Context, a outbox.Act) (client.Secret, error) {
+	d, err := s.answered(ctx, a.Thing)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	return d.Answer.Secret, nil
 }
 
 // wait says when to try again.

@@ -15,6 +15,7 @@ package send
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ import (
 	"porchlight/gate"
 	"porchlight/home"
 	"porchlight/home/ask"
+	"porchlight/home/outbox"
 	"porchlight/home/record"
 	"porchlight/internal/wake"
 	"porchlight/share/client"
@@ -68,16 +70,6 @@ type Draft struct {
 	Due    time.Time        `json:"due"`            // of the next try to send, or look at what became of it
 	News   *client.Followed `json:"news,omitempty"` // as last asked
 	Doubts []uint64         `json:"doubts"`         // entries that the ledger does not prove
-	Acts   []Act            `json:"acts,omitempty"` // decided, and not known to be done
-}
-
-// Act is what the household decided about a sent answer: to take a clip back, or
-// to send a message. It is kept before it goes out and until the exchange proved
-// or refused it, so that it happens once whatever is cut short.
-type Act struct {
-	ID     string `json:"id"`               // of the act at the exchange
-	Item   string `json:"item,omitempty"`   // taken back
-	Sealed []byte `json:"sealed,omitempty"` // a message, as it is sent
 }
 
 // Clip is one film of a draft.
@@ -167,6 +159,7 @@ type Service struct {
 	mu      sync.Mutex // held for each change of a draft, never while something is made
 	sending map[string]*sending
 	wake    wake.Bell
+	acts    *outbox.Outbox // what was decided about sent answers
 }
 
 // sending is a draft that goes out just now.
@@ -219,6 +212,11 @@ func Start(ctx context.Context, o Options) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{Options: o, sending: map[string]*sending{}, wake: wake.NewBell()}
+	var err error
+	if s.acts, err = outbox.Open(ctx, outbox.Options{DB: o.DB, Exchange: o.Exchange, Room: "send", Secret: s.secret, Now: o.Now, Logger: o.Logger,
+		Over: func(*sql.Tx, outbox.Act, string, *client.Problem) error { return nil }}); err != nil {
+		return nil, err
+	}
 	return s, s.tidy(ctx)
 }
 

@@ -67,8 +67,8 @@ var arrows = []struct{ pkg, may string }{
 	{"home/faces", "db home/cameras policy/packs vision"},                                              // no net: faces leave the house by no way
 	{"home/ask", "canvass db geo home ledger share/client"},                                            // sends nothing but its rounds
 	{"home/notify", "db internal/push internal/smtp internal/wake web/i18n"},
-	{"home/send", "canvass db gate home home/ask home/record internal/wake ledger share/client video vision/cover web/i18n"},
-	{"home/pets", "db feed gate geo home internal/wake pets share/client vision"}, {"home/register", "db gate geo home share/client"},
+	{"home/outbox", "db gate internal/wake share/client"}, {"home/send", "canvass db gate home home/ask home/outbox home/record internal/wake ledger share/client video vision/cover web/i18n"},
+	{"home/pets", "db feed gate geo home home/outbox internal/wake pets share/client vision"}, {"home/register", "db gate geo home home/outbox share/client"},
 	{"home/devices", "db"},
 	{"home/web", "gate geo home home/ask home/cameras home/devices home/faces home/notify home/pets home/record home/register home/send internal/asset internal/problem internal/push internal/smtp internal/whole share/client video vision web/app web/basemap web/i18n"},
 	{"home/node", "db home home/ask home/cameras home/devices home/faces home/notify home/pets home/record home/register home/send home/watch home/web internal/wake ledger share/client vision vision/cover vision/models vision/nets vision/plates web/basemap"},
