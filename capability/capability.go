@@ -36,16 +36,20 @@ func New(hash []byte, recipient string) (Holder, error) {
 	return Holder{hex.EncodeToString(hash), recipient}, nil
 }
 
-// Owner is the Holder.Owner of who shows token (base64url, 32 bytes), "" when
-// it is no token, which no holder has.
-func Owner(token string) string {
+// Hash is what is kept of a token (base64url, 32 bytes): its SHA-256, nil when it
+// is none.
+func Hash(token string) []byte {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(b) != 32 {
-		return ""
+		return nil
 	}
 	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+	return sum[:]
 }
+
+// Owner is the Holder.Owner of who shows token, "" when it is no token, which no
+// holder has.
+func Owner(token string) string { return hex.EncodeToString(Hash(token)) }
 
 // CheckSealed returns ErrInput when b cannot be an age file of at most that many
 // bytes. Whether its readers can open it, nobody here can tell.

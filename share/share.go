@@ -10,7 +10,6 @@ package share
 import (
 	"context"
 	"database/sql"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,9 +18,8 @@ import (
 	"slices"
 	"time"
 
-	"filippo.io/age"
-
 	"porchlight/canvass"
+	"porchlight/capability"
 	"porchlight/evidence"
 	"porchlight/gate"
 	"porchlight/identity"
@@ -37,10 +35,7 @@ type Submission struct {
 	Consent evidence.Consent
 	Made    time.Time
 
-	// Owner is the lower-case hex SHA-256 of her capability token, Recipient the
-	// age recipient to write to her with. Both change when she takes a new link.
-	Owner     string
-	Recipient string
+	capability.Holder // changes when she takes a new link
 }
 
 // Draft opens a submission. Its tokens are made on her device and only their
@@ -154,13 +149,14 @@ func (s *Service) Begin(ctx context.Context, d Draft) error {
 	switch {
 	case !ulidShape.MatchString(d.ID):
 		return fmt.Errorf("%w: the submission's id must be a ULID in lower case", ErrInput)
-	case len(d.UploadHash) != 32 || len(d.OwnerHash) != 32:
+	case len(d.UploadHash) != 32:
 		return fmt.Errorf("%w: a token's hash has 32 bytes", ErrInput)
 	case len(d.Consent) > MaxConsent:
 		return fmt.Errorf("%w: the consent is longer than 16 KiB", ErrInput)
 	}
-	if _, err := age.ParseX25519Recipient(d.Recipient); err != nil {
-		return fmt.Errorf("%w: the recipient is not an age X25519 recipient", ErrInput)
+	holder, err := capability.New(d.OwnerHash, d.Recipient)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrInput, err)
 	}
 	var c Consent
 	if err := json.Unmarshal(d.Consent, &c); err != nil {
@@ -180,7 +176,7 @@ func (s *Service) Begin(ctx context.Context, d Draft) error {
 	}
 	return s.Intake.begin(ctx, Submission{
 		ID: d.ID, Request: d.Request, Agency: r.Agency, Consent: d.Consent, Made: s.Intake.now(),
-		Owner: hex.EncodeToString(d.OwnerHash), Recipient: d.Recipient,
+		Holder: holder,
 	}, d.UploadHash)
 }
 
@@ -396,21 +392,21 @@ func (s *Service) Relink(ctx context.Context, by gate.Caller, token string, owne
 	if err != nil {
 		return nil, err
 	}
-	if _, err := age.ParseX25519Recipient(recipient); err != nil || len(ownerHash) != 32 {
-		return nil, fmt.Errorf("%w: a new link needs a 32-byte hash and an age X25519 recipient", ErrInput)
+	holder, err := capability.New(ownerHash, recipient)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInput, err)
 	}
 	for _, m := range resealed {
 		if !isSealed(m, MaxMessage) {
 			return nil, fmt.Errorf("%w: a message is not an age file of at most 16 KiB", ErrInput)
 		}
 	}
-	owner := hex.EncodeToString(ownerHash)
 	return s.Gate.Do(ctx, gate.Act{
 		Action: "submission.relink", By: by, Role: identity.RoleResident,
 		Objects: []string{sub.ID},
 		Private: map[string]string{"submission": sub.ID},
 		Facts:   map[string]any{"holds_capability": true},
-	}, func(tx *sql.Tx, _ *gate.Grant) error { return relink(tx, sub, owner, recipient, resealed) })
+	}, func(tx *sql.Tx, _ *gate.Grant) error { return relink(tx, sub, holder, resealed) })
 }
 
 // Write sends a message to the agency (message.send), sealed to its vault and to

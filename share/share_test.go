@@ -19,6 +19,7 @@ import (
 	"filippo.io/age"
 
 	"porchlight/canvass"
+	"porchlight/capability"
 	"porchlight/evidence"
 	"porchlight/gate"
 	"porchlight/identity"
@@ -121,7 +122,7 @@ func (x *exchange) resident() *resident {
 	upload := sha256.Sum256(append(secret, "upload"...))
 	x.world.token = base64.RawURLEncoding.EncodeToString(upload[:])
 	r.draft = Draft{
-		ID: gate.NewActID(), Request: x.request.ID, UploadHash: hashToken(x.world.token), OwnerHash: hash, Recipient: r.identity.Recipient().String(),
+		ID: gate.NewActID(), Request: x.request.ID, UploadHash: capability.Hash(x.world.token), OwnerHash: hash, Recipient: r.identity.Recipient().String(),
 		Consent: evidence.Consent(fmt.Sprintf(`{"version":"1","language":"en","text":"I share <this>.","identity":"through-porchlight","agency":%q,"request":%q}`, police, x.request.ID)),
 	}
 	return r

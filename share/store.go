@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
 
+	"porchlight/capability"
 	"porchlight/db"
 )
 
@@ -72,7 +72,7 @@ func (in *Intake) begin(ctx context.Context, s Submission, uploadHash []byte) er
 
 // owned returns the submission of a capability token. ErrUnknown.
 func (in *Intake) owned(ctx context.Context, token string) (Submission, error) {
-	return scanSubmission(in.db.Read().QueryRowContext(ctx, `SELECT `+submissionColumns+` FROM share_submission WHERE owner = ?`, hex.EncodeToString(hashToken(token))))
+	return scanSubmission(in.db.Read().QueryRowContext(ctx, `SELECT `+submissionColumns+` FROM share_submission WHERE owner = ?`, capability.Owner(token)))
 }
 
 // submission returns one by id. ErrUnknown.
@@ -123,8 +123,8 @@ func handOver(tx *sql.Tx, id string) error {
 }
 
 // relink makes the new capability the only one.
-func relink(tx *sql.Tx, s Submission, owner, recipient string, resealed map[string][]byte) error {
-	r, err := tx.Exec(`UPDATE share_submission SET owner = ?, recipient = ? WHERE id = ? AND owner = ?`, owner, recipient, s.ID, s.Owner)
+func relink(tx *sql.Tx, s Submission, holder capability.Holder, resealed map[string][]byte) error {
+	r, err := tx.Exec(`UPDATE share_submission SET owner = ?, recipient = ? WHERE id = ? AND owner = ?`, holder.Owner, holder.Recipient, s.ID, s.Owner)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"filippo.io/age"
 
 	"porchlight/blob"
+	"porchlight/capability"
 	"porchlight/db"
 	"porchlight/internal/dbtest"
 )
@@ -127,7 +128,7 @@ func (w *world) submission(request string) string {
 	token := make([]byte, 32)
 	rand.Read(token)
 	hash := sha256.Sum256(token)
-	s := Submission{ID: newID(), Request: request, Owner: newID(), Consent: []byte("{}")}
+	s := Submission{ID: newID(), Request: request, Holder: capability.Holder{Owner: newID()}, Consent: []byte("{}")}
 	if err := w.in.begin(context.Background(), s, hash[:]); err != nil {
 		w.t.Fatal(err)
 	}
@@ -369,7 +370,7 @@ func TestDroppedAndHangingConnections(t *testing.T) {
 	}
 	until := func(what string, ok func() bool) {
 		t.Helper()
-		for end := time.Now().Add(20 * time.Second); !ok(); {
+		for end := time.Now().Add(time.Minute); !ok(); {
 			if time.Now().After(end) {
 				t.Fatalf("never: %s", what)
 			}

@@ -7,7 +7,6 @@ import (
 	"crypto/subtle"
 	"database/sql"
 	"encoding"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"hash"
@@ -20,6 +19,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"porchlight/blob"
+	"porchlight/capability"
 	"porchlight/db"
 )
 
@@ -115,16 +115,6 @@ func NewIntake(d *db.DB, blobs blob.Store, limits Limits, now func() time.Time) 
 // newID is a ULID in lower case.
 func newID() string { return strings.ToLower(ulid.Make().String()) }
 
-// hashToken is what the store knows of a token; nil if it is malformed.
-func hashToken(token string) []byte {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(b) != 32 {
-		return nil
-	}
-	h := sha256.Sum256(b)
-	return h[:]
-}
-
 // Create announces an upload of length bytes in the submission that token
 // opens. ErrUnknown, ErrNotSealed when length is too short for an age file,
 // ErrTooLarge when a limit is passed.
@@ -139,7 +129,7 @@ func (in *Intake) Create(ctx context.Context, token string, length int64) (*Uplo
 	u := &Upload{ID: newID(), Length: length, Expires: in.now().Add(in.limits.Idle), whole: empty, body: empty}
 	err := in.db.Write(ctx, func(tx *sql.Tx) error {
 		var request string
-		err := tx.QueryRow(`SELECT id, request FROM share_submission WHERE upload_token = ?`, hashToken(token)).Scan(&u.Submission, &request)
+		err := tx.QueryRow(`SELECT id, request FROM share_submission WHERE upload_token = ?`, capability.Hash(token)).Scan(&u.Submission, &request)
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrUnknown
 		}
@@ -423,7 +413,7 @@ func (in *Intake) find(ctx context.Context, token, id string, shared bool) (*Upl
 	err := in.db.Read().QueryRowContext(ctx, `SELECT s.upload_token, u.submission, u.length, u.received, u.header, u.payload, u.whole, u.body, u.expires
 		FROM share_upload u JOIN share_submission s ON s.id = u.submission WHERE u.id = ? AND u.dead = 0 AND (? = 1 OR u.shared = 0)`, id, shared).
 		Scan(&want, &u.Submission, &u.Length, &u.Offset, &u.header, &u.payload, &u.whole, &u.body, &expires)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && subtle.ConstantTimeCompare(want, hashToken(token)) == 0 {
+	if errors.Is(err, sql.ErrNoRows) || err == nil && subtle.ConstantTimeCompare(want, capability.Hash(token)) == 0 {
 		return nil, ErrUnknown
 	}
 	if err != nil {

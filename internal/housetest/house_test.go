@@ -42,7 +42,7 @@ var arrows = []struct{ pkg, may string }{
 	{"pets", "capability db feed gate geo identity internal/form ledger"},
 	{"roster", "db gate geo identity ledger"},
 	{"evidence", "blob db gate identity ledger purpose"},
-	{"share", "blob canvass db evidence gate identity ledger"},
+	{"share", "blob canvass capability db evidence gate identity ledger"},
 	{"plate", "geo"}, {"plate/reads", "db geo plate"},
 	{"plate/image", "blob db gate identity plate"}, {"plate/sharing", "gate geo identity ledger plate policy/packs"},
 	{"plate/intake", "db gate geo identity plate"}, {"plate/hotlist", "db gate geo identity internal/form internal/push plate"},
