@@ -47,6 +47,16 @@ func (n *net) with(op *node, kind string) (other string, v float32, ok bool) {
 	return op.in[1], v, ok && kind != "Div"
 }
 
+// affine is a scale of x by k (mul) whose only use is a shift by b (add).
+func (n *net) affine(mul *node) (x string, k, b float32, add *node, ok bool) {
+	if x, k, ok = n.with(mul, "Mul"); !ok {
+		return
+	}
+	add = n.user(mul)
+	_, b, ok = n.with(add, "Add")
+	return
+}
+
 // maker is the node that makes a tensor; nil for what is given.
 func (n *net) maker(name string) *node {
 	for _, op := range n.nodes {
@@ -107,12 +117,7 @@ func (n *net) affineAfter() {
 			continue
 		}
 		mul := n.user(conv)
-		_, k, ok := n.with(mul, "Mul")
-		if !ok {
-			continue
-		}
-		add := n.user(mul)
-		_, b, ok := n.with(add, "Add")
+		_, k, b, add, ok := n.affine(mul)
 		if !ok {
 			continue
 		}
@@ -194,13 +199,8 @@ func (n *net) isClip(op *node, low, high float32) bool {
 // border of zeros stays one under a scale, not under a shift.
 func (n *net) affineBefore() {
 	for _, mul := range slices.Clone(n.nodes) {
-		x, k, ok := n.with(mul, "Mul")
+		x, k, b, add, ok := n.affine(mul)
 		if !ok || k == 0 {
-			continue
-		}
-		add := n.user(mul)
-		_, b, ok := n.with(add, "Add")
-		if !ok {
 			continue
 		}
 		conv := n.user(add)
