@@ -269,15 +269,6 @@ func (p *program) reel(r reel, options ...string) {
 	p.Args = append(p.Args, "-f", "concat", "-safe", "0", "-protocol_whitelist", "pipe,file", "-format_whitelist", "concat,"+formats, "-i", "pipe:0")
 }
 
-// Keyframes are the times at which a film can be cut without encoding.
-func Keyframes(ctx context.Context, file string) ([]time.Duration, error) {
-	times, err := keyframes(ctx, file, 0, 1<<62, false)
-	if err != nil {
-		return nil, fmt.Errorf("look for key frames in %s: %w", Source(file), err)
-	}
-	return times, nil
-}
-
 // keyframes are those shown in [from, to), all or the first.
 func keyframes(ctx context.Context, file string, from, to time.Duration, first bool) ([]time.Duration, error) {
 	said, _, err := probe(ctx, Source(file))

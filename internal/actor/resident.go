@@ -131,16 +131,6 @@ func (a *Answer) Withdraw(ctx context.Context, item string) (receipt string, err
 	return receipt, problem(err)
 }
 
-// Write sends the agency a sealed message.
-func (a *Answer) Write(ctx context.Context, text string) error {
-	sealed, err := a.own.Compose(text)
-	if err != nil {
-		return err
-	}
-	_, err = a.exchange.Write(ctx, a.own, gate.NewActID(), sealed)
-	return problem(err)
-}
-
 // Begin opens a submission for which nothing is shared yet.
 func (c *Client) Begin(ctx context.Context, request string) (*Answer, error) {
 	a, err := c.answer(ctx, request)

@@ -87,9 +87,6 @@ func (s *Server) DSN(t testing.TB) string {
 	return s.url(name)
 }
 
-// Socket is the directory of the server's Unix socket: the host to connect to.
-func (s *Server) Socket() string { return s.dir }
-
 func (s *Server) url(database string) string {
 	q := url.Values{"host": {s.dir}}
 	return "postgres://porchlight@/" + database + "?" + q.Encode()

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http/httptest"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -252,6 +251,3 @@ func Accept(ctx context.Context, custodian *actor.Person, item string) error {
 	_, err := custodian.Act(ctx, "/items/"+item+"/triage", web.TriageInput{Accept: true, Case: Case, Category: "felony"}, nil)
 	return err
 }
-
-// Token is the secret part of a link.
-func Token(link string) string { return link[strings.LastIndex(link, "#")+1:] }

@@ -37,9 +37,6 @@ const (
 	NotOurs   Answer = "not-ours"  // another agency's; the words say which
 )
 
-// Answers lists all of them.
-func Answers() []Answer { return []Answer{Corrected, NoError, NotOurs} }
-
 // Correction is a request for correction and its answer.
 type Correction struct {
 	ID       string    `json:"id"`

@@ -128,9 +128,6 @@ const (
 	WrongVehicle Outcome = "wrong-vehicle" // the plate is as read, but it is another vehicle or region
 )
 
-// Outcomes lists all of them.
-func Outcomes() []Outcome { return []Outcome{Confirmed, Misread, Stale, WrongVehicle} }
-
 // Hit is a wanted plate that was read, as raised to one agency. Reads of the same
 // text by one owner's cameras, within Burst of one another, are sightings of one hit.
 type Hit struct {
