@@ -161,7 +161,7 @@ func TestLeaderCutOff(t *testing.T) {
 func leads(t *testing.T, n *node) context.Context {
 	t.Helper()
 	got := make(chan context.Context, 1)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	go n.whileLeading(ctx, func(context.Context) {
 		n.mu.Lock()

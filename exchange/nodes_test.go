@@ -198,7 +198,7 @@ func TestNodes(t *testing.T) {
 	for range 3 {
 		f.nodes = append(f.nodes, startNode(t, c))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	town, err := testworld.Populate(ctx, c.BaseURL, made.OperatorLink)
 	if err != nil {

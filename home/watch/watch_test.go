@@ -503,7 +503,7 @@ func TestRunLooksAtWhatIsRecordedAndStops(t *testing.T) {
 	}
 	select {
 	case <-changed:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("nothing was found")
 	}
 	stop()

@@ -74,7 +74,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for end, tick := time.After(20*time.Second), time.Tick(10*time.Millisecond); ; {
+	for end, tick := time.After(time.Minute), time.Tick(10*time.Millisecond); ; {
 		if _, err := os.Stat(string(dir)); os.IsNotExist(err) {
 			return
 		}

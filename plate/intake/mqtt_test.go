@@ -70,11 +70,11 @@ func (m *mosquitto) stop() {
 func (m *mosquitto) frigate(topic, payload string) {
 	m.t.Helper()
 	c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + m.addr).SetUsername("porchlight").SetPassword("secret").SetClientID("frigate"))
-	if t := c.Connect(); !t.WaitTimeout(10*time.Second) || t.Error() != nil {
+	if t := c.Connect(); !t.WaitTimeout(time.Minute) || t.Error() != nil {
 		m.t.Fatalf("connecting: %v", t.Error())
 	}
 	defer c.Disconnect(100)
-	if t := c.Publish("frigate/"+topic, 1, false, payload); !t.WaitTimeout(10*time.Second) || t.Error() != nil {
+	if t := c.Publish("frigate/"+topic, 1, false, payload); !t.WaitTimeout(time.Minute) || t.Error() != nil {
 		m.t.Fatalf("publishing: %v", t.Error())
 	}
 }
@@ -82,7 +82,7 @@ func (m *mosquitto) frigate(topic, payload string) {
 // until waits for a condition.
 func until(t testing.TB, what string, yes func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !yes(); {
+	for end := time.Now().Add(time.Minute); !yes(); {
 		if time.Now().After(end) {
 			t.Fatalf("in vain: %s", what)
 		}

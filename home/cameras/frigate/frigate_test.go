@@ -197,7 +197,7 @@ func TestListen(t *testing.T) {
 				if u == want {
 					return
 				}
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatalf("in vain: up %v", want)
 			}
 		}
@@ -205,11 +205,11 @@ func TestListen(t *testing.T) {
 	say := func(message string) {
 		t.Helper()
 		c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(b.Address).SetClientID("frigate"))
-		if k := c.Connect(); !k.WaitTimeout(10*time.Second) || k.Error() != nil {
+		if k := c.Connect(); !k.WaitTimeout(time.Minute) || k.Error() != nil {
 			t.Fatalf("connecting: %v", k.Error())
 		}
 		defer c.Disconnect(100)
-		if k := c.Publish("frigate/events", 1, false, message); !k.WaitTimeout(10*time.Second) || k.Error() != nil {
+		if k := c.Publish("frigate/events", 1, false, message); !k.WaitTimeout(time.Minute) || k.Error() != nil {
 			t.Fatalf("publishing: %v", k.Error())
 		}
 	}
@@ -218,7 +218,7 @@ func TestListen(t *testing.T) {
 		select {
 		case e := <-heard:
 			return e
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("in vain: an event")
 		}
 		panic("no")
