@@ -1,6 +1,7 @@
 package video
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -100,7 +102,7 @@ func record(ctx context.Context, s Source, options []string, start time.Time, di
 	if err := p.start(); err != nil {
 		return err
 	}
-	w := &writer{dir: dir, least: o.Segment, done: done, clock: &clock{now: o.Now, begun: begun, fixed: start, lag: unknown, before: unknown}}
+	w := &writer{ctx: ctx, dir: dir, least: o.Segment, done: done, clock: &clock{now: o.Now, begun: begun, fixed: start, lag: unknown, before: unknown}}
 	if err := w.all(out, func() { timer.Reset(o.Stall) }); err != nil {
 		cancel(err) // ffmpeg has nobody to write to
 	}
@@ -145,12 +147,14 @@ func streamed(i Info) []string {
 
 // writer puts a fragmented MP4 into segments.
 type writer struct {
+	ctx    context.Context // of the programs it runs
 	dir    string
 	least  time.Duration // of a segment
 	done   func(Segment) error
 	clock  *clock
-	head   []byte // ftyp and moov: what every segment begins with
+	head   []byte // ftyp and moov: what a segment begins with
 	tracks tracks
+	sets   *sets // nil: pictures of a kind that does not change
 
 	file     *os.File      // the open segment; nil: none
 	from, to time.Duration // of the stream: what is in it
@@ -200,6 +204,7 @@ func (w *writer) all(r io.Reader, alive func()) error {
 	if w.head, w.tracks, err = readHead(r); err != nil {
 		return ended(err)
 	}
+	w.sets = readSets(w.head, w.tracks)
 	return fragments(r, w.tracks, func(f fragment, moof []byte, mdat box) error {
 		if err := w.fragment(f, moof, mdat, r); err != nil {
 			return err
@@ -211,8 +216,15 @@ func (w *writer) all(r io.Reader, alive func()) error {
 
 // fragment writes one fragment, to a new segment when it is time for one.
 func (w *writer) fragment(f fragment, moof []byte, mdat box, r io.Reader) error {
+	rest := io.LimitReader(r, mdat.rest())
+	read, frame, err := firstPicture(f, int64(len(moof)+len(mdat.head)), rest)
+	if err != nil {
+		return err
+	}
+	rest = io.MultiReader(bytes.NewReader(read), rest)
+	changed := w.sets != nil && frame != nil && w.sets.take(frame)
 	jumped := w.file != nil && (f.from-w.to).Abs() > 2*time.Second
-	if w.file != nil && (jumped || f.key && f.from-w.from >= w.least-100*time.Millisecond) {
+	if w.file != nil && (jumped || changed || f.key && f.from-w.from >= w.least-100*time.Millisecond) {
 		if err := w.close(); err != nil {
 			return err
 		}
@@ -220,8 +232,12 @@ func (w *writer) fragment(f fragment, moof []byte, mdat box, r io.Reader) error 
 	if jumped {
 		w.clock.forget()
 	}
+	if changed {
+		if w.head, err = w.sets.head(w.ctx, w.head, frame); err != nil {
+			return err // a new connection tells what it sends
+		}
+	}
 	w.clock.heard(f.to)
-	rest := io.LimitReader(r, mdat.rest())
 	if w.file == nil {
 		if !f.key { // nothing can be shown before the next whole picture
 			_, err := io.Copy(io.Discard, rest)
@@ -246,6 +262,25 @@ func (w *writer) fragment(f fragment, moof []byte, mdat box, r io.Reader) error 
 	}
 	w.size, w.to = w.size+int64(len(moof))+mdat.length, f.to
 	return nil
+}
+
+// firstPicture reads of a mdat what tells the parameter sets of its first picture, if
+// that needs no other: frame is its beginning, in what was read. The content of the
+// mdat begins at that many bytes from its moof's first.
+func firstPicture(f fragment, content int64, r io.Reader) (read, frame []byte, err error) {
+	i := slices.IndexFunc(f.samples, func(s sample) bool { return s.track.picture })
+	if i < 0 || !f.samples[i].key() {
+		return nil, nil, nil
+	}
+	from := f.samples[i].offset - content
+	if from < 0 || from > maxHead {
+		return nil, nil, nil
+	}
+	read = make([]byte, from+min(int64(f.samples[i].size), maxSets))
+	if _, err := io.ReadFull(r, read); err != nil {
+		return nil, nil, io.ErrUnexpectedEOF
+	}
+	return read, read[from:], nil
 }
 
 // open begins a segment under a name that is settled when it is closed.
