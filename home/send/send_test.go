@@ -577,7 +577,9 @@ func once(t *testing.T, w *testworld.World, film string) {
 			if c.heard {
 				exchange.ServeHTTP(httptest.NewRecorder(), r)
 			}
+			io.Copy(io.Discard, r.Body)
 			kill()
+			<-r.Context().Done() // it was the house that hung up
 			panic(http.ErrAbortHandler)
 		})
 		if err := c.decide(life); !errors.Is(err, context.Canceled) {
