@@ -83,18 +83,7 @@ func (s *Service) reads(ctx context.Context, who identity.Principal) error {
 	if !who.Has(identity.RoleCustodian) && !who.Has(identity.RoleInvestigator) {
 		return gate.ErrRole
 	}
-	return s.active(ctx, who.Agency)
-}
-
-func (s *Service) active(ctx context.Context, agency string) error {
-	f, err := s.Agencies.AgencyFacts(ctx, agency)
-	if err != nil {
-		return fmt.Errorf("looking up an agency: %w", err)
-	}
-	if f.Status != "active" {
-		return gate.ErrSuspended
-	}
-	return nil
+	return gate.Active(ctx, s.Agencies, who.Agency)
 }
 
 // Item returns one item, who has custody of it (without headers) and its holds.
@@ -290,7 +279,7 @@ func (s *Service) opened(ctx context.Context, session, actID string) (opened, er
 	}
 	_, err = s.custody(ctx, o.item, o.agency)
 	if err == nil {
-		err = s.active(ctx, o.agency)
+		err = gate.Active(ctx, s.Agencies, o.agency)
 	}
 	if errors.Is(err, ErrNotFound) || errors.Is(err, gate.ErrSuspended) {
 		return opened{}, ErrClosed

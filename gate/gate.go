@@ -187,6 +187,19 @@ type Agencies interface {
 	AgencyFacts(ctx context.Context, ori string) (AgencyFacts, error)
 }
 
+// Active returns ErrSuspended unless the agency is active: only then may its people
+// read, which is no act.
+func Active(ctx context.Context, agencies Agencies, ori string) error {
+	f, err := agencies.AgencyFacts(ctx, ori)
+	if err != nil {
+		return fmt.Errorf("looking up an agency: %w", err)
+	}
+	if f.Status != "active" {
+		return ErrSuspended
+	}
+	return nil
+}
+
 // Options joins a gate to its neighbors. All but the last three are needed.
 type Options struct {
 	DB         *db.DB

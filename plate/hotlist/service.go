@@ -116,21 +116,10 @@ func (s *Service) Match(r plate.Read) (entries []string) {
 func (s *Service) reads(ctx context.Context, who identity.Principal, roles ...identity.Role) error {
 	for _, r := range roles {
 		if who.Has(r) && who.Agency != "" {
-			return s.active(ctx, who.Agency)
+			return gate.Active(ctx, s.Agencies, who.Agency)
 		}
 	}
 	return gate.ErrRole
-}
-
-func (s *Service) active(ctx context.Context, agency string) error {
-	f, err := s.Agencies.AgencyFacts(ctx, agency)
-	if err != nil {
-		return fmt.Errorf("looking up an agency: %w", err)
-	}
-	if f.Status != "active" {
-		return gate.ErrSuspended
-	}
-	return nil
 }
 
 // investigates reports whether a person is, at this moment, an investigator of

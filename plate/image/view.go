@@ -123,7 +123,7 @@ func (s *Service) stillOpen(ctx context.Context, session, actID, picture string)
 		_, err = s.header(ctx, picture, agency)
 	}
 	if err == nil {
-		err = s.active(ctx, agency)
+		err = gate.Active(ctx, s.Agencies, agency)
 	}
 	if errors.Is(err, ErrNotFound) || errors.Is(err, gate.ErrSuspended) {
 		return ErrClosed
@@ -201,7 +201,7 @@ func (s *Service) Asks(ctx context.Context, who identity.Principal) ([]Ask, erro
 	if !who.Has(identity.RoleCustodian) && !who.Has(identity.RoleInvestigator) {
 		return nil, gate.ErrRole
 	}
-	if err := s.active(ctx, who.Agency); err != nil {
+	if err := gate.Active(ctx, s.Agencies, who.Agency); err != nil {
 		return nil, err
 	}
 	return s.asks(ctx, `owner = ? OR asker = ? ORDER BY at DESC, id DESC LIMIT 200`, who.Agency, who.Agency)
@@ -260,17 +260,6 @@ func (s *Service) act(ctx context.Context, action string, by gate.Caller, owner 
 		role = identity.RoleCustodian
 	}
 	return gate.Act{Action: action, By: by, Role: role, Objects: objects, Jurisdictions: []string{f.State}}, nil
-}
-
-func (s *Service) active(ctx context.Context, agency string) error {
-	f, err := s.Agencies.AgencyFacts(ctx, agency)
-	if err != nil {
-		return fmt.Errorf("looking up an agency: %w", err)
-	}
-	if f.Status != "active" {
-		return gate.ErrSuspended
-	}
-	return nil
 }
 
 // payload opens the picture's bytes in its roll.
