@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -12,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -134,7 +132,7 @@ func (r recording) render(ctx context.Context, path string) error {
 	}
 	file := filepath.Join(tmp, "clip."+r.container)
 	args := []string{"-hide_banner", "-loglevel", "error", "-nostdin",
-		"-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", "1280x720", "-r", "15", "-i", "pipe:0", "-i", sound,
+		"-f", "yuv4mpegpipe", "-i", "pipe:0", "-i", sound,
 		"-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv", "-threads", "1"}
 	if r.Codec == "hevc" {
 		args = append(args, "-c:v", "libx265", "-preset", "ultrafast", "-crf", "30", "-tag:v", "hvc1", "-x265-params", "log-level=error:pools=1:keyint=30")
@@ -152,24 +150,8 @@ func (r recording) render(ctx context.Context, path string) error {
 	cmd := exec.CommandContext(ctx, bin, append(args, file)...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(in, 1<<20)
-	err = r.Frames(ctx, r.Start, func(f streets.Frame) error {
-		_, err := w.Write(f.YUV)
-		return err
-	})
-	err = errors.Join(err, w.Flush(), in.Close())
-	if wait := cmd.Wait(); wait != nil {
-		return fmt.Errorf("ffmpeg: %w: %s", wait, strings.TrimSpace(said.String()))
-	}
-	if err != nil {
-		return err
+	if _, err := r.Into(ctx, cmd, r.Start); err != nil {
+		return fmt.Errorf("ffmpeg: %w: %s", err, bytes.TrimSpace(said.Bytes()))
 	}
 	still := exec.CommandContext(ctx, bin, "-hide_banner", "-loglevel", "error", "-nostdin", "-ss", fmt.Sprintf("%.2f", r.Seconds*.42), "-i", file,
 		"-frames:v", "1", "-vf", "scale=640:-2", "-q:v", "4", file+".jpg")
