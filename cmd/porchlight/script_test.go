@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"porchlight/internal/porttest"
 	"porchlight/internal/streets"
 	"porchlight/vision/models"
 )
@@ -37,13 +37,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "../../testdata/script",
 		Setup: func(env *testscript.Env) error {
-			l, err := net.Listen("tcp", "localhost:0")
-			if err != nil {
-				return err
-			}
-			defer l.Close()
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
-			env.Setenv("PORT", strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+			env.Setenv("PORT", strconv.Itoa(porttest.Free(t)))
 			env.Setenv("PORCHLIGHT_MODELS", dir)
 			env.Setenv("PACKS", packs)
 			return nil

@@ -59,7 +59,7 @@ var arrows = []struct{ pkg, may string }{
 	{"exchange", "blob canvass db evidence feed gate geo identity internal/push ledger pets plate plate/hotlist plate/image plate/intake plate/peer plate/reads plate/search plate/sharing policy purpose register roster share web web/app web/basemap web/i18n"},
 	{"home", "geo vision"}, {"home/cameras/onvif", ""}, {"home/cameras/frigate", ""}, {"home/cameras", "db geo home home/cameras/frigate home/cameras/onvif internal/wake video"},
 	{"home/record", "db home home/cameras home/cameras/frigate internal/wake video"},
-	{"internal/rtsptest", ""}, {"internal/pgtest", ""}, {"internal/dbtest", "db internal/pgtest"},
+	{"internal/porttest", ""}, {"internal/rtsptest", "internal/porttest"}, {"internal/pgtest", ""}, {"internal/dbtest", "db internal/pgtest"},
 	{"internal/actor", "gate identity internal/agekey internal/softkey ledger roster plate/intake share/client web"},
 	{"internal/gatetest", "db gate geo identity internal/agekey internal/dbtest internal/softkey ledger policy"},
 	{"internal/testworld", "db exchange identity internal/actor internal/dbtest roster web"},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"porchlight/exchange"
+	"porchlight/internal/porttest"
 	"porchlight/internal/testworld"
 )
 
@@ -47,12 +47,7 @@ func build(t *testing.T) string {
 // newServer creates an exchange in dir with porchlight init.
 func newServer(t *testing.T, bin, dir string) *server {
 	t.Helper()
-	l, err := net.Listen("tcp", "localhost:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{t: t, bin: bin, dir: filepath.Join(dir, "x"), url: fmt.Sprintf("http://localhost:%d", l.Addr().(*net.TCPAddr).Port), ready: make(chan struct{})}
-	l.Close()
+	s := &server{t: t, bin: bin, dir: filepath.Join(dir, "x"), url: fmt.Sprintf("http://localhost:%d", porttest.Free(t)), ready: make(chan struct{})}
 	area := filepath.Join(t.TempDir(), "county.geojson")
 	if err := os.WriteFile(area, []byte(testworld.County), 0o600); err != nil {
 		t.Fatal(err)

@@ -17,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"porchlight/internal/porttest"
 )
 
 //go:embed server.py
@@ -52,7 +54,7 @@ type Server struct {
 // when GStreamer or ffmpeg is not installed.
 func Start(t testing.TB, films map[string]Film) *Server {
 	t.Helper()
-	s := &Server{t: t}
+	s := &Server{t: t, Port: porttest.Free(t)}
 	for name, f := range films {
 		spec := name + "=" + f.File(t) + "=" + f.Codec
 		if f.Audio {
@@ -109,8 +111,7 @@ func (s *Server) Replug() {
 		s.t.Skipf("SKIPPED: no Python: %v", err)
 	}
 	line, _ := bufio.NewReader(out).ReadString('\n')
-	port, err := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil {
+	if strings.TrimSpace(line) != strconv.Itoa(s.Port) {
 		in.Close()
 		cmd.Wait()
 		if c := complaint.String(); strings.Contains(c, "not available") || strings.Contains(c, "No module") {
@@ -118,7 +119,7 @@ func (s *Server) Replug() {
 		}
 		s.t.Fatalf("the RTSP server did not start: %s", complaint.String())
 	}
-	s.Port, s.process, s.in = port, cmd, in
+	s.process, s.in = cmd, in
 }
 
 // Hang stops the cameras without ending a connection, as a lost cable does;

@@ -2,8 +2,8 @@
 digest authentication.
 
 Usage: server.py PORT USER PASSWORD NAME=FILE=CODEC[=AUDIO]...
-CODEC is h264, h265 or none, AUDIO aac. PORT 0 takes a free one. The first line
-written is the port that answers. It ends with its standard input."""
+CODEC is h264, h265 or none, AUDIO aac. The first line written is the port, once it
+answers. It ends with its standard input."""
 import sys
 
 import gi

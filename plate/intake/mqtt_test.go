@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"porchlight/internal/porttest"
 	"porchlight/plate"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -30,10 +31,7 @@ func startMosquitto(t testing.TB) *mosquitto {
 	if _, err := os.Stat(program); err != nil {
 		t.Skip("mosquitto is not installed: apt-get install mosquitto")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	m := &mosquitto{t: t, program: program, dir: t.TempDir(), addr: l.Addr().String()}
-	l.Close()
+	m := &mosquitto{t: t, program: program, dir: t.TempDir(), addr: fmt.Sprintf("127.0.0.1:%d", porttest.Free(t))}
 	passwords := filepath.Join(m.dir, "passwords")
 	must(t, os.WriteFile(passwords, []byte("porchlight:secret\n"), 0o600))
 	if out, err := exec.Command("mosquitto_passwd", "-U", passwords).CombinedOutput(); err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"porchlight/internal/porttest"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 )
@@ -166,10 +167,7 @@ func TestListen(t *testing.T) {
 	if _, err := os.Stat(program); err != nil {
 		t.Skip("SKIPPED: mosquitto is not installed: apt-get install mosquitto")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	l.Close()
+	port := strconv.Itoa(porttest.Free(t))
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "passwords"), []byte("porch:secret\n"), 0o600))
 	if out, err := exec.Command("mosquitto_passwd", "-U", filepath.Join(dir, "passwords")).CombinedOutput(); err != nil {
