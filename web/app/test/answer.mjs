@@ -44,7 +44,6 @@ const base = `http://127.0.0.1:${proxy.address().port}`;
 const { browser, person, look, complaints, cutting } = await openBrowser(base, shots);
 const resident = await person('answer', { onPhone: true });
 const { context, page } = resident;
-page.setDefaultTimeout(60_000);
 
 let taps = 0;
 const tap = async (name, options = {}) => {

@@ -69,7 +69,6 @@ function spreads(file) {
 
 const resident = await person('find', { onPhone: true });
 const { context, page } = resident;
-page.setDefaultTimeout(120_000);
 const asked = []; // also by workers
 context.on('request', (r) => asked.push(new URL(r.url()).pathname));
 const button = (name) => page.getByRole('button', { name, exact: true });

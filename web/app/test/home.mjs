@@ -92,6 +92,7 @@ await walk(opened, async () => {
 
   // A minute kept, and let go.
   await button('home.hold').tap();
+  await page.getByText(t('home.held')).waitFor();
   await page.goto('/storage');
   await button('home.release').waitFor();
   await look(ana, 'home-storage', { whole: true });

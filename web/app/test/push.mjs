@@ -34,10 +34,10 @@ try {
   const asked = [];
   context.on('request', (r) => r.serviceWorker() && r.url().startsWith('http') && asked.push(new URL(r.url()).pathname));
   const push = (data) => cdp.send('ServiceWorker.deliverPushMessage', { origin: site, registrationId: [...registrations.keys()][0], data });
-  /** What the notices on the screen say, once there are n, or after 20 seconds. */
+  /** What the notices on the screen say, once there are n, or after a minute. */
   const notices = (n) => page.evaluate(async (n) => {
     const registration = await navigator.serviceWorker.ready;
-    for (const until = Date.now() + 20_000; ; ) {
+    for (const until = Date.now() + 60_000; ; ) {
       const all = await registration.getNotifications();
       if (all.length === n || Date.now() > until) return all.map(({ title, body, tag }) => ({ title, body, tag }));
       await new Promise(requestAnimationFrame);

@@ -283,7 +283,7 @@ const sentHeading = (page) => page.getByRole('heading', { name: t('answer.done')
 const privateLink = async (page) => (await page.locator('.copy code').textContent()).trim();
 
 async function saved(page, press, name) {
-  const [download] = await Promise.all([page.waitForEvent('download', { timeout: 30_000 }), press()]);
+  const [download] = await Promise.all([page.waitForEvent('download'), press()]);
   const path = join(dir, name);
   await download.saveAs(path);
   return path;
@@ -331,7 +331,7 @@ async function shareOne(request) {
 
   const share = page.getByRole('button', { name: t('answer.share.one') });
   await hand.tap(share);
-  await sentHeading(page).waitFor({ timeout: 60_000 });
+  await sentHeading(page).waitFor();
   await page.locator('.receipt').first().waitFor();
   const seconds = (performance.now() - opened) / 1000;
   say(`a 30-second clip: ${hand.taps} taps and ${seconds.toFixed(1)} s from the request to the receipt`);
@@ -345,7 +345,6 @@ async function shareOne(request) {
 async function shareMany(request) {
   const ben = await person('Ben', { onPhone: true });
   const { page, context, cdp } = ben;
-  page.setDefaultTimeout(180_000);
   const long = join(dir, 'long evening.mp4');
   execFileSync('ffmpeg', ['-v', 'error', '-stream_loop', '5', '-i', place.clip('elm-front-door'), '-c', 'copy', long]);
   await page.goto(`/r/${request}/share`);

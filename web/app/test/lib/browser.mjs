@@ -9,6 +9,8 @@ process.env.PW_EXPERIMENTAL_SERVICE_WORKER_NETWORK_EVENTS = '1'; // what a servi
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const phone = { width: 390, height: 844 };
 const desk = { width: 1280, height: 900 };
+/** How long a step may take: the machine may do much else. */
+const patience = Number(process.env.WALK_PATIENCE ?? 180_000); // ms
 const touch = { viewport: phone, isMobile: true, hasTouch: true };
 
 /** A message of the catalogue, so that the story follows the words. */
@@ -43,8 +45,8 @@ export async function openBrowser(site, shots) {
       baseURL: site, locale: 'en-US', timezoneId: 'America/Chicago', reducedMotion: 'reduce', acceptDownloads: true, ...(onPhone ? touch : { viewport: desk }), ...options,
     });
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    context.setDefaultTimeout(patience);
     const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
     page.on('pageerror', (e) => complain(name, e.stack ?? e.message));
     page.on('console', (m) => {
       if (m.type() !== 'error') return;

@@ -2,9 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { openBrowser, words } from './browser.mjs';
 
-/** How long a step of a walk may take: faces are looked for on machines that do more than that. */
-const patience = Number(process.env.WALK_PATIENCE ?? 180_000); // ms
-
 /** A message of the house's catalogue, or of the shared one. */
 export function homeWords(lang = 'en') {
   const shared = words(lang);
@@ -24,7 +21,6 @@ export async function openHouse(site, link, shots) {
   async function stranger(name, is = {}) {
     const one = await opened.person(name, { onPhone: true, ...is });
     const { page, context } = one;
-    page.setDefaultTimeout(patience);
     return {
       ...one,
       button: (key, params) => page.getByRole('button', { name: t(key, params), exact: true }),
