@@ -27,7 +27,7 @@ func newWorld(t testing.TB, origin string) world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return world{Options{Dir: t.TempDir(), Signer: mustSigner(t, skey), LogKey: vkey}, skey}
+	return world{Options{Dir: t.TempDir(), Signer: mustSigner(t, skey), LogKey: vkey, Deadline: time.Minute}, skey}
 }
 
 func mustSigner(t testing.TB, skey string) note.Signer {

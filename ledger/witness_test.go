@@ -292,7 +292,7 @@ func TestLogWithWitnesses(t *testing.T) {
 			t.Fatal("Entries did not wait for publication")
 		}
 	}
-	l.o.Deadline = 10 * time.Second
+	l.o.Deadline = time.Minute
 	up[1].Unlock() // back: the entry follows by itself
 	n := 0
 	for x, err := range l.Entries(t.Context(), 1) {

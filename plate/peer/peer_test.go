@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -446,12 +447,27 @@ func TestFanOutEnds(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := newTown(t)
-	a := newHouse(t, "a.example/log", w.URL+"/a", []Agency{millbrook}, func(o *Options) { o.Workers, o.PerPeer, o.Total = 2, time.Minute, 300*time.Millisecond })
+	var over atomic.Pointer[context.CancelFunc] // ends the hour for all of them
+	a := newHouse(t, "a.example/log", w.URL+"/a", []Agency{millbrook}, func(o *Options) {
+		o.Workers, o.PerPeer, o.Total = 2, time.Minute, time.Hour
+		o.Timeout = func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+			if d != time.Hour {
+				return context.WithTimeout(ctx, d)
+			}
+			ctx, cancel := context.WithCancel(ctx)
+			over.Store(&cancel)
+			return ctx, cancel
+		}
+	})
 	var peers []Peer
 	var asked []string
 	for i := range 10 {
 		f := newFake(t, fmt.Sprintf("p%d.example/log", i), olympia)
-		f.url = w.add(fmt.Sprint("p", i), f.serve(t, a.clock, lies{instead: func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); <-r.Context().Done() }}))
+		f.url = w.add(fmt.Sprint("p", i), f.serve(t, a.clock, lies{instead: func(_ http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			(*over.Load())()
+			<-r.Context().Done()
+		}}))
 		peers, asked = append(peers, Peer{Origin: f.origin, Key: f.key, URL: f.url}), append(asked, f.origin)
 	}
 	a.know(peers...)
@@ -464,7 +480,7 @@ func TestFanOutEnds(t *testing.T) {
 	if got[Slow]+got[Unanswered] != 10 || got[Slow] < 1 || got[Unanswered] < 6 {
 		t.Errorf("got %v", got)
 	}
-	a.o.Total = time.Hour
+	a.o.Total = 2 * time.Hour
 	a.o.PerPeer = 200 * time.Millisecond
 	for range a.Lookup(ctx, rc, plate.Asker{Agency: police}, ask) {
 		break // the eight others would take most of a second
