@@ -623,7 +623,7 @@ func (h *hostile) raw(text string) string {
 	c, err := net.Dial("tcp", strings.TrimPrefix(h.URL, "http://"))
 	check(h.t, err)
 	defer c.Close()
-	check(h.t, c.SetDeadline(time.Now().Add(20*time.Second)))
+	check(h.t, c.SetDeadline(time.Now().Add(time.Minute)))
 	_, err = io.WriteString(c, text)
 	check(h.t, err)
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)
