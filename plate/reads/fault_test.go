@@ -494,3 +494,69 @@ func TestNothingIsLeftOfADroppedOwner(t *testing.T) {
 		}
 	}
 }
+
+// TestDropCutShort: whichever of a day's files a crash left when it was dropped,
+// after the next start and purge there is none.
+func TestDropCutShort(t *testing.T) {
+	t.Parallel()
+	clock := now
+	o := Options{Dir: t.TempDir(), Keep: keepAll, Now: func() time.Time { return clock }}
+	s, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads := newWorld(7).reads(200)
+	for i := range reads {
+		reads[i].Seen = now.Add(time.Duration(i) * time.Millisecond)
+	}
+	appended(t, s, reads[:100])
+	if err := s.engine.tidy(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	appended(t, s, reads[100:])
+	crashed := t.TempDir() // as far as the directory can tell
+	if err := os.CopyFS(crashed, os.DirFS(o.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	of := func(dir string) []string {
+		found, err := filepath.Glob(filepath.Join(dir, bucketOf(month, now, 0).String()+".*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	if n := len(of(crashed)); n != 4 {
+		t.Fatalf("%v: not a file, its log, its index and a journal", of(crashed))
+	}
+	for left := range 1 << 4 {
+		o.Dir, clock = t.TempDir(), now
+		if err := os.CopyFS(o.Dir, os.DirFS(crashed)); err != nil {
+			t.Fatal(err)
+		}
+		for i, path := range of(o.Dir) {
+			if left>>i&1 == 0 {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		what := of(o.Dir)
+		if s, err = Open(t.Context(), o); err != nil {
+			t.Fatalf("with %v: %v", what, err)
+		}
+		clock = now.Add(month)
+		due, err := s.Due(t.Context(), clock)
+		for _, d := range due {
+			err = errors.Join(err, s.Drop(t.Context(), d))
+		}
+		if found := of(o.Dir); err != nil || len(found) > 0 || len(s.Health()) > 0 {
+			t.Errorf("with %v: %v; left are %v, %v", what, err, found, s.Health())
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -115,6 +115,10 @@ func openSQLite(ctx context.Context, s *Store) (err error) {
 			if n := len(s.problems); s.parts[b] == nil && n > 0 { // set aside just now
 				listed[name] = trouble{s.problems[n-1].Text, s.problems[n-1].Since}
 			}
+		case strings.HasSuffix(f.Name(), "-wal"), strings.HasSuffix(f.Name(), "-shm"):
+			if err := removeOrphan(path); err != nil {
+				return err
+			}
 		case strings.HasSuffix(f.Name(), fileSuffix+asideSuffix):
 			name, _, _ := strings.Cut(f.Name(), ".")
 			if b, err := parseBucket(name); err == nil && listed[b.String()].text == "" {
@@ -323,15 +327,22 @@ func removeAll(path string) error {
 	return nil
 }
 
+// removeOrphan removes a file that SQLite keeps beside another, if a crash came
+// after that was removed: it may hold the rows of a day that was dropped.
+func removeOrphan(path string) error {
+	if _, err := os.Stat(path[:len(path)-len("-wal")]); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Remove(path)
+}
+
 // drop unlists the bucket first: a crash then leaves a file that is found again
-// and dropped again, never one that is missed.
+// and dropped again, never one that is missed. Connections are closed last, as
+// SQLite writes its log into a file when it closes one that is still there.
 func (e *sqliteEngine) drop(_ context.Context, p *part) error {
 	f := p.rows.(*file)
 	defer f.alone()()
-	if err := errors.Join(e.closeIdle(f), e.unlist(p.String()), f.abandon(true), removeAll(f.path)); err != nil {
-		return err
-	}
-	return e.syncDir()
+	return errors.Join(e.unlist(p.String()), f.abandon(true), removeAll(f.path), e.closeIdle(f), e.syncDir())
 }
 
 // alone waits until nobody uses the file, and keeps others out until release.

@@ -228,11 +228,16 @@ func (s *Store) drop(ctx context.Context, p *part, owner string) error {
 			mine = append(mine, n)
 		}
 	}
+	n := len(p.tally)
 	p.mu.Unlock()
 	if len(mine) == 0 {
 		return nil
 	}
 	slices.Sort(mine)
+	now := s.now()
+	if last := len(mine) == n; last && !p.due(p.keep).After(now) {
+		return s.remove(ctx, p) // nothing is left that would have to be told apart, nor can come any more
+	}
 	if err := p.rows.forget(ctx, mine); err != nil {
 		return s.aside(p, err)
 	}
@@ -242,7 +247,7 @@ func (s *Store) drop(ctx context.Context, p *part, owner string) error {
 	}
 	p.gone = append(p.gone, mine...)
 	p.mu.Unlock()
-	now, stay := s.now(), false
+	stay := false
 	for owner := range s.owners(p) {
 		stay = stay || p.due(s.options.Keep(owner)).After(now)
 	}
@@ -257,15 +262,7 @@ func (s *Store) clear(ctx context.Context, p *part, stay bool, now time.Time) er
 	p.mu.RUnlock()
 	switch {
 	case empty && (len(gone) > 0 || !p.due(p.keep).After(now)):
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.parts[p.bucket] != p {
-			return nil
-		}
-		if err := s.engine.drop(ctx, p); err != nil {
-			return err
-		}
-		delete(s.parts, p.bucket)
+		return s.remove(ctx, p)
 	case stay && len(gone) > 0:
 		if err := p.rows.sweep(ctx, gone); err != nil {
 			return s.aside(p, err)
@@ -275,6 +272,20 @@ func (s *Store) clear(ctx context.Context, p *part, stay bool, now time.Time) er
 		p.plates, p.whole = nil, false
 		p.mu.Unlock()
 	}
+	return nil
+}
+
+// remove takes a bucket away.
+func (s *Store) remove(ctx context.Context, p *part) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.parts[p.bucket] != p {
+		return nil
+	}
+	if err := s.engine.drop(ctx, p); err != nil {
+		return err
+	}
+	delete(s.parts, p.bucket)
 	return nil
 }
 
