@@ -164,26 +164,36 @@ type writer struct {
 // clock tells when, by this computer's clock, a time of the stream was.
 //
 // A fragment comes later than its end by what the network and the camera hold
-// back, which varies; the least lag of this segment and the one before is taken,
-// so that a camera's clock that runs fast or slow is followed. Lags are measured
-// on the clock that never jumps; the computer's is asked once a segment, at its end.
+// back, which varies; the least lag of this segment and the one before (of the last
+// ten seconds or more, where segments are shorter) is taken, so that a camera's clock
+// that runs fast or slow is followed, and seconds in which this computer was busy are
+// no gap. Lags are measured on the clock that never jumps; the computer's is asked once
+// a segment, at its end.
 type clock struct {
 	now         func() time.Time
 	begun       time.Time     // of the run
 	fixed       time.Time     // when a file that is split began; zero for a camera
 	lag, before time.Duration // unknown: none heard yet
+	since, to   time.Duration // of the stream: what lag was measured on
 }
 
-const unknown = time.Duration(math.MaxInt64)
+const (
+	unknown  = time.Duration(math.MaxInt64)
+	measured = 9 * time.Second // at least, of the stream, before it is measured anew
+)
 
 // heard notes that the stream is complete up to its time to, just now.
-func (c *clock) heard(to time.Duration) { c.lag = min(c.lag, time.Since(c.begun)-to) }
+func (c *clock) heard(to time.Duration) { c.lag, c.to = min(c.lag, time.Since(c.begun)-to), to }
 
 // next measures anew for the next segment.
-func (c *clock) next() { c.lag, c.before = unknown, c.lag }
+func (c *clock) next() {
+	if c.to-c.since >= measured {
+		c.lag, c.before, c.since = unknown, c.lag, c.to
+	}
+}
 
-// forget measures anew: the stream's own times have jumped.
-func (c *clock) forget() { c.lag, c.before = unknown, unknown }
+// forget measures anew: the stream's own times have jumped, to from.
+func (c *clock) forget(from time.Duration) { c.lag, c.before, c.since = unknown, unknown, from }
 
 // at is when the stream's time t was; now, if nothing was heard.
 func (c *clock) at(t time.Duration) time.Time {
@@ -230,7 +240,7 @@ func (w *writer) fragment(f fragment, moof []byte, mdat box, r io.Reader) error 
 		}
 	}
 	if jumped {
-		w.clock.forget()
+		w.clock.forget(f.from)
 	}
 	if changed {
 		if w.head, err = w.sets.head(w.ctx, w.head, frame); err != nil {

@@ -277,8 +277,12 @@ func clockTells(t *testing.T) {
 	is("the computer's clock jumped", 4*time.Second, 5500*time.Millisecond)
 	c.next()
 	c.next()
-	c.heard(8 * time.Second)
-	is("a camera whose clock is slow", 8*time.Second, 0)
+	is("short segments", 4*time.Second, 5500*time.Millisecond)
+	time.Sleep(20 * time.Second) // of the bubble
+	c.heard(25 * time.Second)
+	is("busy for a while", 25*time.Second, 4500*time.Millisecond)
+	c.next()
+	is("a camera whose clock is slow", 25*time.Second, 0)
 }
 
 // No password in errors, arguments or what a source prints as.
