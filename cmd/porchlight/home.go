@@ -18,7 +18,7 @@ import (
 
 func homeFlags(f *pflag.FlagSet) {
 	f.String("name", "", "name of the house, shown in its pages")
-	f.String("listen", "", "host:port to listen on (default localhost:8088; 0.0.0.0:8088 for the whole house)")
+	f.String("listen", "", "where to listen, host:port (default localhost:8088; 0.0.0.0:8088 for the whole house)")
 	f.String("url", "", "where phones reach it, when that is behind a proxy")
 	f.String("footage", "", "folder of the recordings (default footage in DIR)")
 	f.String("models", "", "folder of the networks, see porchlight vision setup")

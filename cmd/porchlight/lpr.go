@@ -62,9 +62,9 @@ func lprFlags(f *pflag.FlagSet) {
 	f.String("health", "", "where to answer /healthz: a Unix socket's path, or localhost:PORT (default health.sock in --dir)")
 	f.String("log", "", "debug, info, warn or error (default info)")
 	f.String("camera", "", "one camera: its id from the cameras page")
-	f.String("agency", "", "ORI of its owner")
+	f.String("agency", "", "its owner's ORI")
 	f.String("key", "", "file with its key, see porchlight camera keygen")
-	f.String("source", "", "rtsp://..., a film or picture, a folder of them, /dev/videoN")
+	f.String("source", "", "what it looks at: rtsp://..., a film or picture, a folder of them, /dev/videoN")
 	f.Int("facing", -1, "where it looks, degrees from north")
 	f.Float64("fps", 0, "frames looked at a second (default 10)")
 	f.String("start", "", "of a file or folder: when its first frame was taken, RFC 3339")
@@ -145,8 +145,8 @@ the file: everybody on the machine can read flags. docs/lpr.md is the reference.
 With cameras it runs until it is stopped; with files alone until all is read and
 the exchange has it.`,
 		Example: "  porchlight lpr --config /etc/porchlight/lpr.yaml\n" +
-			"  porchlight lpr --exchange https://exchange.example --ledger-key maple+8f3c... --camera 01kq... --agency IL0160000 \\\n" +
-			"      --key main-st.key --source gate.mp4 --start 2026-11-20T07:00:00-06:00",
+			"  porchlight lpr --exchange https://exchange.example --ledger-key maple+8f3c... \\\n" +
+			"      --camera 01kq... --agency IL0160000 --key main-st.key --source gate.mp4 --start 2026-11-20T07:00:00-06:00",
 		Args: cobra.NoArgs,
 		RunE: runLPR,
 	}

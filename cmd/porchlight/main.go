@@ -47,7 +47,8 @@ Check it:     porchlight verify FILE|DIR|URL
 Audit logs:   porchlight audit PATH...
 Run it:       porchlight init, then porchlight serve
 Watch it:     porchlight witness
-At home:      porchlight home`,
+At home:      porchlight home
+At a road:    porchlight lpr`,
 	}
 	root.AddCommand(
 		newInitCmd(), newServeCmd(), newDemoCmd(), newWitnessCmd(), newVerifyCmd(), newAuditCmd(),

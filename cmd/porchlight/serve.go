@@ -24,8 +24,8 @@ func configFlags(f *pflag.FlagSet) {
 	f.String("name", "", "the exchange's name, shown to people")
 	f.String("origin", "", "name of its ledger, for ever; default the host of --base-url")
 	f.String("base-url", "", "where people reach it: https://..., or http://localhost:PORT to try")
-	f.String("state", "", "two-letter code of the state whose law applies, e.g. IL")
-	f.String("listen", "", "host:port to listen on (default localhost:8080)")
+	f.String("state", "", "the state whose law applies, two letters, e.g. IL")
+	f.String("listen", "", "where to listen, host:port (default localhost:8080)")
 	f.String("log", "", "debug, info, warn or error (default info)")
 }
 
@@ -77,7 +77,7 @@ once, with which the operator enrols a passkey. Nothing that exists is changed.`
 		},
 	}
 	configFlags(cmd.Flags())
-	cmd.Flags().StringVar(&jurisdiction, "jurisdiction", "", "GeoJSON polygon of the area the exchange serves")
+	cmd.Flags().StringVar(&jurisdiction, "jurisdiction", "", "area the exchange serves, a GeoJSON polygon")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	cmd.MarkFlagRequired("jurisdiction")
 	return cmd

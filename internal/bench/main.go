@@ -1,7 +1,7 @@
 // Command bench measures the exchange side by side with what somebody would use
 // instead, in one run on one machine, and writes build/bench.json: an object from
 // name to {value, unit, baseline, baseline_value, ratio}. Arguments choose parts:
-// intake, receipt, feed, policy, audit, plates, alerts, vision. Usage: make bench, make bench-NAME.
+// intake, receipt, feed, policy, audit, plates, alerts, vision, home. Usage: make bench, make bench-NAME.
 package main
 
 import (

@@ -1,3 +1,5 @@
+// Package streets draws what cameras of a made-up town saw, as films, and tells what
+// is in each frame: people, animals, vehicles and their plates, none of them real.
 package streets
 
 import (
