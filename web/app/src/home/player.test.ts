@@ -134,6 +134,6 @@ describe('playing', () => {
     const playing = play(video, '/play', { signal: stop.signal });
     stop.abort(new Error('left'));
     await expect(playing).rejects.toThrow('left');
-    await vi.waitFor(() => expect(told.cancelled).toBe(true));
+    await vi.waitFor(() => expect(told.cancelled).toBe(true), { timeout: 30_000 });
   });
 });
