@@ -29,6 +29,7 @@ export async function openBrowser(site, shots) {
   if (shots) mkdirSync(shots, { recursive: true });
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    timeout: patience,
     args: ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
       '--disable-gpu', '--enable-unsafe-swiftshader'],
   });
