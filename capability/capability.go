@@ -47,6 +47,30 @@ func Hash(token string) []byte {
 	return sum[:]
 }
 
+// Next is a link that takes the place of another, as its bearer's device sends it.
+type Next struct {
+	Hash      []byte // SHA-256 of its 32-byte token
+	Recipient string // its age X25519 recipient
+	// Past is an age file to Recipient that holds the secrets of the links before it,
+	// so that she reads on what was sealed to those. Nobody else opens it.
+	Past []byte
+}
+
+// MaxPast is the longest Next.Past, in bytes.
+const MaxPast = 4 << 10
+
+// Holder checks n, which is to replace the link of an owner. ErrInput.
+func (n Next) Holder(owner string) (Holder, error) {
+	h, err := New(n.Hash, n.Recipient)
+	if err == nil && h.Owner == owner {
+		err = fmt.Errorf("%w: it is the same link", ErrInput)
+	}
+	if err == nil {
+		err = CheckSealed(n.Past, MaxPast)
+	}
+	return h, err
+}
+
 // Owner is the Holder.Owner of who shows token, "" when it is no token, which no
 // holder has.
 func Owner(token string) string { return hex.EncodeToString(Hash(token)) }

@@ -39,6 +39,8 @@ type FeedItem struct {
 	Receipt string    `json:"receipt"` // of Entry
 	Ends    time.Time `json:"ends"`
 	At      []Range   `json:"at"` // where each photo lies in the second file
+	// Relinked: sightings are sealed to its recipient and not to the post's.
+	Relinked *Relinked `json:"relinked,omitempty"`
 }
 
 // Range is a stretch of bytes.
@@ -95,12 +97,19 @@ func (o FeedOptions) fill(ctx context.Context, cells []string, prove feed.Prove)
 		if err != nil {
 			return nil, err
 		}
+		var relinked *Relinked
+		if p.Relinked.Entry > 0 {
+			relinked = &Relinked{Recipient: p.Relinked.Recipient, Entry: p.Relinked.Entry}
+			if relinked.Receipt, err = prove(p.Relinked.Entry); err != nil {
+				return nil, err
+			}
+		}
 		for _, c := range geo.CellsAround(p.Place, FarMetres) {
 			body := bodies[c]
 			if body == nil || len(body.Posts) >= maxInCell {
 				continue
 			}
-			item := FeedItem{Post: p.Content(), Entry: p.Published, Receipt: receipt, Ends: p.Ends, At: []Range{}}
+			item := FeedItem{Post: p.Content(), Entry: p.Published, Receipt: receipt, Ends: p.Ends, At: []Range{}, Relinked: relinked}
 			for _, photo := range p.Photos {
 				item.At = append(item.At, Range{len(photos[c]), len(photo.JPEG)})
 				photos[c] = append(photos[c], photo.JPEG...)

@@ -9,6 +9,7 @@ package pets
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -165,7 +166,9 @@ type Post struct {
 	Draft
 	Photos    []Photo
 	State     State
-	Recipient string    // the age recipient its poster reads with
+	Recipient string    // the age recipient of its poster's first link, which is published
+	Relinked  Relinked  // her link now, if it is another
+	Past      []byte    // capability.Next.Past of it
 	Posted    time.Time //
 	Opened    time.Time // published; zero while waiting
 	Ends      time.Time // when it ends by itself; while waiting: when it is forgotten
@@ -176,6 +179,17 @@ type Post struct {
 	Published uint64    // entry of pet.moderate; 0 while waiting
 
 	owner string // capability.Holder.Owner
+}
+
+// Reader is the age recipient its poster reads with now.
+func (p Post) Reader() string { return cmp.Or(p.Relinked.Recipient, p.Recipient) }
+
+// Relinked is a link that took the place of a post's first one: to what sightings
+// are sealed since.
+type Relinked struct {
+	Recipient string `json:"recipient"`
+	Entry     uint64 `json:"entry"`   // of pet.relink, which names the post and the recipient
+	Receipt   string `json:"receipt"` // of Entry; in the feed alone
 }
 
 // Report is what somebody finds wrong with a post.

@@ -1,6 +1,7 @@
 package pets
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -37,6 +38,7 @@ type Service struct {
 	Posting *form.Forms // to post with
 	Telling *form.Forms // to report, and to send sightings with
 	runs    *form.Hour
+	spent   *capability.Spent
 }
 
 const (
@@ -66,7 +68,8 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if err := o.DB.Migrate(ctx, "pets", migrations); err != nil {
 		return nil, err
 	}
-	return &Service{o, form.New(o.FormKey, "pet", postsHour, o.Now), form.New(o.FormKey, "sighting", tellsHour, o.Now), form.NewHour(runsHour, o.Now)}, nil
+	spent, err := capability.OpenSpent(ctx, o.DB)
+	return &Service{o, form.New(o.FormKey, "pet", postsHour, o.Now), form.New(o.FormKey, "sighting", tellsHour, o.Now), form.NewHour(runsHour, o.Now), spent}, err
 }
 
 // Lost is a new post as its poster's device sends it.
@@ -189,6 +192,37 @@ func (s *Service) Renew(ctx context.Context, by gate.Caller, token string, hours
 	return g, err
 }
 
+// Relink replaces the link of a post (pet.relink): from then on only the next one
+// opens it, and sightings are sealed to that. A repeat is answered although the
+// link it shows is no more. ErrNotFound, capability.ErrInput, ErrChanged, the gate's.
+func (s *Service) Relink(ctx context.Context, by gate.Caller, token string, next capability.Next) (*gate.Grant, error) {
+	holder, err := next.Holder(capability.Owner(token))
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.held(ctx, token)
+	if errors.Is(err, ErrNotFound) {
+		if ended, err := s.spent.By(ctx, token, by.ActID); err != nil || !ended {
+			return nil, cmp.Or(err, ErrNotFound)
+		}
+		return s.Gate.Granted(ctx, by.ActID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	g, err := s.Gate.Do(ctx, gate.Act{
+		Action: "pet.relink", By: by, Role: identity.RoleResident, Objects: []string{p.ID},
+		Public: map[string]string{"post": p.ID, "recipient": holder.Recipient},
+		Facts:  map[string]any{"holds_capability": true},
+	}, func(tx *sql.Tx, g *gate.Grant) error {
+		return errors.Join(relink(tx, p, holder, next.Past, g.Index), s.spent.End(tx, p.owner, g.ActID, g.At))
+	})
+	if err == nil {
+		s.Changed()
+	}
+	return g, err
+}
+
 // Close ends a post, as found or not (pet.close). ErrNotFound, ErrChanged, the gate's.
 func (s *Service) Close(ctx context.Context, by gate.Caller, token string, found bool) (*gate.Grant, error) {
 	p, err := s.held(ctx, token)
@@ -269,13 +303,19 @@ func (s *Service) Sight(ctx context.Context, by gate.Caller, t Sent) (*gate.Gran
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.post(ctx, `id = ? AND state = ?`, t.Post, Open)
+	had, err := s.sightings(ctx, `id = ? AND owner = ?`, by.ActID, holder.Owner)
 	if err != nil {
 		return nil, err
 	}
-	if had, err := s.sightings(ctx, `id = ? AND owner = ?`, by.ActID, holder.Owner); err != nil {
+	state := Open
+	if len(had) > 0 { // a repeat: the post may be over
+		state = ""
+	}
+	p, err := s.post(ctx, `id = ? AND (state = ? OR ? = '')`, t.Post, state, state)
+	if err != nil {
 		return nil, err
-	} else if len(had) == 0 { // no repeat
+	}
+	if len(had) == 0 {
 		if err := s.Telling.Take(t.Form); err != nil {
 			return nil, err
 		}
@@ -398,7 +438,7 @@ func (s *Service) FollowSighting(ctx context.Context, token string) (g Sighting,
 		return g, "", "", err
 	}
 	p, err := s.post(ctx, `id = ?`, g.Post)
-	return g, p.Recipient, p.State, err
+	return g, p.Reader(), p.State, err
 }
 
 // Receipt proves one act on a post to the bearer of its link, with the time. ErrNotFound.

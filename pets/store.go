@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"porchlight/capability"
 	"porchlight/db"
 )
 
@@ -67,22 +68,27 @@ CREATE TABLE pet_run (
 	homes INTEGER NOT NULL,
 	PRIMARY KEY (post, hour)
 );
+`, `
+ALTER TABLE pet_post ADD COLUMN reader TEXT NOT NULL DEFAULT ''; -- recipient of the link now; empty: of the first
+ALTER TABLE pet_post ADD COLUMN relinked INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pet_post ADD COLUMN past BLOB NOT NULL DEFAULT '';
 `}
 
-const postColumns = `id, owner, recipient, animal, colours, words, lon, lat, rounding, seen, hours, state, posted, opened, ends, closed, reports, homes, entry, published`
+const postColumns = `id, owner, recipient, animal, colours, words, lon, lat, rounding, seen, hours, state, posted, opened, ends, closed, reports, homes, entry, published, reader, relinked, past`
 
 func scanPost(row db.Row) (p Post, err error) {
 	var colours, reports string
-	var entry, published int64
+	var entry, published, relinked int64
 	err = row.Scan(&p.ID, &p.owner, &p.Recipient, &p.Animal, &colours, &p.Words, &p.Place.Lon, &p.Place.Lat, &p.Rounding, db.Into(&p.Seen), &p.Hours, &p.State,
-		db.Into(&p.Posted), db.Into(&p.Opened), db.Into(&p.Ends), db.Into(&p.Closed), &reports, &p.Homes, &entry, &published)
+		db.Into(&p.Posted), db.Into(&p.Opened), db.Into(&p.Ends), db.Into(&p.Closed), &reports, &p.Homes, &entry, &published,
+		&p.Relinked.Recipient, &relinked, &p.Past)
 	for _, c := range strings.Fields(colours) {
 		p.Colours = append(p.Colours, Colour(c))
 	}
 	for _, r := range strings.Fields(reports) {
 		p.Reports = append(p.Reports, Report(r))
 	}
-	p.Entry, p.Published = uint64(entry), uint64(published)
+	p.Entry, p.Published, p.Relinked.Entry = uint64(entry), uint64(published), uint64(relinked)
 	return p, err
 }
 
@@ -122,6 +128,16 @@ func insert(tx *sql.Tx, p Post) error {
 		}
 	}
 	return nil
+}
+
+// relink makes the next link the only one. capability.ErrInput when it is another's.
+func relink(tx *sql.Tx, p Post, next capability.Holder, past []byte, entry uint64) error {
+	err := changed(tx.Exec(`UPDATE pet_post SET owner = ?, reader = ?, past = ?, relinked = ? WHERE id = ? AND owner = ?`,
+		next.Owner, next.Recipient, past, int64(entry), p.ID, p.owner))
+	if db.Duplicate(err) {
+		err = capability.ErrInput
+	}
+	return err
 }
 
 // end closes a post: its photos, words and place are gone. What was sent to its

@@ -303,8 +303,8 @@ var promises = []promise{
 		return q.Action == "correction.answer" && (!is(q.Actor.Role, "investigator", "admin") || !fact[bool](q, "own_agency") ||
 			!fact[bool](q, "open") || !fact[bool](q, "reason_given"))
 	}},
-	{"the camera register: only who holds her link changes, takes back or writes about a camera", func(q Question) bool {
-		return is(q.Action, "register.change", "register.withdraw", "register.write") && (q.Actor.Role != "resident" || !fact[bool](q, "holds_capability"))
+	{"the camera register: only who holds her link changes, takes back, writes about or relinks a camera", func(q Question) bool {
+		return is(q.Action, "register.change", "register.withdraw", "register.write", "register.relink") && (q.Actor.Role != "resident" || !fact[bool](q, "holds_capability"))
 	}},
 	{"the camera register: only active local agencies are told, and a contact only under their key", func(q Question) bool {
 		return is(q.Action, "register.tell", "register.change") && (fact[string](q, "receiver_status") != "active" ||
@@ -326,7 +326,7 @@ var promises = []promise{
 	}},
 	{"lost pets are among neighbors: no agency posts, sees into, or ends a post", func(q Question) bool {
 		switch q.Action {
-		case "pet.post", "pet.renew", "pet.report", "pet.sight", "pet.write":
+		case "pet.post", "pet.renew", "pet.relink", "pet.report", "pet.sight", "pet.write":
 			return q.Actor.Role != "resident"
 		case "pet.moderate", "pet.remove":
 			return q.Actor.Role != "moderator"
@@ -352,7 +352,7 @@ var promises = []promise{
 			return !fact[bool](q, "reason_given")
 		case "pet.report", "pet.sight":
 			return fact[string](q, "state") != "open"
-		case "pet.write":
+		case "pet.write", "pet.relink":
 			return !fact[bool](q, "holds_capability")
 		}
 		return false
@@ -379,6 +379,12 @@ var assurances = []assurance{
 		return q.Actor.Role == "resident" && fact[bool](q, "holds_capability") && fact[string](q, "state") == "accepted"
 	}},
 	{"8: a link that leaked can always be replaced", "submission.relink", func(q Question) bool {
+		return q.Actor.Role == "resident" && fact[bool](q, "holds_capability")
+	}},
+	{"8: and so can that to a camera in the register", "register.relink", func(q Question) bool {
+		return q.Actor.Role == "resident" && fact[bool](q, "holds_capability")
+	}},
+	{"8: and that to a post of a lost pet", "pet.relink", func(q Question) bool {
 		return q.Actor.Role == "resident" && fact[bool](q, "holds_capability")
 	}},
 	{"10: retention runs by itself unless a hold stands", "item.destroy", func(q Question) bool {

@@ -87,6 +87,7 @@ type Camera struct {
 	Agency string // ORI
 	Details
 	Recipient     string // the age recipient its owner reads with
+	Past          []byte // capability.Next.Past of her link; empty for the first
 	Told, Changed time.Time
 	Entry         uint64 // of register.tell
 

@@ -1,8 +1,10 @@
 package register
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -36,6 +38,7 @@ type Options struct {
 type Service struct {
 	Options
 	Forms *form.Forms // to tell of a camera with
+	spent *capability.Spent
 }
 
 const (
@@ -56,7 +59,8 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if err := o.DB.Migrate(ctx, "register", migrations); err != nil {
 		return nil, err
 	}
-	return &Service{o, form.New(o.FormKey, "register", tellsHour, o.Now)}, nil
+	spent, err := capability.OpenSpent(ctx, o.DB)
+	return &Service{o, form.New(o.FormKey, "register", tellsHour, o.Now), spent}, err
 }
 
 // Telling is a new camera as its owner's device sends it.
@@ -194,11 +198,7 @@ func (s *Service) Change(ctx context.Context, by gate.Caller, token string, d De
 // list of who looked are erased; the entries stay, and name no camera.
 // ErrNotFound, ErrChanged, the gate's.
 func (s *Service) Withdraw(ctx context.Context, by gate.Caller, token string) (*gate.Grant, error) {
-	c, a, err := s.held(ctx, token)
-	if err != nil {
-		return nil, err
-	}
-	g, err := s.Gate.Do(ctx, s.owners("register.withdraw", by, c, a), func(tx *sql.Tx, _ *gate.Grant) error { return erase(tx, c.ID) })
+	g, err := s.end(ctx, "register.withdraw", by, token, func(tx *sql.Tx, c Camera) error { return erase(tx, c.ID) })
 	if err != nil {
 		return nil, err
 	}
@@ -206,6 +206,34 @@ func (s *Service) Withdraw(ctx context.Context, by gate.Caller, token string) (*
 		s.Logger.Error("a camera's rows are deleted, but the store could not be scrubbed", "err", err)
 	}
 	return g, nil
+}
+
+// Relink replaces the link of a camera (register.relink): from then on only the
+// next one opens it. ErrNotFound, capability.ErrInput, ErrChanged, the gate's.
+func (s *Service) Relink(ctx context.Context, by gate.Caller, token string, next capability.Next) (*gate.Grant, error) {
+	holder, err := next.Holder(capability.Owner(token))
+	if err != nil {
+		return nil, err
+	}
+	return s.end(ctx, "register.relink", by, token, func(tx *sql.Tx, c Camera) error { return relink(tx, c, holder, next.Past) })
+}
+
+// end does an act after which its bearer's link opens nothing. A repeat of it is
+// answered although the link is no more.
+func (s *Service) end(ctx context.Context, action string, by gate.Caller, token string, effect func(*sql.Tx, Camera) error) (*gate.Grant, error) {
+	c, a, err := s.held(ctx, token)
+	if errors.Is(err, ErrNotFound) {
+		if ended, err := s.spent.By(ctx, token, by.ActID); err != nil || !ended {
+			return nil, cmp.Or(err, ErrNotFound)
+		}
+		return s.Gate.Granted(ctx, by.ActID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.Gate.Do(ctx, s.owners(action, by, c, a), func(tx *sql.Tx, g *gate.Grant) error {
+		return errors.Join(effect(tx, c), s.spent.End(tx, c.owner, g.ActID, g.At))
+	})
 }
 
 // Write sends the agency a letter (register.write). ErrNotFound,

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"porchlight/canvass"
+	"porchlight/capability"
 	"porchlight/db"
 	"porchlight/geo"
 )
@@ -61,6 +62,8 @@ CREATE TABLE register_message (
 	entry      INTEGER NOT NULL
 );
 CREATE INDEX register_message_camera ON register_message (camera, entry);
+`, `
+ALTER TABLE register_camera ADD COLUMN past BLOB NOT NULL DEFAULT '';
 `}
 
 // caseKey makes "24-00123", "24 00123" and "24.00123" one case.
@@ -73,13 +76,13 @@ func caseKey(number string) string {
 	}, number)
 }
 
-const cameraColumns = `id, agency, owner, recipient, lon, lat, rounding, films, note, days, contact, vault, told, changed, entry`
+const cameraColumns = `id, agency, owner, recipient, lon, lat, rounding, films, note, days, contact, vault, told, changed, entry, past`
 
 func scanCamera(row db.Row) (c Camera, err error) {
 	var films string
 	var entry int64
 	err = row.Scan(&c.ID, &c.Agency, &c.owner, &c.Recipient, &c.Place.Lon, &c.Place.Lat, &c.Rounding, &films, &c.Note, &c.Days,
-		&c.Contact, &c.Vault, db.Into(&c.Told), db.Into(&c.Changed), &entry)
+		&c.Contact, &c.Vault, db.Into(&c.Told), db.Into(&c.Changed), &entry, &c.Past)
 	for _, f := range strings.Fields(films) {
 		c.Films = append(c.Films, Films(f))
 	}
@@ -100,15 +103,24 @@ func (s *Service) camera(ctx context.Context, where string, args ...any) (Camera
 }
 
 func insert(tx *sql.Tx, c Camera) error {
-	_, err := tx.Exec(`INSERT INTO register_camera (`+cameraColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err := tx.Exec(`INSERT INTO register_camera (`+cameraColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.ID, c.Agency, c.owner, c.Recipient, c.Place.Lon, c.Place.Lat, c.Rounding, words(c.Films), c.Note, c.Days,
-		blob(c.Contact), c.Vault, db.Micros(c.Told), db.Micros(c.Changed), int64(c.Entry))
+		blob(c.Contact), c.Vault, db.Micros(c.Told), db.Micros(c.Changed), int64(c.Entry), blob(c.Past))
 	return err
 }
 
 func update(tx *sql.Tx, c Camera) error {
 	return changed(tx.Exec(`UPDATE register_camera SET lon = ?, lat = ?, rounding = ?, films = ?, note = ?, days = ?, contact = ?, vault = ?, changed = ? WHERE id = ?`,
 		c.Place.Lon, c.Place.Lat, c.Rounding, words(c.Films), c.Note, c.Days, blob(c.Contact), c.Vault, db.Micros(c.Changed), c.ID))
+}
+
+// relink makes the next link the only one. capability.ErrInput when it is another's.
+func relink(tx *sql.Tx, c Camera, next capability.Holder, past []byte) error {
+	err := changed(tx.Exec(`UPDATE register_camera SET owner = ?, recipient = ?, past = ? WHERE id = ? AND owner = ?`, next.Owner, next.Recipient, past, c.ID, c.owner))
+	if db.Duplicate(err) {
+		err = capability.ErrInput
+	}
+	return err
 }
 
 // erase takes a camera out, with its letters and what is known of who saw it.

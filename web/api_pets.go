@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"porchlight/capability"
 	"porchlight/geo"
 	"porchlight/pets"
 )
@@ -82,7 +83,7 @@ func (s *Server) petRoutes() {
 			if err != nil {
 				return nil, neighborProblem(err)
 			}
-			out := FollowedPet{Post: petView(f.Post, false), Sightings: []SeenPet{}}
+			out := FollowedPet{Post: petView(f.Post, false), Sightings: []SeenPet{}, Past: f.Post.Past}
 			for _, g := range f.Sightings {
 				out.Sightings = append(out.Sightings, seenPet(g))
 			}
@@ -106,6 +107,14 @@ func (s *Server) petRoutes() {
 			Body PetHours
 		}) (*ActOutput, error) {
 			return s.neighborly(ctx)(s.Pets.Renew(ctx, in.resident(), in.token(), in.Body.Hours))
+		})
+	route(s, holder, "POST", "/lost/relink", "relinkPet", "Replace the link to her post; the old one stops working.",
+		func(ctx context.Context, in *struct {
+			Capability
+			ActHeaders
+			Body NextLink
+		}) (*ActOutput, error) {
+			return s.neighborly(ctx)(s.Pets.Relink(ctx, in.resident(), in.token(), capability.Next(in.Body)))
 		})
 	route(s, holder, "POST", "/lost/close", "closePet", "End her post; its photos, words and place are erased.",
 		func(ctx context.Context, in *struct {
@@ -220,7 +229,7 @@ type PetView struct {
 
 func petView(p pets.Post, inside bool) PetView {
 	v := PetView{ID: p.ID, State: string(p.State), Animal: string(p.Animal), Colours: []string{}, Words: p.Words, Place: mapPlace(p.Place), Rounding: string(p.Rounding),
-		Seen: p.Seen, Recipient: p.Recipient, Photos: []string{}, Posted: p.Posted, Ends: p.Ends, Homes: p.Homes, Entry: p.Entry}
+		Seen: p.Seen, Recipient: p.Reader(), Photos: []string{}, Posted: p.Posted, Ends: p.Ends, Homes: p.Homes, Entry: p.Entry}
 	for _, c := range p.Colours {
 		v.Colours = append(v.Colours, string(c))
 	}
@@ -309,6 +318,7 @@ func seenPet(g pets.Sighting) SeenPet {
 type FollowedPet struct {
 	Post      PetView   `json:"post"`
 	Sightings []SeenPet `json:"sightings"`
+	Past      []byte    `json:"past,omitempty" doc:"Of her link, as relinkPet took it: opens what was sealed to the links before."`
 }
 
 // FollowedSighting is a sighting as its sender follows it.

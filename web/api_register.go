@@ -84,6 +84,15 @@ func (s *Server) registerRoutes() {
 			return s.neighborly(ctx)(s.Register.Write(ctx, in.resident(), in.token(), in.Body.Sealed))
 		})
 
+	route(s, holder, "POST", "/register/camera/relink", "relinkCamera", "Replace the link to her camera; the old one stops working.",
+		func(ctx context.Context, in *struct {
+			Capability
+			ActHeaders
+			Body NextLink
+		}) (*ActOutput, error) {
+			return s.neighborly(ctx)(s.Register.Relink(ctx, in.resident(), in.token(), capability.Next(in.Body)))
+		})
+
 	route(s, session, "POST", "/register/looks", "lookAtRegister", "Look which cameras the own agency was told of in a small area, for a case. Their owners see it.",
 		func(ctx context.Context, in *struct {
 			ActHeaders
@@ -239,6 +248,14 @@ type FollowedCamera struct {
 	Camera   CameraDetails  `json:"camera"`
 	Looks    []CameraLook   `json:"looks" doc:"Each time an officer saw it, newest first."`
 	Messages []MessageView  `json:"messages"`
+	Past     []byte         `json:"past,omitempty" doc:"Of her link, as relinkCamera took it: opens what was sealed to the links before."`
+}
+
+// NextLink is a link that takes the place of another.
+type NextLink struct {
+	Hash      []byte `json:"owner_hash" doc:"SHA-256 of its 32-byte capability token."`
+	Recipient string `json:"recipient" maxLength:"80" doc:"Its age X25519 recipient."`
+	Past      []byte `json:"past" maxLength:"5464" doc:"Age file to that recipient: a JSON list of the secrets of the links before it, base64url, so that she reads on what was sealed to those."`
 }
 
 // CameraLook is one time an officer saw a camera.
@@ -251,7 +268,7 @@ type CameraLook struct {
 
 func followedCamera(f register.Followed) FollowedCamera {
 	out := FollowedCamera{ID: f.Camera.ID, Agency: FollowedAgency{f.Agency.ORI, f.Agency.Name, f.Agency.Vault}, Told: f.Camera.Told, Changed: f.Camera.Changed,
-		Entry: f.Camera.Entry, Camera: cameraDetails(f.Camera.Details), Looks: []CameraLook{}, Messages: registerMessages(f.Messages)}
+		Entry: f.Camera.Entry, Camera: cameraDetails(f.Camera.Details), Looks: []CameraLook{}, Messages: registerMessages(f.Messages), Past: f.Camera.Past}
 	for _, l := range f.Looks {
 		out.Looks = append(out.Looks, CameraLook{l.At, l.Role, string(l.Incident), l.Entry})
 	}

@@ -190,7 +190,8 @@ var matrix = []row{
 	{"POST /api/v1/register/cameras/{camera}/messages", "register.ask", "ssss +++- 0000 000 0s", func(c *cell) request {
 		return act("/register/cameras/"+c.w.told.ID+"/messages", web.CaseMessage{Case: registerAsk(c.col).Case, Sealed: c.w.note})
 	}},
-	{"POST /api/v1/register/camera/withdraw", "register.withdraw", "h+0h hhhh hhhh hhh hh", func(*cell) request { return act("/register/camera/withdraw", nil) }},
+	{"POST /api/v1/register/camera/relink", "register.relink", "h+0h hhhh hhhh hhh hh", func(c *cell) request { return act("/register/camera/relink", nextLink(c)) }},
+	{"POST /api/v1/register/camera/withdraw", "register.withdraw", "h+0h hhhh hhhh hhh hh", func(c *cell) request { return byNext(c, act("/register/camera/withdraw", nil)) }},
 
 	// ---- lost pets: a post of the owner that the other resident saw; another that waits; more to let in and to remove
 	{"GET /feed/pets/v1/", "", everybody, get("/feed/pets/v1/")},
@@ -228,7 +229,8 @@ var matrix = []row{
 	{"POST /api/v1/pets/{post}/remove", "pet.remove", "ssss ---- ---- +-- -s", func(c *cell) request {
 		return act("/pets/"+c.w.lostRemoved+"/remove", web.Reason{Reason: "it shows a person"})
 	}},
-	{"POST /api/v1/lost/close", "pet.close", "h+0h hhhh hhhh hhh hh", func(*cell) request { return act("/lost/close", web.PetEnd{Found: true}) }},
+	{"POST /api/v1/lost/relink", "pet.relink", "h+0h hhhh hhhh hhh hh", func(c *cell) request { return act("/lost/relink", nextLink(c)) }},
+	{"POST /api/v1/lost/close", "pet.close", "h+0h hhhh hhhh hhh hh", func(c *cell) request { return byNext(c, act("/lost/close", web.PetEnd{Found: true})) }},
 
 	// ---- evidence
 	{"GET /api/v1/items", "", "ssss r++r ++++ rrr rs", get("/api/v1/items")}, // what her agency holds
@@ -592,6 +594,22 @@ func handOver(c *cell) request {
 func relink(c *cell) request {
 	hash := sha256.Sum256([]byte(gate.NewActID()))
 	return act("/clips/relink", web.NewLink{OwnerHash: hash[:], Recipient: c.w.resident.Recipient().String()})
+}
+
+// nextToken is what the owner shows after nextLink replaced her link to a camera or a
+// post, as byNext does.
+var nextToken = sha256.Sum256([]byte("the owner's next link"))
+
+func nextLink(c *cell) web.NextLink {
+	hash := sha256.Sum256(nextToken[:])
+	return web.NextLink{Hash: hash[:], Recipient: c.w.resident.Recipient().String(), Past: c.w.note}
+}
+
+func byNext(c *cell, q request) request {
+	if c.col == 'o' {
+		q.header = http.Header{"Authorization": {"Capability " + base64.RawURLEncoding.EncodeToString(nextToken[:])}}
+	}
+	return q
 }
 
 // unshare ends the sheriff's share of an item: one for each who may.
@@ -1434,11 +1452,13 @@ var acts = []struct{ action, facts, cells string }{
 	{"register.change", "holds_capability=true receiver_kind=municipal receiver_status=active key_matches_ledger=true", "+ ---- --- - ----"},
 	{"register.withdraw", "holds_capability=true", "+ ---- --- - ----"},
 	{"register.write", "holds_capability=true", "+ ---- --- - ----"},
+	{"register.relink", "holds_capability=true", "+ ---- --- - ----"},
 	{"register.view", "area_m2=200000 inside_jurisdiction=true has_case=true looks=0 purposes=crime,", "- +++- --- - ----"},
 	{"register.ask", "own_agency=true has_case=true led=true unanswered=0", "- +++- --- - ----"},
 	{"pet.post", "photos=1 hours=24 inside_jurisdiction=true", "+ ---- --- - ----"},
 	{"pet.moderate", "state=waiting verdict=approve", "- ---- +-- - ----"},
 	{"pet.renew", "holds_capability=true state=open hours=24", "+ ---- --- - ----"},
+	{"pet.relink", "holds_capability=true", "+ ---- --- - ----"},
 	{"pet.close", "holds_capability=true state=open over=false", "+ ---- --- - ----"},
 	{"pet.close", "holds_capability=false state=open over=true", "- ---- --- + ----"},
 	{"pet.remove", "state=open reason_given=true", "- ---- +-- - ----"},

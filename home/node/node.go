@@ -198,6 +198,7 @@ func (n *Node) Run(ctx context.Context) {
 	if n.Asked != nil {
 		rooms["ask"] = func(ctx context.Context) error { return n.switches.while(ctx, web.SwitchAsk, n.Asked.Run) }
 		rooms["send"] = n.Answers.Run
+		rooms["register"] = n.Register.Run
 	}
 	if n.Pets != nil {
 		rooms["pets"] = n.Pets.Run

@@ -86,7 +86,8 @@ func (n *Node) openExchange(ctx context.Context) (err error) {
 		return fmt.Errorf("answers: %w", err)
 	}
 	exchange := &client.Exchange{URL: n.Exchange.URL, Ledger: verifier}
-	if n.Register, err = register.Open(ctx, register.Options{DB: n.db, Exchange: exchange, Cameras: n.inUse, Now: n.Now}); err != nil {
+	if n.Register, err = register.Open(ctx, register.Options{DB: n.db, Exchange: exchange, Cameras: n.inUse, Now: n.Now,
+		Changed: func() { n.web.Changed("register") }, Logger: n.Logger}); err != nil {
 		return fmt.Errorf("register: %w", err)
 	}
 	if n.nets == nil {

@@ -39,11 +39,13 @@ type Act struct {
 	Tries int
 	Due   time.Time // of the next try
 
-	// Keep is done in the transaction in which the act is kept. It is not kept itself.
-	Keep func(tx *sql.Tx) error
+	// Latest: it takes the place of what is kept of the same action on the same thing.
+	// Keep is done in the transaction in which the act is kept. Neither is kept itself.
+	Latest bool
+	Keep   func(tx *sql.Tx) error
 }
 
-// Options join an outbox to its room. All but Now and Logger are needed.
+// Options join an outbox to its room. All but the last three are needed.
 type Options struct {
 	DB       *db.DB
 	Exchange *client.Exchange
@@ -54,8 +56,9 @@ type Options struct {
 	// nil) or refused it for good, in the transaction that forgets the act.
 	Over func(tx *sql.Tx, a Act, receipt string, refused *client.Problem) error
 
-	Now    func() time.Time // default time.Now
-	Logger *slog.Logger     // default discards
+	Changed func()           // called after an act was kept, or is over
+	Now     func() time.Time // default time.Now
+	Logger  *slog.Logger     // default discards
 }
 
 // Outbox keeps the acts of one room. Safe for concurrent use: an act that is sent
@@ -88,6 +91,9 @@ CREATE TABLE outbox_act (
 func Open(ctx context.Context, o Options) (*Outbox, error) {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Changed == nil {
+		o.Changed = func() {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -131,14 +137,23 @@ func (b *Outbox) keep(ctx context.Context, a Act) (Act, error) {
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 || a.Keep == nil {
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return err
+		}
+		if a.Latest {
+			if _, err := tx.Exec(`DELETE FROM outbox_act WHERE room = ? AND thing = ? AND action = ? AND id <> ?`, b.Room, a.Thing, a.Action, a.ID); err != nil {
+				return err
+			}
+		}
+		if a.Keep == nil {
+			return nil
 		}
 		return a.Keep(tx)
 	})
 	if err != nil {
 		return a, fmt.Errorf("keeping what is to be sent: %w", err)
 	}
+	b.Changed()
 	return b.same(ctx, a)
 }
 
@@ -164,6 +179,7 @@ func (b *Outbox) send(ctx context.Context, a Act) (receipt string, err error) {
 		wait := min(retryMost, retryFirst<<min(a.Tries, 10))
 		return "", errors.Join(err, b.write(ctx, `UPDATE outbox_act SET tries = tries + 1, due = ? WHERE id = ?`, db.Micros(b.Now().Add(wait)), a.ID))
 	}
+	defer b.Changed()
 	return receipt, errors.Join(err, b.DB.Write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.Exec(`DELETE FROM outbox_act WHERE id = ?`, a.ID)
 		if err != nil {

@@ -564,7 +564,7 @@ func once(t *testing.T, w *testworld.World, film string) {
 		{"a withdrawal that did not go out", "/withdraw", "submission.withdraw", withdraw, false, false},
 	} {
 		acts, sent := map[string]bool{}, 0
-		before := done(t, w, c.action)
+		before := w.Entries(t, c.action)
 		life, kill := context.WithCancel(ctx)
 		h.outside(func(rw http.ResponseWriter, r *http.Request) bool {
 			if !strings.HasSuffix(r.URL.Path, c.path) {
@@ -595,7 +595,7 @@ func once(t *testing.T, w *testworld.World, film string) {
 			h.ahead += time.Minute
 			h.step()
 		}
-		if n := done(t, w, c.action) - before; n != 1 || sent != 2 || len(acts) != 1 {
+		if n := w.Entries(t, c.action) - before; n != 1 || sent != 2 || len(acts) != 1 {
 			t.Errorf("%s is done %d times, in %d tries under the ids %v", c.name, n, sent, acts)
 		}
 		if kept, err := h.acts.Kept(ctx, d.ID); err != nil || len(kept) > 0 {
@@ -644,16 +644,4 @@ func once(t *testing.T, w *testworld.World, film string) {
 	if waits(0); tries != 5 {
 		t.Errorf("tried %d times", tries)
 	}
-}
-
-// done is how many acts of a name the ledger has.
-func done(t *testing.T, w *testworld.World, action string) (n int) {
-	t.Helper()
-	size, err := w.X.Log.Size(t.Context())
-	must(t, err)
-	for _, err := range w.X.Log.Select(t.Context(), 0, size, action) {
-		must(t, err)
-		n++
-	}
-	return n
 }

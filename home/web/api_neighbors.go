@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"porchlight/gate"
 	"porchlight/geo"
 	"porchlight/home/pets"
 	"porchlight/home/register"
@@ -160,7 +159,7 @@ func (s *Server) neighborRoutes() {
 			if s.Register == nil {
 				return nil, errNoExchange
 			}
-			t, err := s.Register.Tell(ctx, gate.NewActID(), in.Body.Camera, in.Body.Agency, in.Body.Details)
+			t, err := s.Register.Tell(ctx, in.Body.Camera, in.Body.Agency, in.Body.Details)
 			s.Changed("register")
 			return &struct{ Body register.Told }{t}, err
 		})
@@ -193,6 +192,13 @@ func (s *Server) neighborRoutes() {
 				return nil, errNoExchange
 			}
 			return nil, s.Register.Write(ctx, in.ID, in.Body.Text)
+		})
+	route(s, paired, http.MethodPost, "/register/{id}/relink", "relinkTold", "Replace the link to a camera in a register; the old one stops working",
+		func(ctx context.Context, in *ByID) (*struct{}, error) {
+			if s.Register == nil {
+				return nil, errNoExchange
+			}
+			return nil, s.Register.Relink(ctx, in.ID)
 		})
 	route(s, paired, http.MethodPost, "/register/{id}/withdraw", "untell", "Take a camera out of an agency's register",
 		func(ctx context.Context, in *ByID) (*struct{}, error) {

@@ -92,6 +92,7 @@ var matrix = map[string]string{
 	"GET /api/v1/register/{id}":            "paired",
 	"POST /api/v1/register/{id}":           "paired",
 	"POST /api/v1/register/{id}/letters":   "paired",
+	"POST /api/v1/register/{id}/relink":    "paired",
 	"POST /api/v1/register/{id}/withdraw":  "paired",
 
 	"POST /api/v1/answers/{id}/clips/{clip}/remove":   "paired",

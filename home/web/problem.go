@@ -67,6 +67,7 @@ var kinds = []struct {
 	{faces.ErrOff, 409, problem.Conflict, "Familiar Faces is off"},
 	{pets.ErrNotFound, 404, problem.NotFound, "Not found"},
 	{register.ErrNotFound, 404, problem.NotFound, "Not found"},
+	{register.ErrElsewhere, 409, problem.Conflict, "Changed elsewhere"},
 	{record.ErrNotFound, 404, problem.NotFound, "No footage"},
 	{record.ErrTwice, 409, problem.Conflict, "Imported before"},
 	{record.ErrFilm, 404, problem.NotFound, "Not found"},

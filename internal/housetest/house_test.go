@@ -37,7 +37,7 @@ var arrows = []struct{ pkg, may string }{
 	{"oversight", "ledger"}, // runs without an exchange
 	{"feed", "geo"},
 	{"canvass", "db feed gate geo identity internal/push internal/smtp"},
-	{"capability", ""}, {"internal/form", ""},
+	{"capability", "db"}, {"internal/form", ""},
 	{"register", "canvass capability db gate geo identity internal/form ledger"},
 	{"pets", "capability db feed gate geo identity internal/form ledger"},
 	{"roster", "db gate geo identity ledger"},

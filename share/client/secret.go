@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -58,6 +60,67 @@ func (s Secret) Holder() (hash []byte, recipient string, err error) {
 	}
 	sum := sha256.Sum256(token)
 	return sum[:], id.Recipient().String(), nil
+}
+
+// Next makes a secret to replace s at the exchange, and what that must be told of it:
+// the token's hash, the recipient, and all secrets before it sealed to it. past is
+// what s has of those itself.
+func (s Secret) Next(past []byte) (next Secret, link NextLink, err error) {
+	before, err := s.before(past)
+	if err != nil {
+		return nil, link, err
+	}
+	list, err := json.Marshal(append(before, base64.RawURLEncoding.EncodeToString(s)))
+	if err != nil {
+		return nil, link, err
+	}
+	next = NewSecret()
+	id, err := next.Identity()
+	if err != nil {
+		return nil, link, err
+	}
+	if link.Past, err = Seal(list, id.Recipient()); err != nil {
+		return nil, link, err
+	}
+	link.Hash, link.Recipient, err = next.Holder()
+	return next, link, err
+}
+
+// NextLink is what the exchange is told of a link that replaces another.
+type NextLink struct {
+	Hash      []byte `json:"owner_hash"`
+	Recipient string `json:"recipient"`
+	Past      []byte `json:"past"`
+}
+
+// before are the secrets in past, oldest first, base64url.
+func (s Secret) before(past []byte) (all []string, err error) {
+	if len(past) == 0 {
+		return nil, nil
+	}
+	list, err := s.Open(past)
+	if err == nil {
+		err = json.Unmarshal(list, &all)
+	}
+	return all, err
+}
+
+// OpenAny reads a letter to the bearer, or to who bore one of the links that this one
+// replaced: those are in past.
+func (s Secret) OpenAny(past, sealed []byte) ([]byte, error) {
+	text, err := s.Open(sealed)
+	if err == nil {
+		return text, nil
+	}
+	before, bad := s.before(past)
+	for _, old := range before {
+		if old, bad := base64.RawURLEncoding.DecodeString(old); bad == nil {
+			if text, bad := Secret(old).Open(sealed); bad == nil {
+				return text, nil
+			}
+		}
+	}
+	return nil, errors.Join(err, bad)
 }
 
 // Open reads a letter to the bearer.

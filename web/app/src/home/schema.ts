@@ -945,6 +945,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/register/{id}/relink": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replace the link to a camera in a register; the old one stops working */
+        post: operations["relinkTold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/register/{id}/withdraw": {
         parameters: {
             query?: never;
@@ -1404,6 +1421,7 @@ export interface components {
             trouble: "" | "twice" | "codec" | "film" | "full" | "other";
         };
         Followed: {
+            link: string;
             looks: components["schemas"]["Look"][];
             messages: components["schemas"]["Message"][];
             told: components["schemas"]["Told"];
@@ -1987,6 +2005,7 @@ export interface components {
             id: string;
             name: string;
             receipt: string;
+            waiting: string[];
         };
         Track: {
             doubts?: components["schemas"]["Doubt"][];
@@ -3935,6 +3954,35 @@ export interface operations {
                 "application/json": components["schemas"]["LetterBody"];
             };
         };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    relinkTold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description No Content */
             204: {

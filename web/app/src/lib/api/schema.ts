@@ -705,6 +705,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/lost/relink": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replace the link to her post; the old one stops working. */
+        post: operations["relinkPet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/lost/renew": {
         parameters: {
             query?: never;
@@ -1677,6 +1694,23 @@ export interface paths {
         get: operations["cameraReceipt"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/register/camera/relink": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replace the link to her camera; the old one stops working. */
+        post: operations["relinkCamera"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2663,6 +2697,8 @@ export interface components {
             /** @description Each time an officer saw it, newest first. */
             looks: components["schemas"]["CameraLook"][];
             messages: components["schemas"]["MessageView"][];
+            /** @description Of her link, as relinkCamera took it: opens what was sealed to the links before. */
+            past?: string;
             /**
              * Format: date-time
              * @description When it was told.
@@ -2728,6 +2764,8 @@ export interface components {
             };
         };
         FollowedPet: {
+            /** @description Of her link, as relinkPet took it: opens what was sealed to the links before. */
+            past?: string;
             post: components["schemas"]["PetView"];
             sightings: components["schemas"]["SeenPet"][];
         };
@@ -3323,6 +3361,14 @@ export interface components {
             recovery: string;
             /** @description The vault's identity as an age file for your device. */
             wrapped: string;
+        };
+        NextLink: {
+            /** @description SHA-256 of its 32-byte capability token. */
+            owner_hash: string;
+            /** @description Age file to that recipient: a JSON list of the secrets of the links before it, base64url, so that she reads on what was sealed to those. */
+            past: string;
+            /** @description Its age X25519 recipient. */
+            recipient: string;
         };
         NoteInput: {
             /** @description Age file to your agency's vault. */
@@ -6337,6 +6383,47 @@ export interface operations {
             };
         };
     };
+    relinkPet: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Capability <base64url token> */
+                Authorization: string;
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NextLink"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     renewPet: {
         parameters: {
             query?: never;
@@ -8651,6 +8738,47 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptText"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    relinkCamera: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Capability <base64url token> */
+                Authorization: string;
+                /** @description Id of the act: a lower-case ULID made by the client. Repeat it to repeat safely. */
+                "Porchlight-Act": string;
+                /** @description The passkey's answer to /problems/signature-required: base64url of its JSON. */
+                "Porchlight-Assertion"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NextLink"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Porchlight-Entry"?: number;
                     [name: string]: unknown;
                 };
                 content: {
