@@ -19,10 +19,14 @@ const (
 	hasE
 	hasR
 	hasC
+	hasA
+	hasT
 	hasDigit
 	hasMark  // what a cite of a law has beside its digits
 	hasOther // letters and signs that no mask is made of
 	hasBlank // something that trim may cut
+
+	hasRedact = hasR | hasE | hasD | hasA | hasC | hasT
 
 	judged kind = 1 << 14 // of a span: its kinds are known
 	ends   kind = 1 << 15 // of the parser's table: ends a cell
@@ -48,6 +52,10 @@ var kinds = func() (k [256]kind) {
 			k[i] = hasR | hasOther
 		case c == 'c' || c == 'C':
 			k[i] = hasC | hasOther
+		case c == 'a' || c == 'A':
+			k[i] = hasA | hasOther
+		case c == 't' || c == 'T':
+			k[i] = hasT | hasOther
 		case c >= '0' && c <= '9':
 			k[i] = hasDigit | hasOther
 		case c == '.' || c == '(' || c == '/':
@@ -113,7 +121,7 @@ func stateOfKinds(f Field, b []byte, has kind) State {
 	if len(b) <= 16 && placeholder(b) {
 		return Placeholder
 	}
-	if has&(hasD|hasE|hasR|hasC) == hasD|hasE|hasR|hasC {
+	if has&hasRedact == hasRedact {
 		if i, n := redacted(b); n > 0 {
 			if empty(b[:i]) && empty(b[i+n:]) {
 				return MaskedByAgency

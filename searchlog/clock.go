@@ -1,6 +1,7 @@
 package searchlog
 
 import (
+	"encoding/binary"
 	"math"
 	"time"
 )
@@ -75,12 +76,11 @@ func parseStamp(b []byte) (s stamp, ok bool) {
 func commonStamp(b []byte) (s stamp, ok bool) {
 	switch {
 	case len(b) == commonLen && string(b[22:]) == "M UTC":
-		b := (*[commonLen]byte)(b)
-		if b[2] != '/' || b[5] != '/' || b[10] != ',' || b[11] != ' ' || b[14] != ':' || b[17] != ':' || b[20] != ' ' || b[21] != 'A' && b[21] != 'P' {
-			return s, false
-		}
-		h, m, sec := two(b[12:14]), two(b[15:17]), two(b[18:20])
-		if h < 1 || h > 12 || uint64(m) > 59 || uint64(sec) > 59 {
+		d, isDate := usDate.read(b)
+		y, isYear := usYear.read(b[4:])
+		c, isClock := usClock.read(b[12:])
+		h, m, sec := pair(c), pair(c>>24), pair(c>>48)
+		if !isDate || !isYear || !isClock || b[20] != ' ' || b[21] != 'A' && b[21] != 'P' || h < 1 || h > 12 || m > 59 || sec > 59 {
 			return s, false
 		}
 		if h == 12 {
@@ -90,8 +90,7 @@ func commonStamp(b []byte) (s stamp, ok bool) {
 			h += 12
 		}
 		s.micros = h*hour + m*minute + sec*second
-		century, year := two(b[6:8]), two(b[8:10])
-		ok = century >= 0 && year >= 0 && s.setDate(century*100+year, two(b[0:2]), two(b[3:5]))
+		ok = s.setDate(pair(y>>16)*100+pair(y>>32), pair(d), pair(d>>24))
 	case len(b) == 24 && b[4] == '-' && b[7] == '-' && b[10] == 'T' && b[13] == ':' && b[16] == ':' && b[19] == '.' && b[23] == 'Z':
 		ms := two(b[20:])*10 + int64(b[22]-'0')
 		s.micros = two(b[11:])*hour + two(b[14:])*minute + two(b[17:])*second + ms*1000
@@ -116,6 +115,33 @@ func commonFrame(c []byte) (from, to stamp, ok bool) {
 	}
 	return from, to, ok
 }
+
+// shape is how eight bytes are made of digits and signs.
+type shape struct{ like, digit uint64 }
+
+// shapeOf reads a shape in which 0 stands for any digit.
+func shapeOf(s string) (like shape) {
+	like.like = binary.LittleEndian.Uint64([]byte(s))
+	for i := range 8 {
+		if s[i] == '0' {
+			like.digit |= 0xFF << (8 * i)
+		}
+	}
+	return like
+}
+
+var usDate, usYear, usClock = shapeOf("00/00/00"), shapeOf("0/0000, "), shapeOf("00:00:00")
+
+// read tells the values of the digits, the first in the lowest byte, and whether
+// b has the shape.
+func (s shape) read(b []byte) (values uint64, ok bool) {
+	const each = 0x0101010101010101 // byte
+	values = binary.LittleEndian.Uint64(b) ^ s.like
+	return values, (values|(values+6*each)&s.digit)&(0xF0*each|^s.digit) == 0
+}
+
+// pair is the number that two values make.
+func pair(values uint64) int64 { return int64(values&15*10 + values>>8&15) }
 
 // two digits, or a negative number where they are none.
 func two(b []byte) int64 {

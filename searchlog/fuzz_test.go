@@ -85,14 +85,14 @@ func mess(rng *rand.Rand, rows int) []byte {
 }
 
 // What is read does not depend on where blocks are cut, nor on how many workers
-// parse them.
+// parse them, nor on whether plain rows are read the quick way.
 func TestBlocksAndWorkersChangeNothing(t *testing.T) {
 	for seed := range uint64(3) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		a, b := mess(rng, 150), mess(rng, 40)
 		var want string
 		for i, o := range []Options{
-			{Workers: 1}, {Workers: 3, block: 4096}, {Workers: 2, block: 700}, {Workers: 4, block: 64}, {Workers: 2, block: 20 + int(seed)},
+			{Workers: 1}, {Workers: 1, long: true}, {Workers: 3, block: 4096}, {Workers: 2, block: 700}, {Workers: 4, block: 64}, {Workers: 2, block: 20 + int(seed)},
 		} {
 			r, seen := readSources(t, o, memory("a.csv", a), memory("b.csv", b))
 			got := told(t, r, seen)
@@ -145,9 +145,11 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 		accounted(t, data, r.Files[0])
-		r2, seen2 := readSources(t, Options{Workers: 2, block: 1 + int(block)}, memory("x", data))
-		if a, b := told(t, r, seen), told(t, r2, seen2); a != b {
-			t.Errorf("blocks of %d bytes: %s", 1+int(block), firstDifference(a, b))
+		for _, o := range []Options{{Workers: 2, block: 1 + int(block)}, {Workers: 1, long: true}} {
+			r2, seen2 := readSources(t, o, memory("x", data))
+			if a, b := told(t, r, seen), told(t, r2, seen2); a != b {
+				t.Errorf("blocks of %d bytes, the long way %t: %s", o.block, o.long, firstDifference(a, b))
+			}
 		}
 	})
 }

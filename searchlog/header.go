@@ -160,6 +160,7 @@ type layout struct {
 	serial  bool // times are day numbers
 	present []Field
 	texts   []Field // those of present that are no times, id or number of networks
+	columns []column
 }
 
 func newLayout(variant string, r role, parts []part) *layout {
@@ -188,6 +189,7 @@ func newLayout(variant string, r role, parts []part) *layout {
 			}
 		}
 	}
+	l.columns = l.plainly()
 	return l
 }
 

@@ -166,7 +166,7 @@ func (w *worker) work() {
 // parsed again.
 func (w *worker) block(b *block) bool {
 	f, p := b.file, &w.p
-	p.loc, p.days, p.numbers = f.loc, f.days, f.numbers
+	p.loc, p.days, p.numbers, p.long = f.loc, f.days, f.numbers, w.r.o.long
 	if p.numbers {
 		p.separate(f.delim, rowEnd)
 	} else {

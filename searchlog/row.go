@@ -60,6 +60,7 @@ type parser struct {
 	shares  []Share
 	sharing int  // rows that tell of sharing
 	numbers bool // the first cell of a row is its number: a sheet
+	long    bool // no row is taken for a plain one
 	end     state
 }
 
@@ -88,6 +89,10 @@ func (p *parser) run(data []byte, last bool, from state) {
 	p.end = state{layout: from.layout}
 
 	latin := !utf8.Valid(data)
+	trust := 0 // that rows are plain
+	if !latin && !p.numbers && !p.long {
+		trust = mostlyPlain
+	}
 	at := 0
 	if from.skipping {
 		n := bytes.IndexByte(data, p.eol)
@@ -112,6 +117,13 @@ func (p *parser) run(data []byte, last bool, from state) {
 				break
 			}
 			return
+		}
+		if l := p.end.layout; trust > 0 && l.columns != nil && !l.serial {
+			if end, ok := p.plain(at, l); ok {
+				at, trust = end, min(trust+1, mostlyPlain)
+				continue
+			}
+			trust--
 		}
 		mark, extra := len(p.spans), len(p.extra)
 		rec, o := p.next(at, p.end.layout)

@@ -128,7 +128,8 @@ type Options struct {
 	// there are (-1 when not known), from any goroutine.
 	Progress func(done, total int64)
 
-	block int // bytes of a block, for tests
+	block int  // bytes of a block, for tests
+	long  bool // no row is taken for a plain one, for tests
 }
 
 // Reading is what the reader found.
