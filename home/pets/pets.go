@@ -20,6 +20,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,6 +40,7 @@ import (
 	"porchlight/gate"
 	"porchlight/geo"
 	"porchlight/home"
+	"porchlight/home/outbox"
 	"porchlight/internal/wake"
 	posts "porchlight/pets"
 	"porchlight/share/client"
@@ -77,6 +79,10 @@ type Candidate struct {
 	At     time.Time `json:"at"`
 	Alike  float32   `json:"alike"` // 0 to 1, to rank by; no probability
 	State  State     `json:"state"`
+	// Waiting: it, or a letter about it, goes out once the exchange can be reached.
+	Waiting bool `json:"waiting"`
+
+	sighting string // its id at the exchange, once sent; empty: its own
 }
 
 // State is what the household did about a candidate.
@@ -156,6 +162,7 @@ type Service struct {
 	offset time.Duration // of this house's rounds
 	mu     sync.Mutex    // one round at a time
 	wake   wake.Bell     // switched on or off
+	acts   *outbox.Outbox
 }
 
 const (
@@ -196,6 +203,10 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 		return nil, err
 	}
 	var err error
+	if s.acts, err = outbox.Open(ctx, outbox.Options{DB: o.DB, Exchange: o.Exchange, Room: "pets", Secret: s.secret, Over: over,
+		Changed: o.Changed, Now: o.Clock.Now, Logger: o.Logger}); err != nil {
+		return nil, err
+	}
 	s.offset, err = s.drawOffset(ctx)
 	return s, err
 }
@@ -210,8 +221,12 @@ func (s *Service) Next(now time.Time) time.Time {
 	return at
 }
 
-// Run makes rounds and counts runs while the household opted in, until ctx ends.
+// Run makes rounds and counts runs while the household opted in, and sends what it
+// decided to, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	sending.Go(func() { s.acts.Run(ctx) })
 	for {
 		at := s.Next(s.Clock.Now())
 		if due, err := s.nextCount(ctx); err == nil && !due.IsZero() && due.Before(at) {
@@ -280,6 +295,14 @@ type received struct {
 	photos [][]byte
 }
 
+// reader is the age recipient of its poster's link now; "": the content's.
+func (r received) reader() string {
+	if r.Relinked == nil {
+		return ""
+	}
+	return r.Relinked.Recipient
+}
+
 // read fetches both files of each cell that holds a camera, always both and
 // whole, and takes from them what the ledger proves.
 func (s *Service) read(ctx context.Context, cameras []home.Camera) (map[string]received, error) {
@@ -337,6 +360,11 @@ func (s *Service) prove(item posts.FeedItem, file []byte) (received, error) {
 	if err := s.Exchange.Proves(item.Receipt, "pet.moderate", item.Entry,
 		map[string]string{"post": item.Post.ID, "verdict": "approve", "content": item.Post.Hash()}); err != nil {
 		return r, err
+	}
+	if next := item.Relinked; next != nil {
+		if err := s.Exchange.Proves(next.Receipt, "pet.relink", next.Entry, map[string]string{"post": item.Post.ID, "recipient": next.Recipient}); err != nil {
+			return r, err
+		}
 	}
 	if len(item.At) != len(item.Post.Photos) {
 		return r, errors.New("its photos are not where they should be")
@@ -642,7 +670,8 @@ type Say struct {
 
 // Send tells the poster that this candidate may be her animal: the picture, when,
 // about where, and words, sealed so that only she can open it. It is called when
-// somebody in the house looked at the picture and said so, and by nothing else.
+// somebody in the house looked at the picture and said so, and by nothing else. When
+// the exchange cannot be reached, what was sealed goes out later by itself, once.
 // ErrNotFound, *client.Problem, client.ErrUnproved.
 func (s *Service) Send(ctx context.Context, id string, say Say) (receipt string, err error) {
 	c, k, err := s.candidate(ctx, id)
@@ -652,45 +681,61 @@ func (s *Service) Send(ctx context.Context, id string, say Say) (receipt string,
 	if c.State == Sent {
 		return "", nil
 	}
-	picture, err := s.Picture(ctx, id)
+	act := outbox.Act{ID: id, Thing: id, Action: "pet.sight", Path: "/pets/" + c.Post + "/sightings", Form: "/pets/telling/form"}
+	return s.acts.Do(ctx, act, func(act *outbox.Act) error {
+		sealed, err := s.sight(ctx, c, k, say)
+		if err != nil {
+			return err
+		}
+		secret, err := s.secretOf(ctx, id) // kept before anything is sent
+		if err != nil {
+			return err
+		}
+		hash, recipient, err := secret.Holder()
+		if err == nil {
+			act.Body, err = json.Marshal(map[string]any{"owner_hash": hash, "recipient": recipient, "sealed": sealed})
+		}
+		return err
+	})
+}
+
+// sight seals what the poster is told of a candidate.
+func (s *Service) sight(ctx context.Context, c Candidate, k kept, say Say) ([]byte, error) {
+	picture, err := s.Picture(ctx, c.ID)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	cameras, err := s.Cameras(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	i := slices.IndexFunc(cameras, func(x home.Camera) bool { return x.ID == c.Camera })
 	if i < 0 {
-		return "", ErrNotFound
+		return nil, ErrNotFound
 	}
 	lon, lat := say.Rounding.Of(cameras[i].Place).Degrees()
 	letter, err := json.Marshal(posts.Seen{At: c.At.UTC().Truncate(time.Minute), Lon: lon, Lat: lat, Rounding: string(say.Rounding), Words: say.Words, Photo: picture})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	sealed, err := seal(letter, k.Content.Recipient)
-	if err != nil {
-		return "", err
+	return seal(letter, k.reader)
+}
+
+// secret is what shows whose a sighting is; who sends one shows nothing.
+func (s *Service) secret(ctx context.Context, a outbox.Act) (client.Secret, error) {
+	if a.Action == "pet.sight" {
+		return nil, nil
 	}
-	secret, err := s.secretOf(ctx, id) // kept before anything is sent
-	if err != nil {
-		return "", err
+	return s.secretOf(ctx, a.Thing)
+}
+
+// over keeps what became of an act.
+func over(tx *sql.Tx, a outbox.Act, _ string, refused *client.Problem) error {
+	if a.Action != "pet.sight" || refused != nil {
+		return nil
 	}
-	hash, recipient, err := secret.Holder()
-	if err != nil {
-		return "", err
-	}
-	form, err := s.Exchange.Form(ctx, "/pets/telling/form")
-	if err != nil {
-		return "", err
-	}
-	receipt, err = s.Exchange.Act(ctx, id, "/pets/"+c.Post+"/sightings", "pet.sight", nil,
-		map[string]any{"form": form, "owner_hash": hash, "recipient": recipient, "sealed": sealed})
-	if err != nil {
-		return "", err
-	}
-	return receipt, s.setState(ctx, id, Sent)
+	_, err := tx.Exec(`UPDATE pets_candidate SET state = ?, sighting = ? WHERE id = ?`, Sent, a.ID, a.Thing)
+	return err
 }
 
 // Replies are the letters about what was sent, oldest first. ErrNotFound, *client.Problem.
@@ -722,26 +767,30 @@ func (s *Service) Replies(ctx context.Context, id string) ([]Reply, error) {
 	return out, nil
 }
 
-// Reply writes to the poster about what was sent, sealed. ErrNotFound,
-// *client.Problem, client.ErrUnproved.
+// Reply writes to the poster about what was sent, sealed; until the exchange has it,
+// the same text once more is the same letter. ErrNotFound, *client.Problem,
+// client.ErrUnproved.
 func (s *Service) Reply(ctx context.Context, id, text string) error {
 	c, k, err := s.candidate(ctx, id)
 	if err != nil || c.State != Sent {
 		return cmp.Or(err, ErrNotFound)
 	}
-	secret, err := s.secretOf(ctx, id)
-	if err != nil {
+	act := outbox.Act{Thing: id, Action: "pet.write", Decision: text, Path: "/sightings/" + cmp.Or(c.sighting, id) + "/messages"}
+	_, err = s.acts.Do(ctx, act, func(act *outbox.Act) error {
+		secret, err := s.secretOf(ctx, id)
+		if err != nil {
+			return err
+		}
+		own, err := secret.Identity()
+		if err != nil {
+			return err
+		}
+		sealed, err := seal([]byte(text), k.reader, own.Recipient().String())
+		if err == nil {
+			act.Body, err = json.Marshal(map[string]any{"sealed": sealed})
+		}
 		return err
-	}
-	own, err := secret.Identity()
-	if err != nil {
-		return err
-	}
-	sealed, err := seal([]byte(text), k.Content.Recipient, own.Recipient().String())
-	if err != nil {
-		return err
-	}
-	_, err = s.Exchange.Act(ctx, gate.NewActID(), "/sightings/"+id+"/messages", "pet.write", secret, map[string]any{"sealed": sealed})
+	})
 	return err
 }
 

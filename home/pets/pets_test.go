@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"porchlight/capability"
 	"porchlight/db"
 	"porchlight/exchange"
 	"porchlight/gate"
@@ -115,6 +116,8 @@ type house struct {
 	asked  []string // what went out
 	told   []Notice
 	now    func() time.Time
+	breaks func() // kills the house at its next act; nil: the line is good
+	heard  bool   // by the exchange before that
 }
 
 func (h *house) Moments(_ context.Context, _ string, from, to time.Time) (ms []*home.Moment, _ error) {
@@ -144,8 +147,21 @@ func (h *house) RoundTrip(r *http.Request) (*http.Response, error) {
 		body, r.Body = string(b), io.NopCloser(bytes.NewReader(b))
 	}
 	h.asked = append(h.asked, strings.TrimSpace(r.Method+" "+r.URL.Path+" "+body))
+	breaks := h.breaks
 	h.mu.Unlock()
-	return http.DefaultTransport.RoundTrip(r)
+	if breaks == nil || r.Header.Get("Porchlight-Act") == "" {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	h.breaks = nil
+	defer breaks()
+	if h.heard {
+		resp, err := http.DefaultTransport.RoundTrip(r.Clone(context.Background()))
+		if err != nil {
+			return nil, err
+		}
+		resp.Body.Close()
+	}
+	return nil, errors.New("the line broke")
 }
 
 type town struct {
@@ -279,9 +295,7 @@ func TestWalk(t *testing.T) {
 	if again, err := h.Send(ctx, cs[0].ID, Say{Rounding: geo.Hundred}); err != nil || again != "" {
 		t.Errorf("sent twice: %q, %v", again, err)
 	}
-	header, err := poster.Capability()
-	check(t, err)
-	token := strings.TrimPrefix(header.Get("Authorization"), "Capability ")
+	token := token(t, poster)
 	got, err := w.X.Pets.Follow(ctx, token)
 	check(t, err)
 	if len(got.Sightings) != 1 {
@@ -333,6 +347,110 @@ func TestWalk(t *testing.T) {
 			t.Errorf("off, and %d rows in %s", n, table)
 		}
 	}
+}
+
+// What the household decided happens once, whenever the house is killed. And a poster
+// whose link leaked replaces it: what was sent before she reads on, what is sent
+// from then on only the new link opens.
+func TestOnceAndRelinked(t *testing.T) {
+	w := newTown(t)
+	ctx := t.Context()
+	id, old := w.lose(picture(t, thing{image.Rect(200, 200, 400, 350), biscuit}))
+	h := w.house()
+	for i := range 2 {
+		h.stills[w.Now().Add(-time.Duration(60+10*i)*time.Minute).UTC().Truncate(time.Second)] = picture(t, thing{image.Rect(100, 250, 250, 350), biscuit})
+	}
+	check(t, h.Round(ctx))
+	cs, err := h.Candidates(ctx, id)
+	check(t, err)
+	if len(cs) != 2 {
+		t.Fatalf("%+v", cs)
+	}
+	once := func(action, candidate string, heard bool, decide func(context.Context) error) {
+		t.Helper()
+		before := w.Entries(t, action)
+		life, kill := context.WithCancel(ctx)
+		h.breaks, h.heard = kill, heard
+		if err := decide(life); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", action, err)
+		}
+		h.Service, err = Open(ctx, h.Options)
+		check(t, err)
+		now, err := h.Candidates(ctx, id)
+		check(t, err)
+		if i := slices.IndexFunc(now, func(c Candidate) bool { return c.ID == candidate }); i < 0 || !now[i].Waiting {
+			t.Errorf("%s does not wait: %+v", action, now)
+		}
+		w.Sleep(time.Minute)
+		if over, _, err := h.acts.Step(ctx); err != nil || len(over) != 1 {
+			t.Errorf("%s: %+v, %v", action, over, err)
+		}
+		if n := w.Entries(t, action) - before; n != 1 {
+			t.Errorf("%s, heard %t: %d entries", action, heard, n)
+		}
+	}
+	send := func(c Candidate) func(context.Context) error {
+		return func(ctx context.Context) error {
+			_, err := h.Send(ctx, c.ID, Say{Rounding: geo.Half, Words: "By the fence."})
+			return err
+		}
+	}
+	once("pet.sight", cs[0].ID, true, send(cs[0]))
+
+	act := gate.Caller{Who: identity.Resident(), ActID: gate.NewActID()}
+	next, link, err := old.Next(nil)
+	check(t, err)
+	var entries []uint64
+	for range 2 { // the first answer is lost
+		g, err := w.X.Pets.Relink(ctx, act, token(t, old), capability.Next(link))
+		check(t, err)
+		entries = append(entries, g.Index)
+	}
+	if entries[0] != entries[1] {
+		t.Errorf("replaced twice: entries %v", entries)
+	}
+	act.ActID = gate.NewActID()
+	if _, err := w.X.Pets.Relink(ctx, act, token(t, old), capability.Next(link)); !errors.Is(err, posts.ErrNotFound) {
+		t.Errorf("replaced again with the old link: %v", err)
+	}
+	if _, err := w.X.Pets.Follow(ctx, token(t, old)); !errors.Is(err, posts.ErrNotFound) {
+		t.Errorf("the old link still opens: %v", err)
+	}
+	check(t, w.X.PetFeed.Build(ctx))
+	check(t, h.Round(ctx))
+	once("pet.sight", cs[1].ID, false, send(cs[1]))
+	once("pet.write", cs[0].ID, true, func(ctx context.Context) error { return h.Reply(ctx, cs[0].ID, "Good luck.") })
+	f, err := w.X.Pets.Follow(ctx, token(t, next))
+	check(t, err)
+	if len(f.Sightings) != 2 || len(f.Sightings[0].Messages) != 1 {
+		t.Fatalf("%+v", f.Sightings)
+	}
+	for i, sealed := range [][]byte{f.Sightings[0].Sealed, f.Sightings[1].Sealed, f.Sightings[0].Messages[0].Sealed} {
+		if _, err := next.OpenAny(f.Post.Past, sealed); err != nil {
+			t.Errorf("letter %d: %v", i, err)
+		}
+		if _, err := old.Open(sealed); (err == nil) != (i == 0) {
+			t.Errorf("letter %d with the old link: %v", i, err)
+		}
+	}
+	// A link that the ledger does not name is no reason to seal to it.
+	item := posts.FeedItem{Post: f.Post.Content(), Entry: f.Post.Published, Relinked: &posts.Relinked{Recipient: "age1other", Entry: f.Post.Relinked.Entry}}
+	receipt, err := w.X.Gate.Receipt(ctx, item.Entry)
+	check(t, err)
+	item.Receipt = string(receipt.Marshal())
+	receipt, err = w.X.Gate.Receipt(ctx, item.Relinked.Entry)
+	check(t, err)
+	item.Relinked.Receipt = string(receipt.Marshal())
+	if _, err := h.prove(item, nil); !errors.Is(err, client.ErrUnproved) {
+		t.Errorf("another recipient than the ledger's: %v", err)
+	}
+}
+
+func token(t *testing.T, s client.Secret) string {
+	t.Helper()
+	header, err := s.Capability()
+	check(t, err)
+	return strings.TrimPrefix(header.Get("Authorization"), "Capability ")
 }
 
 // People are never looked for: not by a photo of a person with or without an

@@ -2,6 +2,7 @@ package pets
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -15,6 +16,7 @@ import (
 	"porchlight/db"
 	"porchlight/geo"
 	"porchlight/home"
+	"porchlight/home/outbox"
 	posts "porchlight/pets"
 	"porchlight/share/client"
 	"porchlight/vision"
@@ -69,6 +71,9 @@ CREATE TABLE pets_looked ( -- stills that were compared: footage may come, or be
 	PRIMARY KEY (post, camera, at)
 );
 ALTER TABLE pets_post DROP COLUMN looked;
+`, `
+ALTER TABLE pets_post ADD COLUMN reader TEXT NOT NULL DEFAULT '';        -- recipient of the poster's link now; empty: the content's
+ALTER TABLE pets_candidate ADD COLUMN sighting TEXT NOT NULL DEFAULT ''; -- id at the exchange, once sent; empty: its own
 `}
 
 const runsKept = 30 * 24 * time.Hour
@@ -78,6 +83,7 @@ type kept struct {
 	Post
 	vectors []vision.Embedding
 	told    bool
+	reader  string // the age recipient its poster reads with now
 }
 
 // OptIn switches Search Party on or off. Off forgets every post and candidate;
@@ -89,6 +95,9 @@ func (s *Service) OptIn(ctx context.Context, on bool) error {
 				if _, err := tx.Exec(`DELETE FROM ` + table); err != nil {
 					return err
 				}
+			}
+			if err := s.acts.Forget(tx, ""); err != nil {
+				return err
 			}
 		}
 		_, err := tx.Exec(`INSERT INTO pets_setting (name, value) VALUES ('on', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, on)
@@ -134,7 +143,7 @@ func (s *Service) take(ctx context.Context, read map[string]received) error {
 	for id, r := range read {
 		if slices.Contains(had, id) {
 			if err := s.DB.Write(ctx, func(tx *sql.Tx) error {
-				_, err := tx.Exec(`UPDATE pets_post SET ends = ? WHERE id = ?`, db.Micros(r.Ends), id)
+				_, err := tx.Exec(`UPDATE pets_post SET ends = ?, reader = ? WHERE id = ?`, db.Micros(r.Ends), r.reader(), id)
 				return err
 			}); err != nil {
 				return err
@@ -208,8 +217,8 @@ func (s *Service) insert(ctx context.Context, r received, vectors []vision.Embed
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.Exec(`INSERT INTO pets_post (id, content, ends, why, vectors, count, told) VALUES (?, ?, ?, ?, ?, ?, 0)`,
-			r.Post.ID, string(content), db.Micros(r.Ends), why, string(likeness), db.Micros(s.drawCount())); err != nil {
+		if _, err := tx.Exec(`INSERT INTO pets_post (id, content, ends, why, vectors, count, told, reader) VALUES (?, ?, ?, ?, ?, ?, 0, ?)`,
+			r.Post.ID, string(content), db.Micros(r.Ends), why, string(likeness), db.Micros(s.drawCount()), r.reader()); err != nil {
 			return err
 		}
 		for n, photo := range r.photos {
@@ -240,12 +249,14 @@ func (s *Service) kept(ctx context.Context, id string) (kept, error) {
 func (s *Service) query(ctx context.Context, where string, args ...any) ([]kept, error) {
 	ks, err := db.All(func(row db.Row) (k kept, err error) {
 		var id, content, vectors string
-		if err := row.Scan(&id, &content, db.Into(&k.Ends), &k.Why, &vectors, &k.told, &k.Found); err != nil {
+		if err := row.Scan(&id, &content, db.Into(&k.Ends), &k.Why, &vectors, &k.told, &k.reader, &k.Found); err != nil {
 			return k, err
 		}
 		k.Matched = k.Why == ""
-		return k, errors.Join(json.Unmarshal([]byte(content), &k.Content), json.Unmarshal([]byte(vectors), &k.vectors))
-	})(s.DB.Read().QueryContext(ctx, `SELECT id, content, ends, why, vectors, told,
+		err = errors.Join(json.Unmarshal([]byte(content), &k.Content), json.Unmarshal([]byte(vectors), &k.vectors))
+		k.reader = cmp.Or(k.reader, k.Content.Recipient)
+		return k, err
+	})(s.DB.Read().QueryContext(ctx, `SELECT id, content, ends, why, vectors, told, reader,
 		(SELECT count(*) FROM pets_candidate c WHERE c.post = pets_post.id AND c.state = 'new') FROM pets_post WHERE `+where, args...))
 	if err != nil {
 		return nil, fmt.Errorf("reading posts: %w", err)
@@ -304,16 +315,23 @@ func (s *Service) Photo(ctx context.Context, post string, n int) (photo []byte, 
 	return photo, err
 }
 
-const candidateColumns = `id, post, camera, at, alike, state`
+const candidateColumns = `id, post, camera, at, alike, state, sighting`
 
 func scanCandidate(row db.Row) (c Candidate, err error) {
-	return c, row.Scan(&c.ID, &c.Post, &c.Camera, db.Into(&c.At), &c.Alike, &c.State)
+	return c, row.Scan(&c.ID, &c.Post, &c.Camera, db.Into(&c.At), &c.Alike, &c.State, &c.sighting)
 }
 
 // Candidates are the pictures of this house that may show a post's animal, the
 // most alike first; dismissed ones last.
 func (s *Service) Candidates(ctx context.Context, post string) ([]Candidate, error) {
 	cs, err := db.All(scanCandidate)(s.DB.Read().QueryContext(ctx, `SELECT `+candidateColumns+` FROM pets_candidate WHERE post = ? ORDER BY state = 'dismissed', alike DESC, at DESC`, post))
+	if err != nil {
+		return nil, err
+	}
+	waiting, err := s.acts.Kept(ctx, "")
+	for i := range cs {
+		cs[i].Waiting = slices.ContainsFunc(waiting, func(a outbox.Act) bool { return a.Thing == cs[i].ID })
+	}
 	if cs == nil {
 		cs = []Candidate{}
 	}
@@ -363,7 +381,7 @@ func (s *Service) keepRun(ctx context.Context, k kept, r Run, looked []still, fo
 	}
 	return best, s.DB.Write(ctx, func(tx *sql.Tx) error {
 		for _, c := range found {
-			if _, err := tx.Exec(`INSERT INTO pets_candidate (`+candidateColumns+`, secret) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			if _, err := tx.Exec(`INSERT INTO pets_candidate (`+candidateColumns+`, secret) VALUES (?, ?, ?, ?, ?, ?, '', ?) ON CONFLICT DO NOTHING`,
 				c.ID, c.Post, c.Camera, db.Micros(c.At), c.Alike, c.State, []byte{}); err != nil {
 				return err
 			}

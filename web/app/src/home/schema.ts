@@ -1270,6 +1270,7 @@ export interface components {
             id: string;
             post: string;
             state: string;
+            waiting: boolean;
         };
         Clip: {
             camera: string;
