@@ -56,9 +56,6 @@ func viewRequest(m ask.Matched) (RequestView, error) {
 	return v, err
 }
 
-// errNoExchange answers for rooms that need one.
-var errNoExchange = absent("No exchange is set up for this house. docs/home.md tells how: its address and the key of its ledger, in porchlight-home.yaml.")
-
 func (s *Server) askRoutes() {
 	route(s, paired, http.MethodGet, "/requests", "requests", "Requests near this house, newest first",
 		func(ctx context.Context, _ *struct{}) (*struct{ Body AskView }, error) {

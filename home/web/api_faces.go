@@ -58,18 +58,17 @@ const (
 
 // frame reads a picture.
 func frame(text string) (vision.Frame, error) {
-	bad := problem.BadRequest("A picture must be a JPEG or a PNG of at most 12 MB.")
 	b, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(b) > maxPicture {
-		return vision.Frame{}, bad
+		return vision.Frame{}, errPicture
 	}
 	c, _, err := image.DecodeConfig(bytes.NewReader(b))
 	if err != nil || c.Width*c.Height > 60e6 {
-		return vision.Frame{}, bad
+		return vision.Frame{}, errPicture
 	}
 	img, _, err := image.Decode(bytes.NewReader(b))
 	if err != nil {
-		return vision.Frame{}, bad
+		return vision.Frame{}, errPicture
 	}
 	w, h := c.Width, c.Height
 	if long := max(w, h); long > maxSide {
@@ -96,8 +95,6 @@ func lawOf(e *faces.RefusedError) problem.RefusedBy {
 	return problem.RefusedBy{ID: e.Law.Place, Citation: r.Citation, Source: r.URL,
 		Plain: map[string]string{"en": r.Says("en"), "es": r.Says("es"), "nl": r.Says("nl")}}
 }
-
-var errNoNets = absent("The networks that see are not on this computer: run porchlight vision setup.")
 
 func (s *Server) facesRoutes() {
 	route(s, paired, http.MethodGet, "/faces", "faces", "Familiar Faces: whether it is on, and who is known",

@@ -115,8 +115,8 @@ func (ws *works) of(draft string) []Work {
 
 // begin does f, unless the clip is being worked on; what fails stays until the
 // next try.
-func (s *Server) begin(draft, clip, doing string, f func(ctx context.Context, progress func(float64)) error) {
-	ctx, stop := context.WithCancel(context.Background())
+func (s *Server) begin(ctx context.Context, draft, clip, doing string, f func(ctx context.Context, progress func(float64)) error) {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	w := &work{Work{Clip: clip, Doing: doing}, stop}
 	ws := &s.works
 	ws.mu.Lock()
@@ -149,7 +149,7 @@ func (s *Server) begin(draft, clip, doing string, f func(ctx context.Context, pr
 		if err == nil || ctx.Err() != nil {
 			ws.all[draft] = slices.DeleteFunc(ws.all[draft], func(o *work) bool { return o == w })
 		} else {
-			w.Failed, w.Trouble = true, s.problem(ctx, err).Error()
+			w.Failed, w.Trouble = true, s.problem(ctx, err).Detail
 		}
 		ws.mu.Unlock()
 		s.Changed("answers")
@@ -274,7 +274,7 @@ func (s *Server) sendRoutes() {
 			Body send.What
 		}) (*answerOut, error) {
 			return s.draft(func() (send.Draft, error) {
-				s.begin(in.ID, in.Clip, "find", func(ctx context.Context, progress func(float64)) error {
+				s.begin(ctx, in.ID, in.Clip, "find", func(ctx context.Context, progress func(float64)) error {
 					_, err := s.Answers.Find(ctx, in.ID, in.Clip, in.Body, progress)
 					return err
 				})
@@ -284,7 +284,7 @@ func (s *Server) sendRoutes() {
 	route(s, paired, http.MethodPost, "/answers/{id}/clips/{clip}/prepare", "prepareClip", "Make the very file that would be sent; goes on by itself",
 		func(ctx context.Context, in *ByClip) (*answerOut, error) {
 			return s.draft(func() (send.Draft, error) {
-				s.begin(in.ID, in.Clip, "prepare", func(ctx context.Context, progress func(float64)) error {
+				s.begin(ctx, in.ID, in.Clip, "prepare", func(ctx context.Context, progress func(float64)) error {
 					_, err := s.Answers.Prepare(ctx, in.ID, in.Clip, progress)
 					return err
 				})

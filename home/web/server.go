@@ -28,6 +28,7 @@ import (
 	"porchlight/internal/whole"
 	"porchlight/web/app"
 	"porchlight/web/basemap"
+	"porchlight/web/i18n"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -150,11 +151,12 @@ func sized[I, O any](s *Server, who access, most int64, method, path, id, summar
 	}
 	// Who may not come in does not learn what the input should be.
 	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
-		p := s.admit(ctx.Context(), who)
-		if p == nil {
+		err := s.admit(ctx.Context(), who)
+		if err == nil {
 			next(ctx)
 			return
 		}
+		p := s.problem(ctx.Context(), err)
 		ctx.SetHeader("Content-Type", p.ContentType(""))
 		ctx.SetStatus(p.Status)
 		json.NewEncoder(ctx.BodyWriter()).Encode(p)
@@ -173,23 +175,16 @@ func sized[I, O any](s *Server, who access, most int64, method, path, id, summar
 func (s *Server) handle(who access, pattern string, h http.HandlerFunc) {
 	s.access[pattern] = who
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		if p := s.admit(r.Context(), who); p != nil {
-			problem.Write(w, p)
+		if err := s.admit(r.Context(), who); err != nil {
+			s.fail(w, r, err)
 			return
 		}
 		h(w, r)
 	})
 }
 
-var (
-	errNotPaired = &problem.Problem{Type: problem.SignIn, Title: "This device is not paired", Status: http.StatusUnauthorized,
-		Detail: "Ask somebody of the house for a code, on a device that is already paired, or on the computer itself: porchlight home pair."}
-	errNotAtHome = &problem.Problem{Type: problem.Refused, Title: "Only at home", Status: http.StatusForbidden,
-		Detail: "Live view works only for devices in the house's own network."}
-)
-
 // admit lets a request in (nil) or says why not.
-func (s *Server) admit(ctx context.Context, who access) *problem.Problem {
+func (s *Server) admit(ctx context.Context, who access) error {
 	v := visitorOf(ctx)
 	switch {
 	case who == anyone:
@@ -210,12 +205,16 @@ type visitor struct {
 	addr   netip.Addr     // the address that connected
 	base   string         // the address under which it asked: "http://192.168.1.5:8088"
 	near   bool           // that, and all it says it forwards for, are in the house
+	lang   i18n.Lang      // as for the exchange's pages
 }
 
 type visitorKey struct{}
 
 func visitorOf(ctx context.Context) visitor {
-	v, _ := ctx.Value(visitorKey{}).(visitor)
+	v, ok := ctx.Value(visitorKey{}).(visitor)
+	if !ok {
+		v.lang = i18n.Languages[0]
+	}
 	return v
 }
 
@@ -295,7 +294,7 @@ func (s *Server) secure(next http.Handler) http.Handler {
 // visited puts who asks into the context.
 func (s *Server) visited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := visitor{addr: remote(r), base: "http://" + r.Host}
+		v := visitor{addr: remote(r), base: "http://" + r.Host, lang: i18n.FromRequest(r)}
 		if r.TLS != nil || strings.HasPrefix(s.URL, "https://") {
 			v.base = "https://" + r.Host
 		}
@@ -303,7 +302,7 @@ func (s *Server) visited(next http.Handler) http.Handler {
 		if c, err := r.Cookie(cookieName); err == nil && c.Value != "" {
 			v.device, err = s.Devices.Session(r.Context(), c.Value)
 			if err != nil && !errors.Is(err, devices.ErrNotFound) {
-				problem.Write(w, s.problem(r.Context(), err).(*problem.Problem))
+				s.fail(w, r, err)
 				return
 			}
 		}
