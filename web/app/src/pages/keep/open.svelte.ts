@@ -51,9 +51,6 @@ export async function usePrf(prf: Uint8Array): Promise<void> {
   await useIdentity((await deviceKeys(prf)).identity);
 }
 
-/** Whether messages and notes can be read now. */
-export const canOpen = (): boolean => vaults !== undefined;
-
 /** The text of a small age file (base64) sealed to one of the vaults. */
 export async function openText(sealed: string): Promise<string> {
   return firstThatOpens((identity) => {
