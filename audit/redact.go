@@ -35,7 +35,7 @@ func (r *Result) Redact(key []byte) *Result {
 		key = make([]byte, 32)
 		rand.Read(key) // never fails
 	}
-	m := &redaction{key: key, token: map[string]string{}, taken: map[string]bool{}, agency: map[string]string{}, said: map[string]string{}, number: map[string]string{}}
+	m := &redaction{key: key, token: map[string]string{}, taken: map[string]bool{}, agency: map[string]string{}, said: map[string]string{}, cells: map[[2]string]string{}, number: map[string]string{}}
 	for _, a := range r.Agencies {
 		m.agencyName(a.Name)
 	}
@@ -61,8 +61,9 @@ type redaction struct {
 	taken  map[string]bool
 	agency map[string]string // names seen, to what stands for them
 	path   map[string]string
-	said   map[string]string // texts already scrubbed: reasons repeat
-	number map[string]string // searcher and agency as cells have them, to the number of the searcher where a case tells it
+	said   map[string]string    // texts already scrubbed: reasons repeat
+	cells  map[[2]string]string // field and cell, to what stands for it
+	number map[string]string    // searcher and agency as cells have them, to the number of the searcher where a case tells it
 }
 
 func (m *redaction) typed(s string) string {
@@ -254,16 +255,27 @@ func (m *redaction) row(r Row) Row {
 		out.Cells = make(map[string]string, len(r.Cells))
 	}
 	for _, field := range slices.Sorted(maps.Keys(r.Cells)) {
-		how, ok := cellTreatments[field]
-		if !ok {
-			how = asTyped
-		}
-		out.Cells[m.typed(field)] = how(m, r.Cells[field], nil)
+		out.Cells[m.typed(field)] = m.cell(field, r.Cells[field])
 	}
 	if n := m.number[searcherOf(r)]; n != "" && !maskShape.MatchString(r.Cells[searchlog.Searcher.String()]) {
 		out.Cells[searchlog.Searcher.String()] = m.tokenOf("S", n)
 	}
 	return out
+}
+
+// cell is what stands for a row's cell: most rows are cited more than once.
+func (m *redaction) cell(field, cell string) string {
+	key := [2]string{field, cell}
+	as, ok := m.cells[key]
+	if !ok {
+		how := cellTreatments[field]
+		if how == nil {
+			how = asTyped
+		}
+		as = how(m, cell, nil)
+		m.cells[key] = as
+	}
+	return as
 }
 
 // phrases are what a sentence about the rows may repeat of them, to the tokens.
@@ -273,8 +285,8 @@ func (m *redaction) phrases(rows []Row) map[string]string {
 		known[r.File] = m.pathName(r.File)
 		for _, field := range slices.Sorted(maps.Keys(r.Cells)) {
 			cell := r.Cells[field]
-			if how, ok := cellTreatments[field]; ok && strings.TrimSpace(cell) != "" {
-				known[strings.TrimSpace(cell)] = how(m, cell, nil)
+			if cellTreatments[field] != nil && strings.TrimSpace(cell) != "" {
+				known[strings.TrimSpace(cell)] = m.cell(field, cell)
 			}
 		}
 	}

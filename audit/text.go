@@ -99,12 +99,16 @@ const (
 type reader struct {
 	classify func(string) []purpose.Finding
 	offenses []string // NIBRS codes in order of appearance
-	cache    cache[text]
+	cache    cache[*text]
+	kept     map[text]*text // what was made: much of it alike
 	room     []byte
 }
 
+// noText is what is read where nothing is told.
+var noText text
+
 // of returns what b says, and b's hash.
-func (r *reader) of(b []byte) (text, uint64) {
+func (r *reader) of(b []byte) (*text, uint64) {
 	t, hash := r.cache.of(r.plain(b))
 	if len(r.room) > 0 {
 		hash = xxhash.Sum64(b)
@@ -164,12 +168,12 @@ func sevens(word []byte) {
 }
 
 func newReader(classify func(string) []purpose.Finding) *reader {
-	r := &reader{classify: classify}
+	r := &reader{classify: classify, kept: map[text]*text{}}
 	r.cache.make = r.read
 	return r
 }
 
-func (r *reader) read(b []byte) text {
+func (r *reader) read(b []byte) *text {
 	s := string(b[:min(len(b), maxText)])
 	t := text{notes: notes(s), low: true}
 	named := 0
@@ -193,7 +197,10 @@ func (r *reader) read(b []byte) text {
 		}
 	}
 	t.low = t.low && named > 0
-	return t
+	if r.kept[t] == nil {
+		r.kept[t] = &t
+	}
+	return r.kept[t]
 }
 
 func has(list []uint8, x uint8) bool {

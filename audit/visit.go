@@ -144,7 +144,7 @@ type looked struct {
 	unit       *unit
 	who        uint64 // the login, 0 where not told
 	kind       uint8  // of login
-	reason     text
+	reason     *text
 	reasonHash uint64
 }
 
@@ -201,7 +201,7 @@ func (v *visitor) visit(s *searchlog.Search, l *looked) {
 		m.classes[i]++
 		u.classes[i]++
 	}
-	v.countOffenses(&reason, &offense)
+	v.countOffenses(reason, offense)
 
 	case_, distinct := uint64(0), false
 	if s.State[searchlog.Case] == searchlog.Value {
@@ -209,11 +209,11 @@ func (v *visitor) visit(s *searchlog.Search, l *looked) {
 	}
 
 	aside := v.aside(s, case_)
-	v.purposes(s, here, &reason, &offense, &aside, set, told, at)
-	v.reasons(s, here, &reason, set, at)
+	v.purposes(s, here, reason, offense, aside, set, told, at)
+	v.reasons(s, here, reason, set, at)
 	v.personalData(s, here, reason.notes|aside.notes)
-	v.cases(s, here, &reason, set, case_)
-	v.reachOf(s, here, &reason, &offense, set, told, at, case_ != 0)
+	v.cases(s, here, reason, set, case_)
+	v.reachOf(s, here, reason, offense, set, told, at, case_ != 0)
 	v.searchers(s, here, u, kind, who != 0, at)
 	v.moderation(s, here)
 
@@ -313,9 +313,9 @@ func (p *plan) introduce(u *unit) {
 	u.ended = endings(p.options.Ended, u)
 }
 
-func (v *visitor) textOf(s *searchlog.Search, f searchlog.Field) (text, uint64) {
+func (v *visitor) textOf(s *searchlog.Search, f searchlog.Field) (*text, uint64) {
 	if !s.Has(f) {
-		return text{}, 0
+		return &noText, 0
 	}
 	return v.reader.of(s.Cell[f])
 }
@@ -381,13 +381,13 @@ func cellsOf(s *searchlog.Search) map[string]string {
 
 // aside is what is typed into fields that are not for reasons: the prompt, and
 // the case number where it holds no digit.
-func (v *visitor) aside(s *searchlog.Search, case_ uint64) text {
+func (v *visitor) aside(s *searchlog.Search, case_ uint64) *text {
 	t, _ := v.textOf(s, searchlog.Prompt)
 	if case_&shapeImpossible == 0 || !isWords(s.Cell[searchlog.Case]) {
 		return t
 	}
 	c, _ := v.textOf(s, searchlog.Case)
-	return text{classes: t.classes | c.classes, sure: t.sure | c.sure, hinted: t.hinted | c.hinted, notes: t.notes | c.notes}
+	return &text{classes: t.classes | c.classes, sure: t.sure | c.sure, hinted: t.hinted | c.hinted, notes: t.notes | c.notes}
 }
 
 // isWords reports a case number that is none.

@@ -125,6 +125,7 @@ type file struct {
 // A tally is what one worker counted of a file.
 type tally struct {
 	cells           [NumFields][NumStates]int
+	alike           [64]alike // counted, but not yet in cells
 	first, last     int64
 	zoned, zoneless bool
 	months          [44]uint64 // since 1970: those with a search
@@ -233,10 +234,23 @@ func (w *worker) block(b *block) bool {
 	return true
 }
 
+// alike are rows of the same states, of which a file has few kinds.
+type alike struct {
+	state [NumFields]State
+	rows  int
+}
+
 func (t *tally) add(r *row) {
-	for f, s := range r.state {
-		t.cells[f][s]++
+	h := uint32(0)
+	for _, s := range r.state {
+		h = h*9 + uint32(s)
 	}
+	a := &t.alike[h*0x9E3779B1>>26]
+	if a.state != r.state {
+		t.settle(a)
+		a.state = r.state
+	}
+	a.rows++
 	if r.time == untold {
 		return
 	}
@@ -444,7 +458,19 @@ func (r *reader) finish(workers []*worker) *Reading {
 	return out
 }
 
+// settle brings rows that are alike into cells.
+func (t *tally) settle(a *alike) {
+	for f, s := range a.state {
+		t.cells[f][s] += a.rows
+	}
+	a.rows = 0
+}
+
+// join adds what another worker counted, which is of no use any more.
 func (t *tally) join(o *tally) {
+	for i := range o.alike {
+		o.settle(&o.alike[i])
+	}
 	for f := range t.cells {
 		for s := range t.cells[f] {
 			t.cells[f][s] += o.cells[f][s]
