@@ -87,6 +87,9 @@ type engine interface {
 	byPlates(ctx context.Context, ask []*lookup, lo, hi plate.ID, limit int)
 	// tidy does what a minute's growth asks for.
 	tidy(context.Context) error
+	// pack brings a bucket that is done into the form that is searched quickest,
+	// if there is one that is not in it. It may take seconds.
+	pack() error
 	// remove deletes for good what was set aside.
 	remove(Problem) error
 	close() error
@@ -212,6 +215,9 @@ func (p *part) learn(sums map[int32]tally, plates []plate.Packed) {
 	}
 }
 
+// done reports whether a bucket hardly grows any more.
+func (s *Store) done(p *part) bool { return p.end().Add(time.Hour).Before(s.now()) }
+
 // distinct gives the bucket's plates, loading them if need be.
 func (s *Store) distinct(ctx context.Context, p *part) (*plateSet, error) {
 	p.used.Store(s.clock.Add(1))
@@ -245,7 +251,7 @@ func (s *Store) distinct(ctx context.Context, p *part) (*plateSet, error) {
 	p.mu.Lock()
 	p.whole = p.plates == set // or somebody let go of them meanwhile
 	p.mu.Unlock()
-	if !saved && p.end().Add(time.Hour).Before(s.now()) { // it hardly grows any more
+	if !saved && s.done(p) {
 		all := set.all()
 		if p.count() == count {
 			if err := p.rows.save(ctx, count, all); err != nil {

@@ -472,6 +472,9 @@ func TestNothingIsLeftOfADroppedOwner(t *testing.T) {
 		}
 	}
 	appended(t, s, all)
+	if _, err := s.Due(t.Context(), now); err != nil { // which packs the day
+		t.Fatal(err)
+	}
 	keeps["hers"] = time.Hour
 	due, err := s.Due(t.Context(), now)
 	if err != nil || len(due) != 1 || due[0].Reads != 250 {

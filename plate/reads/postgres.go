@@ -639,6 +639,8 @@ func (e *pgEngine) aside(p *part, err error) (string, bool) {
 
 func (e *pgEngine) tidy(context.Context) error { return nil }
 
+func (e *pgEngine) pack() error { return nil }
+
 // remove drops the partitions that were left to the operator. Store.mu is held.
 func (e *pgEngine) remove(p Problem) error {
 	var err error

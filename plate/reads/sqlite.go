@@ -45,6 +45,7 @@ type file struct {
 	use  sync.RWMutex // held for writing to take the file away
 
 	newest    atomic.Int64 // largest id in the file, the tails apart
+	packed    atomic.Bool  // see pack
 	last      int64        // number of the last tail; under appending
 	merging   sync.Mutex   // held while a tail is merged
 	appending sync.Mutex   // held while rows are added to active; taken after merging
@@ -453,6 +454,39 @@ func (e *sqliteEngine) tidy(context.Context) (err error) {
 	return err
 }
 
+// pack packs one file that is done, of the newest day first.
+func (e *sqliteEngine) pack() error {
+	for _, p := range e.s.between(0, maxID) {
+		if f := p.rows.(*file); !f.packed.Load() && e.s.done(p) {
+			err := f.pack()
+			if errors.Is(err, syscall.ENOSPC) { // it can be searched as it is
+				return nil
+			}
+			return e.s.aside(p, err)
+		}
+	}
+	return nil
+}
+
+// pack has the index by plate hold whole rows. Reads of one plate then lie
+// together, where fetching each by its id costs a page of its own; a file that
+// still takes rows by the thousand would take them far more slowly.
+func (f *file) pack() error {
+	f.merging.Lock() // the file has one writer at a time
+	defer f.merging.Unlock()
+	err := f.with(true, func(c *conn) error {
+		err := c.tx(func() error {
+			return errors.Join(c.exec(`DROP INDEX read_plate`), c.exec(`CREATE INDEX read_plate ON read (plate, id, source, event, body)`))
+		})
+		if err != nil {
+			return err
+		}
+		return c.query(`PRAGMA wal_checkpoint(TRUNCATE)`, nil, func([]driver.Value) error { return nil }) // or later, if a reader holds it
+	})
+	f.packed.Store(err == nil)
+	return err
+}
+
 func (e *sqliteEngine) closeIdle(f *file) (err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -544,7 +578,14 @@ func (f *file) learn() error {
 		if version != 1 {
 			return errSchema
 		}
-		err := c.query(`SELECT max(id) FROM read`, nil, func(v []driver.Value) error {
+		err := c.query(`SELECT count(*) FROM pragma_index_info('read_plate')`, nil, func(v []driver.Value) error {
+			f.packed.Store(v[0].(int64) > 1)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		err = c.query(`SELECT max(id) FROM read`, nil, func(v []driver.Value) error {
 			id, _ := v[0].(int64)
 			f.newest.Store(id)
 			return nil
@@ -683,13 +724,14 @@ func (c *conn) get(ids []plate.ID) (rows []row, err error) {
 // then the rows of the newest.
 const perRow = 4
 
+const byPlateSQL = columns + `INDEXED BY read_plate WHERE plate = ? AND id >= ? AND id < ? ORDER BY id DESC LIMIT ?`
+
 func (f *file) byPlates(_ context.Context, plates []plate.Packed, lo, hi plate.ID, limit int) (rows []row, err error) {
 	views := f.views()
 	err = f.with(false, func(c *conn) error {
 		if len(plates) <= perRow {
 			for _, p := range plates {
-				if err := c.collect(&rows, columns+`INDEXED BY read_plate WHERE plate = ? AND id >= ? AND id < ? ORDER BY id DESC LIMIT ?`,
-					int64(p), int64(lo), int64(hi), int64(limit)); err != nil {
+				if err := c.collect(&rows, byPlateSQL, int64(p), int64(lo), int64(hi), int64(limit)); err != nil {
 					return err
 				}
 			}

@@ -142,8 +142,8 @@ func (s *Store) Health() []Problem {
 // Due gives what its owner may keep no longer: days whose oldest read has reached
 // its retention, the one it arrived under or the owner's present one if that is
 // shorter. Oldest first. Due also removes for good what was set aside and has
-// reached its retention, finishes what Drop began, and makes the buckets of the
-// next day; the caller asks every minute.
+// reached its retention, finishes what Drop began, makes the buckets of the next
+// day and packs one that is done; the caller asks every minute.
 func (s *Store) Due(ctx context.Context, now time.Time) ([]Day, error) {
 	if err := errors.Join(s.engine.refresh(ctx), s.engine.tidy(ctx)); err != nil {
 		return nil, err
@@ -174,7 +174,11 @@ func (s *Store) Due(ctx context.Context, now time.Time) ([]Day, error) {
 			out = append(out, d)
 		}
 	}
-	return out, errors.Join(s.forgetAside(now), s.ahead(ctx, now))
+	err := errors.Join(s.forgetAside(now), s.ahead(ctx, now))
+	if len(out) == 0 && err == nil { // what is due does not wait
+		err = s.engine.pack()
+	}
+	return out, err
 }
 
 // ahead makes the bucket that follows each of an hour or a day that takes reads

@@ -361,6 +361,11 @@ func testAnswers(t *testing.T, open opener) {
 		t.Fatal(err)
 	}
 	s = open(t, Options{Keep: keep, Files: 5, Memory: 1 << 20})
+	for range 12 { // a day each is packed
+		if due, err := s.Due(t.Context(), now); err != nil || len(due) > 0 {
+			t.Fatal(due, err)
+		}
+	}
 	answers(30)
 	all = append(all, appended(t, s, w.reads(300))...)
 	answers(50)
