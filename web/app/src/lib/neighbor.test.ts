@@ -1,5 +1,22 @@
 import { expect, test } from 'vitest';
-import { rounded } from './neighbor';
+import { base64 } from '@scure/base';
+import { bearer, nextLink, opened, rounded } from './neighbor';
+import { capability, newSecret } from './seal/capability';
+import { sealText } from './seal/letter';
+
+test('a link that was replaced twice opens what was sealed to each', async () => {
+  const first = await bearer(await capability(newSecret()));
+  const letters = [await sealText('one', first.recipient)];
+  let her = first;
+  for (const text of ['two', 'three']) {
+    const { secret, link } = await nextLink(her);
+    her = await bearer(await capability(secret), link.past);
+    expect(link.recipient).toBe(her.recipient);
+    letters.push(await sealText(text, her.recipient));
+  }
+  expect(await Promise.all(letters.map((l) => opened(her, base64.encode(l))))).toEqual(['one', 'two', 'three']);
+  expect(await Promise.all(letters.map((l) => opened(first, base64.encode(l))))).toEqual(['one', undefined, undefined]);
+});
 
 // As geo/rounding_test.go has them.
 test('places are told on a grid', () => {

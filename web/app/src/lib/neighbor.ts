@@ -3,6 +3,7 @@
 import { base64, base64urlnopad } from '@scure/base';
 import { Decrypter } from 'age-encryption';
 import { capability, newSecret, type Capability } from './seal/capability';
+import { sealText } from './seal/letter';
 import type { Point } from './map/shapes';
 
 export const roundings = ['exact', '100m', '500m'] as const;
@@ -27,10 +28,36 @@ export async function newBearer(): Promise<{ cap: Capability; owner_hash: string
 /** Shows the link, and names the act. */
 export const bears = (cap: Capability, act: string) => ({ Authorization: `Capability ${cap.token}`, 'Porchlight-Act': act });
 
+/** Who has a link, and the links that it replaced: what was sealed to those she opens still. */
+export interface Bearer extends Capability {
+  /** Oldest first. */
+  readonly earlier: readonly Capability[];
+}
+
+/** The bearer of a link; past as the exchange keeps it of the link (client.Secret.Next in Go). */
+export async function bearer(cap: Capability, past?: string): Promise<Bearer> {
+  const list = past && (await opened({ ...cap, earlier: [] }, past));
+  return { ...cap, earlier: await Promise.all(((list ? JSON.parse(list) : []) as string[]).map(capability)) };
+}
+
+/** What the exchange is told of a link that replaces another. */
+export interface NextLink {
+  owner_hash: string;
+  recipient: string;
+  past: string;
+}
+
+/** A link to replace the bearer's. */
+export async function nextLink(b: Bearer): Promise<{ secret: string; link: NextLink }> {
+  const { cap, ...link } = await newBearer();
+  const past = await sealText(JSON.stringify([...b.earlier, b].map((c) => c.secret)), link.recipient);
+  return { secret: cap.secret, link: { ...link, past: base64.encode(past) } };
+}
+
 /** What somebody wrote to the bearer; undefined when it cannot be opened. */
-export async function opened(cap: Capability, sealed: string): Promise<string | undefined> {
+export async function opened(b: Bearer, sealed: string): Promise<string | undefined> {
   const d = new Decrypter();
-  d.addIdentity(cap.identity);
+  for (const c of [b, ...b.earlier]) d.addIdentity(c.identity);
   return d.decrypt(base64.decode(sealed), 'text').catch(() => undefined);
 }
 

@@ -1,7 +1,7 @@
 // Pages that somebody without an account opens with her link, in the address after #.
 import type { Schemas } from '$lib/api/client';
 import { t } from '$lib/i18n/index.svelte';
-import { opened } from '$lib/neighbor';
+import { opened, type Bearer } from '$lib/neighbor';
 import { place } from '$lib/router.svelte';
 import { capability, type Capability } from '$lib/seal/capability';
 
@@ -42,5 +42,5 @@ export interface Letter {
 }
 
 /** The letters of both sides, opened; owner: the bearer is the owner of what they are about. */
-export const lettersOf = (cap: Capability, messages: readonly Schemas['MessageView'][], owner: boolean): Promise<Letter[]> =>
-  Promise.all(messages.map(async (m) => ({ id: m.id, mine: m.from_owner === owner, at: m.at, text: (await opened(cap, m.sealed)) ?? t('told.unreadable') })));
+export const lettersOf = (b: Bearer, messages: readonly Schemas['MessageView'][], owner: boolean): Promise<Letter[]> =>
+  Promise.all(messages.map(async (m) => ({ id: m.id, mine: m.from_owner === owner, at: m.at, text: (await opened(b, m.sealed)) ?? t('told.unreadable') })));
