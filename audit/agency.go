@@ -44,6 +44,17 @@ func (u *unit) merge(o *unit) {
 	}
 }
 
+// fetch brings what is counted near the processor. The number means nothing.
+func (u *unit) fetch() (n int) {
+	if len(u.days.words) > 0 {
+		n = int(u.days.words[0])
+	}
+	if len(u.shapes) > 0 {
+		n += u.shapes[0].n
+	}
+	return n + u.searches
+}
+
 type shapeCount struct {
 	shape uint16
 	n     int

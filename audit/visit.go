@@ -42,6 +42,7 @@ type visitor struct {
 
 	rows        int
 	looked      []looked
+	fetched     int // of no meaning
 	known       int // searches whose searcher is told
 	months      map[int]*month
 	month       *month // of local seconds from..to
@@ -121,6 +122,9 @@ func (v *visitor) Visit(all []searchlog.Search) {
 	}
 	for i := range all {
 		v.looked[i].unit = v.unitOf(&all[i])
+	}
+	for i := range all {
+		v.fetched += v.looked[i].unit.fetch()
 	}
 	for i := range all {
 		l := &v.looked[i]
