@@ -45,6 +45,7 @@ type plateEngine interface {
 	analyze(context.Context) error // what a server does at night
 	counts(ctx context.Context, owners []string, from, to time.Time) (rows int, err error)
 	drop(ctx context.Context, day time.Time) error // all reads of one day
+	cpu() time.Duration                            // so far, of this process and of its server
 	close() error
 }
 
@@ -107,6 +108,7 @@ func plates(ctx context.Context, f figures) error {
 	defer done()
 
 	took := map[string]map[string][]float64{} // engine, ask, milliseconds
+	used := map[string]map[string]float64{}   // and of processors, on average
 	var names []string
 	var first []answer // of the engine before
 	before := ""
@@ -116,7 +118,8 @@ func plates(ctx context.Context, f figures) error {
 	}{{"sqlite", openPlatesSQLite}, {"postgres", openPlatesPostgres}, {"today", openPlatesToday}} {
 		t := newTraffic(total)
 		idle := anonymous()
-		engine, err := e.open(ctx, filepath.Join(platesDir, fmt.Sprintf("%s-%d", e.name, total)), t)
+		dir := filepath.Join(platesDir, fmt.Sprintf("%s-%d", e.name, total))
+		engine, err := e.open(ctx, dir, t)
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.name, err)
 		}
@@ -129,11 +132,12 @@ func plates(ctx context.Context, f figures) error {
 		f.add("plates_ingest_cpu_"+e.name, in.CPU, "us/read", "(of this process)", 0)
 
 		owners, asks := t.owners(), s.asks(t, asksEach)
-		took[e.name] = map[string][]float64{}
+		took[e.name], used[e.name] = map[string][]float64{}, map[string]float64{}
 		var answers []answer
 		for _, a := range asks {
 			names = append(names, a.name)
 			for pass := range 2 { // the first warms the caches of all
+				used[e.name][a.name] -= engine.cpu().Seconds()
 				for _, q := range a.queries {
 					began := time.Now()
 					got, err := engine.find(ctx, owners, q)
@@ -145,8 +149,12 @@ func plates(ctx context.Context, f figures) error {
 						answers = append(answers, got)
 					}
 				}
+				if used[e.name][a.name] += engine.cpu().Seconds(); pass == 0 {
+					used[e.name][a.name] = 0
+				}
 			}
-			fmt.Printf("  %s: %s: p50 %.2f ms, p99 %.2f ms\n", e.name, a.name, median(took[e.name][a.name]), p99(took[e.name][a.name]))
+			used[e.name][a.name] *= 1000 / float64(len(a.queries))
+			fmt.Printf("  %s: %s: p50 %.2f ms, p99 %.2f ms, processor %.2f ms\n", e.name, a.name, median(took[e.name][a.name]), p99(took[e.name][a.name]), used[e.name][a.name])
 		}
 		if first != nil {
 			for i := range answers {
@@ -169,13 +177,17 @@ func plates(ctx context.Context, f figures) error {
 			f.add("plates_memory_sqlite", anonymous(), "MiB RssAnon", "the same process before", idle)
 		}
 
-		// A day more, to be dropped.
+		// A day more, to be dropped: one that is on the disk, as a month old one is.
 		day := t.from.AddDate(0, 0, -1)
 		if err := extraDay(ctx, engine, total, day); err != nil {
 			return errors.Join(err, engine.close())
 		}
-		if err := engine.finish(ctx); err != nil {
-			return errors.Join(err, engine.close())
+		if err := errors.Join(engine.finish(ctx), engine.close()); err != nil {
+			return err
+		}
+		syscall.Sync()
+		if engine, err = e.open(ctx, dir, t); err != nil {
+			return err
 		}
 		began = time.Now()
 		if err := engine.drop(ctx, day); err != nil {
@@ -193,6 +205,7 @@ func plates(ctx context.Context, f figures) error {
 			if e != "today" {
 				f.add("plates_"+key+"_"+e, median(took[e][name]), "ms p50", "today's design", median(took["today"][name]))
 				f.add("plates_"+key+"_p99_"+e, p99(took[e][name]), "ms p99", "today's design", p99(took["today"][name]))
+				f.add("plates_"+key+"_cpu_"+e, used[e][name], "ms of CPU", "today's design", used["today"][name])
 			}
 		}
 		if aims[name] > 0 {
@@ -273,12 +286,12 @@ func fillPlates(ctx context.Context, name string, e plateEngine, t *traffic, hot
 	if err := all.Wait(); err != nil {
 		return in, nil, err
 	}
+	if err := e.finish(ctx); err != nil {
+		return in, nil, err
+	}
 	if have {
 		fmt.Printf("  %s: %d reads of an earlier run\n", name, n)
 		return in, s, nil
-	}
-	if err := e.finish(ctx); err != nil {
-		return in, nil, err
 	}
 	for _, m := range matched {
 		hits += m
@@ -346,14 +359,15 @@ func openHotlist(ctx context.Context, t *traffic) (*hotlist.Service, func(), err
 type storeEngine struct {
 	*reads.Store
 	now  atomic.Pointer[time.Time]
+	dir  string        // of the server
 	pool *pgxpool.Pool // nil on SQLite
 	stop func() error
 }
 
 // openStore keeps reads for 31 days and stands an hour before the end of the load,
 // so that the day before it is due when the load ends.
-func openStore(ctx context.Context, t *traffic, o reads.Options, pool *pgxpool.Pool, stop func() error) (_ plateEngine, err error) {
-	e := &storeEngine{pool: pool, stop: stop}
+func openStore(ctx context.Context, dir string, t *traffic, o reads.Options, pool *pgxpool.Pool, stop func() error) (_ plateEngine, err error) {
+	e := &storeEngine{dir: dir, pool: pool, stop: stop}
 	now := t.from.AddDate(0, 0, trafficDays).Add(-time.Hour)
 	e.now.Store(&now)
 	o.Keep = func(string) time.Duration { return (trafficDays + 1) * 24 * time.Hour }
@@ -364,9 +378,21 @@ func openStore(ctx context.Context, t *traffic, o reads.Options, pool *pgxpool.P
 	return e, nil
 }
 
+// finish does what a minute after each day would.
 func (e *storeEngine) finish(ctx context.Context) error {
-	_, err := e.Due(ctx, *e.now.Load())
-	return err
+	for range trafficDays + 1 {
+		if _, err := e.Due(ctx, *e.now.Load()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *storeEngine) cpu() time.Duration {
+	if e.pool == nil {
+		return cpu()
+	}
+	return cpu() + serverCPU(e.dir)
 }
 
 func (e *storeEngine) analyze(ctx context.Context) (err error) {
@@ -377,7 +403,7 @@ func (e *storeEngine) analyze(ctx context.Context) (err error) {
 }
 
 func openPlatesSQLite(ctx context.Context, dir string, t *traffic) (plateEngine, error) {
-	return openStore(ctx, t, reads.Options{Dir: dir}, nil, func() error { return nil })
+	return openStore(ctx, dir, t, reads.Options{Dir: dir}, nil, func() error { return nil })
 }
 
 func (e *storeEngine) ingest(ctx context.Context, b []plate.Read) error {

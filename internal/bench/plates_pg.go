@@ -74,6 +74,26 @@ func startPostgres(dir string) (dsn string, stop func() error, err error) {
 		func() error { return do("pg_ctl", "-D", data, "-w", "-m", "fast", "stop") }, nil
 }
 
+// serverCPU is what the server over dir and its processes have used.
+func serverCPU(dir string) (sum time.Duration) {
+	b, _ := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
+	server, _, _ := strings.Cut(string(b), "\n")
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		b, _ := os.ReadFile(path)
+		_, after, _ := strings.Cut(string(b), ") ")
+		f := strings.Fields(after) // from the third of proc(5) on
+		if len(f) < 15 || f[1] != server && filepath.Base(filepath.Dir(path)) != server {
+			continue
+		}
+		for _, s := range f[11:15] { // also of children that have ended
+			ticks, _ := strconv.Atoi(s)
+			sum += time.Duration(ticks) * 10 * time.Millisecond
+		}
+	}
+	return sum
+}
+
 func openPlatesPostgres(ctx context.Context, dir string, t *traffic) (plateEngine, error) {
 	dsn, stop, err := startPostgres(dir)
 	if err != nil {
@@ -83,12 +103,13 @@ func openPlatesPostgres(ctx context.Context, dir string, t *traffic) (plateEngin
 	if err != nil {
 		return nil, errors.Join(err, stop())
 	}
-	return openStore(ctx, t, reads.Options{Postgres: dsn}, pool, func() error { pool.Close(); return stop() })
+	return openStore(ctx, dir, t, reads.Options{Postgres: dsn}, pool, func() error { pool.Close(); return stop() })
 }
 
 // todayEngine is the design people run today: one table, a B-tree for whole
 // plates, one for camera and time, one for time, and a trigram index for the rest.
 type todayEngine struct {
+	dir  string
 	pool *pgxpool.Pool
 	stop func() error
 }
@@ -98,7 +119,7 @@ func openPlatesToday(ctx context.Context, dir string, t *traffic) (_ plateEngine
 	if err != nil {
 		return nil, err
 	}
-	e := &todayEngine{stop: stop}
+	e := &todayEngine{dir: dir, stop: stop}
 	if e.pool, err = pgxpool.New(ctx, dsn); err == nil {
 		_, err = e.pool.Exec(ctx, `
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
@@ -212,6 +233,8 @@ func (e *todayEngine) drop(ctx context.Context, day time.Time) error {
 	_, err := e.pool.Exec(ctx, `DELETE FROM reads WHERE seen >= $1 AND seen < $2`, day, day.AddDate(0, 0, 1))
 	return err
 }
+
+func (e *todayEngine) cpu() time.Duration { return cpu() + serverCPU(e.dir) }
 
 func (e *todayEngine) close() error {
 	e.pool.Close()
