@@ -82,6 +82,14 @@ await walk(opened, async () => {
   await told.getByRole('button', { name: t('answer.write-send') }).tap();
   await told.getByText('What is it about?', { exact: true }).waitFor();
   await look(ana, 'near-told', { whole: true });
+  const address = () => told.locator('.copy code').textContent();
+  const old = await address();
+  await button('home.relink').tap();
+  await look(ana, 'near-relink');
+  await dialog.getByRole('button', { name: t('home.relink'), exact: true }).tap();
+  await text('home.relinked').waitFor();
+  await told.getByText('What is it about?', { exact: true }).waitFor();
+  assert.notEqual(await address(), old);
   await button('home.tell-withdraw').tap();
   await look(ana, 'near-untell');
   await dialog.getByRole('button', { name: t('home.tell-withdraw'), exact: true }).tap();

@@ -40,6 +40,23 @@ const photo = async (page) => ({
   ),
 });
 
+/** Replaces the link of the page that p has open: the old one then opens nothing. */
+async function relink(p, name) {
+  const { page } = p;
+  const old = page.url();
+  await button(page, 'answer.relink').click();
+  await look(p, name);
+  await page.locator('dialog[open]').getByRole('button', { name: w('answer.relink-sure') }).click();
+  await page.getByText(w('answer.relink-done')).waitFor();
+  const now = page.url();
+  assert.notEqual(now, old);
+  await page.goto('about:blank');
+  await page.goto(old);
+  await page.getByText(w('told.unknown'), { exact: true }).waitFor();
+  await page.goto('about:blank');
+  await page.goto(now);
+}
+
 try {
   // A camera is told.
   const ann = await person('owner', { onPhone: true });
@@ -83,6 +100,8 @@ try {
   await button(page, 'told.prove').click();
   await page.getByText(w('ui.receipt'), { exact: true }).first().waitFor();
   await look(ann, 'camera-mine', { whole: true });
+  await relink(ann, 'camera-relink');
+  await page.getByText(w('told.ask-draft', { case: '26-0007' })).waitFor();
   await button(page, 'told.withdraw').first().click();
   await look(ann, 'camera-withdraw');
   await page.locator('dialog[open]').getByRole('button', { name: w('told.withdraw') }).click();
@@ -138,6 +157,14 @@ try {
   await bea.page.reload();
   await bea.page.getByText('Thank you!').waitFor();
   await look(bea, 'pet-sighting');
+  await relink(ann, 'pet-relink');
+  await page.getByText(/By the creek\./).waitFor();
+  await bea.page.reload();
+  await bea.page.getByLabel(w('told.write', { them: w('pets.poster') })).fill('Is she back?');
+  await button(bea.page, 'told.send').click();
+  await page.getByText(/By the creek\./).waitFor();
+  await page.reload();
+  await page.getByText('Is she back?').waitFor();
   await button(page, 'pets.close').click();
   await page.locator('dialog[open]').getByRole('button', { name: w('pets.close-found'), exact: true }).click();
   await page.getByText(w('pets.over-body')).waitFor();
