@@ -56,7 +56,12 @@ const choose = async (name, files) => {
   taps++; // the clip in the system's picker
   await (await chooser).setFiles(files);
 };
-const see = (what) => look(resident, `answer-${what}`);
+let looked = 0; // ms in which the page was judged, which is not her time
+const see = async (what) => {
+  const began = performance.now();
+  await look(resident, `answer-${what}`);
+  looked += performance.now() - began;
+};
 
 try {
   // One clip, the short way: from the request to the receipt.
@@ -72,7 +77,7 @@ try {
   await see('agree');
   await tap('Share this clip');
   await page.getByRole('heading', { name: 'Sent', exact: true }).waitFor();
-  const short = { taps, seconds: (performance.now() - began) / 1000 };
+  const short = { taps, seconds: (performance.now() - began - looked) / 1000 };
   await see('done');
   const saved = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Save receipt' }).or(page.locator('.receipt button')).first().tap();
