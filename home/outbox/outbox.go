@@ -56,7 +56,7 @@ type Options struct {
 	// nil) or refused it for good, in the transaction that forgets the act.
 	Over func(tx *sql.Tx, a Act, receipt string, refused *client.Problem) error
 
-	Changed func()           // called after an act was kept, or is over
+	Changed func()           // called after an act was tried
 	Now     func() time.Time // default time.Now
 	Logger  *slog.Logger     // default discards
 }
@@ -153,7 +153,6 @@ func (b *Outbox) keep(ctx context.Context, a Act) (Act, error) {
 	if err != nil {
 		return a, fmt.Errorf("keeping what is to be sent: %w", err)
 	}
-	b.Changed()
 	return b.same(ctx, a)
 }
 
@@ -174,12 +173,12 @@ func (b *Outbox) send(ctx context.Context, a Act) (receipt string, err error) {
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
+	defer b.Changed()
 	var refused *client.Problem
 	if err != nil && (!errors.As(err, &refused) || refused.Temporary()) {
 		wait := min(retryMost, retryFirst<<min(a.Tries, 10))
 		return "", errors.Join(err, b.write(ctx, `UPDATE outbox_act SET tries = tries + 1, due = ? WHERE id = ?`, db.Micros(b.Now().Add(wait)), a.ID))
 	}
-	defer b.Changed()
 	return receipt, errors.Join(err, b.DB.Write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.Exec(`DELETE FROM outbox_act WHERE id = ?`, a.ID)
 		if err != nil {
