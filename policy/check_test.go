@@ -21,15 +21,6 @@ func enumerates(t *testing.T) {
 	}
 }
 
-func TestPacksHold(t *testing.T) {
-	enumerates(t)
-	r := Test(Packs())
-	for _, f := range r.Failures {
-		t.Error(f)
-	}
-	t.Logf("%d cases, %d promises, %d assignments covered, %d decided one by one", r.Cases, r.Promises, r.Assignments, r.Decisions)
-}
-
 // copyOf returns the packs in memory, with edit applied to the Cedar files.
 func copyOf(t *testing.T, edit func(string) string, leaveOut ...string) fstest.MapFS {
 	t.Helper()
