@@ -172,7 +172,7 @@ func isPlainUUID(data []byte) bool {
 	var odd uint64
 	for _, i := range [...]int{0, 8, 16, 24, 28} {
 		w := binary.LittleEndian.Uint64(data[i:])
-		odd |= w | w - '-'*each
+		odd |= w | (w - '-'*each)
 	}
 	return odd&(0x80*each) == 0
 }
