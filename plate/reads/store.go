@@ -209,9 +209,10 @@ func (s *Store) owners(p *part) map[string]int {
 }
 
 // Drop deletes an owner's day: at once nothing of it is found, counted or given.
-// The bucket goes from the disk when the last owner in it was dropped; if others
-// may keep theirs longer, the owner's rows are deleted and overwritten before
-// Drop returns. If it is not there that is fine.
+// The bucket goes from the disk when the last owner in it was dropped and no read
+// may come into it any more; until then, and where others may keep theirs longer,
+// the owner's rows are deleted and overwritten before Drop returns. If it is not
+// there that is fine.
 func (s *Store) Drop(ctx context.Context, d Day) error {
 	for _, p := range s.between(idAt(d.From), idAt(d.To)) {
 		if p.from != d.From.UnixMilli() || p.keep != d.Keep {
@@ -259,15 +260,15 @@ func (s *Store) drop(ctx context.Context, p *part, owner string) error {
 }
 
 // clear takes a bucket away that is empty and done, and sweeps the rows of
-// dropped owners where others' stay.
+// dropped owners where others' stay or may still come.
 func (s *Store) clear(ctx context.Context, p *part, stay bool, now time.Time) error {
 	p.mu.RLock()
 	empty, gone := len(p.tally) == 0, slices.Clone(p.gone)
 	p.mu.RUnlock()
 	switch {
-	case empty && (len(gone) > 0 || !p.due(p.keep).After(now)):
+	case empty && !p.due(p.keep).After(now):
 		return s.remove(ctx, p)
-	case stay && len(gone) > 0:
+	case (stay || empty) && len(gone) > 0:
 		if err := p.rows.sweep(ctx, gone); err != nil {
 			return s.aside(p, err)
 		}

@@ -294,6 +294,7 @@ func conformance(t *testing.T, engine func(t *testing.T) opener) {
 		{"answers are the oracle's", testAnswers},
 		{"a read is kept once", testOnce},
 		{"days go in time", testDays},
+		{"a shortened retention", testShortened},
 		{"appends and searches meet", testConcurrent},
 		{"reads that cannot be kept", testRefused},
 	}
@@ -559,6 +560,53 @@ func everywhere(t testing.TB) geo.Polygon {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// testShortened: an owner shortens her retention, and hers was all that a day
+// held: it goes, and not a read of others that comes while it does.
+func testShortened(t *testing.T, open opener) {
+	w := newWorld(rand.Uint64())
+	keeps := map[string]time.Duration{w.owners[0]: month, w.owners[1]: month}
+	clock := now
+	s := open(t, Options{Keep: func(owner string) time.Duration { return keeps[owner] }, Now: func() time.Time { return clock }})
+	anything := plate.Query{Kind: plate.InArea, Area: everywhere(t)}
+	var theirs int
+	for round := range 12 {
+		day := now.AddDate(0, 0, round-14)
+		some := func(owner string, n int) []plate.Read {
+			reads := w.reads(n)
+			for i := range reads {
+				reads[i].Owner, reads[i].Camera, reads[i].Event = owner, owner+" camera", fmt.Sprint(owner, round, i)
+				reads[i].Seen = day.Add(time.Duration(i) * time.Second)
+			}
+			return reads
+		}
+		keeps[w.owners[0]] = month
+		appended(t, s, some(w.owners[0], 20))
+		keeps[w.owners[0]] = time.Hour
+		due, err := s.Due(t.Context(), clock)
+		if err != nil || len(due) != 1 || due[0].Owner != w.owners[0] {
+			t.Fatalf("due are %+v: %v", due, err)
+		}
+		begin, done := make(chan bool), make(chan error)
+		go func() {
+			<-begin
+			_, _, err := s.Append(context.Background(), some(w.owners[1], 3))
+			done <- err
+		}()
+		close(begin)
+		if err := errors.Join(s.Drop(t.Context(), due[0]), <-done); err != nil {
+			t.Fatal(err)
+		}
+		theirs += 3
+		got, _, err := s.Find(t.Context(), w.owners, anything, 5000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != theirs || slices.ContainsFunc(got, func(r plate.Read) bool { return r.Owner != w.owners[1] }) {
+			t.Fatalf("round %d: %d reads are found of the %d that were acknowledged and stay", round, len(got), theirs)
+		}
+	}
 }
 
 // testConcurrent: what was acknowledged is found by the next search, whoever else
