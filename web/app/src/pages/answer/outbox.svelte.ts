@@ -44,6 +44,8 @@ export interface Answer {
   /** The agency's vault recipient, checked against the ledger. */
   vault: string;
   secret: string;
+  /** The secret that shall replace it, until it is known that it did. */
+  next?: string;
   upload: { token: string; hash: string };
   made: number;
   state: 'draft' | 'sending' | 'sent';
@@ -83,9 +85,9 @@ export async function sent(): Promise<Answer[]> {
   return (await (await db()).getAll('answers')).filter((a) => a.state === 'sent').sort((a, b) => b.made - a.made);
 }
 
-/** The answer whose link is secret, when it was sent from this device. */
+/** The answer whose link is or will be secret, when it was sent from this device. */
 export async function bySecret(secret: string): Promise<Answer | undefined> {
-  return (await (await db()).getAll('answers')).find((a) => a.secret === secret);
+  return (await (await db()).getAll('answers')).find((a) => a.secret === secret || a.next === secret);
 }
 
 /** Forgets an answer and its files. */
