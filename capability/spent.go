@@ -20,9 +20,10 @@ const spentFor = 30 * 24 * time.Hour
 
 var spentMigrations = []string{`
 CREATE TABLE capability_spent (
-	owner TEXT PRIMARY KEY, -- Holder.Owner
-	act   TEXT NOT NULL,    -- id
-	at    INTEGER NOT NULL
+	owner TEXT NOT NULL, -- Holder.Owner; a device may have used one link for several things
+	act   TEXT NOT NULL, -- id
+	at    INTEGER NOT NULL,
+	PRIMARY KEY (owner, act)
 );
 `}
 
