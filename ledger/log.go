@@ -261,7 +261,7 @@ func open(ctx context.Context, o Options) (_ *Log, err error) {
 // appendOptions configures Tessera: batches go at once, see sequence.
 func (l *Log) appendOptions() (*tessera.AppendOptions, error) {
 	a := tessera.NewAppendOptions().
-		WithCheckpointSigner(l.o.Signer).
+		WithCheckpointSigner(untilClosed{l.o.Signer, l}).
 		WithCheckpointInterval(l.o.Interval).
 		WithBatching(512, time.Millisecond).
 		WithShutdownTimeout(l.o.Deadline)
@@ -284,6 +284,20 @@ func (l *Log) appendOptions() (*tessera.AppendOptions, error) {
 		group.Components = append(group.Components, witness)
 	}
 	return a.WithWitnesses(group, how), nil
+}
+
+// untilClosed signs no checkpoint of a closed log. Tessera's publisher ends a moment
+// after Close: a log that was moved away meanwhile is not begun anew in its place.
+type untilClosed struct {
+	note.Signer
+	l *Log
+}
+
+func (s untilClosed) Sign(checkpoint []byte) ([]byte, error) {
+	if s.l.ctx.Err() != nil {
+		return nil, ErrClosed
+	}
+	return s.Signer.Sign(checkpoint)
 }
 
 // tesseraLogger guards klog's one logger, which may only be set before it is used.

@@ -224,6 +224,26 @@ func TestOpenSweepsOrphans(t *testing.T) {
 	}
 }
 
+// What is left of Tessera's publisher when a log is closed signs nothing more.
+func TestClosedLogSignsNothing(t *testing.T) {
+	w := newWorld(t, "porchlight.test/town")
+	l := w.open(t)
+	e, _ := entry(1)
+	if _, err := l.Append(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	signer := untilClosed{w.Signer, l}
+	if _, err := signer.Sign([]byte("open")); err != nil {
+		t.Error(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := signer.Sign([]byte("closed")); !errors.Is(err, ErrClosed) {
+		t.Errorf("a closed log signs: %v", err)
+	}
+}
+
 // A failed disk must not leave the caller in doubt, nor the log broken.
 func TestAppendDiskError(t *testing.T) {
 	if os.Getuid() == 0 {
